@@ -1,0 +1,39 @@
+"""What stages ask of the engine that builds and holds images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from shipper.model import Image, ImageSettings, ServiceSettings, Source
+from shipper.model.context import Cancellation, Reporter
+from shipper.model.secret import Secret
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """One build."""
+
+    service: ServiceSettings
+    image: ImageSettings
+    source: Source
+    platform: str
+    secrets: tuple[Secret, ...] = ()
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A Docker engine with BuildKit."""
+
+    def build(self, request: BuildRequest, report: Reporter, cancel: Cancellation) -> Image:
+        """Build exactly one image. Raises errors.BuildError with the last 40 lines, UnreachableError."""
+
+    def has(self, image: Image) -> bool:
+        """Whether these very bytes are still on the engine."""
+
+    def archive(self, image: Image, report: Reporter, cancel: Cancellation) -> Path:
+        """The image saved as a tar, once per image and run: scan and size share it. Config digest checked."""
+
+    def world(self) -> str:
+        """What a build's result depends on besides its inputs: engine id, version and image store."""

@@ -1,0 +1,83 @@
+"""The services that every stage may ask for by name and type: reporter, cancellation, clock, secrets.
+
+They are protocols, so that a stage's signature resolves without any SDK and a test passes a plain object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol, runtime_checkable
+
+from shipper.model.event import Event
+from shipper.model.evidence import Evidence
+from shipper.model.secret import Secret
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """How a stage tells what happens. The engine hands each stage one that knows the stage's name."""
+
+    def progress(
+        self,
+        text: str,
+        done: float | None = None,
+        total: float | None = None,
+        unit: Literal["bytes", "steps", "percent", ""] = "",
+    ) -> None:
+        """What is being done right now."""
+
+    def log(self, line: str, stream: str = "stdout") -> None:
+        """A line of a child or a container; redacted by the reporter."""
+
+    def evidence(self, evidence: Evidence) -> None:
+        """A piece of evidence was found."""
+
+    def remark(self, text: str) -> None:
+        """Something that a reader should know although nothing failed."""
+
+    def emit(self, event: Event) -> None:
+        """Any other event."""
+
+
+@runtime_checkable
+class Cancellation(Protocol):
+    """Whether this run was cancelled (a signal, a failed neighbour). Nothing blocks without asking it."""
+
+    @property
+    def cancelled(self) -> bool:
+        """True from the moment of cancellation on."""
+
+    def check(self) -> None:
+        """Raise errors.Interrupted (or Terminated) when cancelled."""
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep at most `seconds`; True as soon as cancelled."""
+
+    def on_cancel(self, callback: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `callback` (from another thread) on cancellation while the block runs; at once if it was already."""
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Time, so that tests need none."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back."""
+
+
+@runtime_checkable
+class Secrets(Protocol):
+    """Secret values of this run, resolved on the releaser's machine."""
+
+    def run(self) -> tuple[Secret, ...]:
+        """`[run.secrets]`. Raises ConfigError when one cannot be resolved."""
+
+    def build(self) -> tuple[Secret, ...]:
+        """`[image.secrets]`. Raises ConfigError when one cannot be resolved."""
+
+    def versions(self) -> dict[str, str]:
+        """Name to a keyed hash of the value of `[run.secrets]`: changes with the value, tells nothing about it."""

@@ -1,0 +1,102 @@
+"""Events: what happened, as told by stages. All output is made from these and from nothing else.
+
+The JSON schema of `--json` lines is generated from this file (docs/reference/events.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from shipper.model.noun import Noun
+
+
+class Event(Noun):
+    """The base. `event` names the kind; `at` is Unix seconds; `run` the run's id."""
+
+    event: str
+    at: float = 0.0
+    run: str = ""
+
+
+class RunStarted(Event):
+    event: Literal["run-started"] = "run-started"
+    command: str
+    service: str
+    environment: str
+    target: str
+    version: str
+    stand_ins: tuple[str, ...] = ()
+
+
+class StageStarted(Event):
+    event: Literal["stage-started"] = "stage-started"
+    stage: str
+
+
+class StageProgress(Event):
+    """What a stage is doing right now. `done` of `total` in `unit` when that is known."""
+
+    event: Literal["stage-progress"] = "stage-progress"
+    stage: str
+    text: str
+    done: float | None = None
+    total: float | None = None
+    unit: Literal["bytes", "steps", "percent", ""] = ""
+
+
+class StageLog(Event):
+    """A line of a child process or a container, redacted."""
+
+    event: Literal["stage-log"] = "stage-log"
+    stage: str
+    stream: str = "stdout"
+    line: str
+
+
+class StageFinished(Event):
+    """`reused` means that the journal had a product that is still true."""
+
+    event: Literal["stage-finished"] = "stage-finished"
+    stage: str
+    status: Literal["done", "failed", "reused", "cancelled"]
+    seconds: float
+    summary: str = ""
+
+
+class EvidenceFound(Event):
+    event: Literal["evidence"] = "evidence"
+    stage: str
+    evidence: dict[str, Any]
+
+
+class TrafficShifted(Event):
+    event: Literal["traffic-shifted"] = "traffic-shifted"
+    weights: dict[str, int]
+    putting_back: bool = False
+
+
+class Remark(Event):
+    """Something that a reader should know although nothing failed."""
+
+    event: Literal["remark"] = "remark"
+    stage: str = ""
+    text: str
+
+
+class RunFinished(Event):
+    """The last event of every run. `serves` says what serves now, `cause` why it ended so."""
+
+    event: Literal["run-finished"] = "run-finished"
+    code: int
+    cause: str
+    message: str
+    hint: str = ""
+    details: tuple[str, ...] = ()
+    refusals: tuple[dict[str, Any], ...] = ()
+    serves: dict[str, Any] | None = Field(default=None, description="Revision, address and proof, when known.")
+    stages: dict[str, float] = Field(default_factory=dict, description="Stage to seconds.")
+    rollback: str = ""
+    seconds: float = 0.0
+    log: str = Field(default="", description="Path of the run log.")

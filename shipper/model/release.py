@@ -1,0 +1,85 @@
+"""Release, revision and stamp: what was decided, what the platform made of it, and the mark on the platform."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Literal
+
+from pydantic import Field
+
+from shipper.model.image import ImageRef
+from shipper.model.noun import Noun, Product, digest_of
+from shipper.model.settings import Settings
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class Release(Product):
+    """The immutable record "this image with this resolved configuration for this service, environment, target"."""
+
+    id: str = Field(description="ULID: sortable by time, the idempotency key on every platform.")
+    number: int = Field(ge=1, description="For people: 1 + the highest known.")
+    fingerprint: str = Field(description="What makes two releases the same: see `fingerprint_of`.")
+    images: dict[str, ImageRef]
+    settings: Settings
+    target: str = Field(description="The target's name.")
+    secret_versions: dict[str, str] = Field(default_factory=dict)
+    commit: str | None = None
+    dirty: bool = False
+    created: float = Field(description="Unix seconds.")
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self.settings.service.service
+
+    @property
+    def main(self) -> ImageRef:
+        """The service's own image."""
+        return self.images["main"]
+
+
+class Revision(Noun):
+    """The platform's own copy of a release."""
+
+    name: str = Field(description="The platform's name for it.")
+    release: str | None = Field(description="The release id it carries; None when it is not ours.")
+    number: int | None = None
+    fingerprint: str | None = None
+    state: Literal["running", "stopped", "starting", "failed"] = "running"
+    image: str = Field(default="", description="Config digest, when known.")
+    created: float | None = None
+    weight: int = Field(default=0, ge=0, le=100, description="Percent of the traffic, as routed now.")
+
+
+class Stamp(Noun):
+    """Under 200 characters on the platform itself. Never what serves: `observe` says that."""
+
+    epoch: int = 0
+    highest: int = 0
+    verified: tuple[int, ...] = ()
+    quarantined: tuple[str, ...] = ()
+
+
+def new_release_id(now: float | None = None) -> str:
+    """A ULID (26 characters of Crockford's base 32): 48 bits of milliseconds, 80 random bits.
+
+    Source: the ULID specification (ulid/spec).
+    """
+    milliseconds = int((time.time() if now is None else now) * 1000)
+    number = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def fingerprint_of(images: dict[str, ImageRef], settings: Settings, secret_versions: dict[str, str]) -> str:
+    """`sha256:<hex>` over the images' config digests, the resolved runtime configuration and secret versions.
+
+    What shipper injects (release id, number, labels) is not part of it, so that releasing the same twice is seen.
+    """
+    content: dict[str, Any] = {
+        "images": {role: image.config_digest for role, image in images.items()},
+        "runtime": settings.runtime(),
+        "secrets": secret_versions,
+    }
+    return digest_of(content)

@@ -1,0 +1,256 @@
+"""The resolved configuration of one service in one environment, as frozen slices.
+
+Each stage takes the slices that it needs and nothing else, so that a change in `[smoke]` does not rebuild.
+The field descriptions are the reference page (docs/reference/configuration.md) and the JSON Schema.
+Limits cited here: engine and registry name rules are the OCI distribution specification's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from shipper.model.noun import Noun, Product
+from shipper.model.quantities import Seconds, Size
+
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$"),
+    Field(description="Lower-case letters, digits and hyphens, 1 to 40 characters, starting with a letter."),
+]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=4096)]
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", max_length=65536)]
+RelativePath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=1024),
+    Field(description="A path inside the repository, relative to shipper.toml."),
+]
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+SecretReference = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\x00-\x1f\x7f]{1,1024})$"),
+    Field(description='Where the value is on the releaser\'s machine: "env:NAME" or "file:PATH".'),
+]
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x20\x7f#]*$", max_length=2048)]
+Platform = Annotated[str, StringConstraints(pattern=r"^linux/[a-z0-9]+(?:/v[0-9]+)?$")]
+Repository = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(?:(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$",
+        max_length=255,
+    ),
+    Field(description="Registry, path and name without a tag, such as registry.example.com/team/iris."),
+]
+HostName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$"
+    ),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+class ServiceSettings(Product):
+    """Who is released where."""
+
+    service: Name = Field(description="The service's name.")
+    environment: Name = Field(default="dev", description="The environment: a named overlay on the configuration.")
+    root: str = Field(description="Absolute path of the directory that holds shipper.toml.")
+
+
+class ImageSettings(Product):
+    """`[image]`: what is built."""
+
+    dockerfile: RelativePath = Field(default="Dockerfile", description="The Dockerfile.")
+    context: RelativePath = Field(default=".", description="The build context.")
+    stage: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = Field(
+        default=None, description="The stage of the Dockerfile to build; the last one when absent."
+    )
+    platform: Platform | None = Field(
+        default=None, description="The one platform to build for; the target's own when absent."
+    )
+    repository: Repository | None = Field(
+        default=None,
+        description="Where the image is pushed. Without it a docker target needs no registry: "
+        "the image stays on the engine, proved by its config digest.",
+    )
+    build_args: dict[EnvName, Line] = Field(
+        default_factory=dict,
+        description="Build arguments. They are visible in the image's history: never put a secret here.",
+    )
+    secrets: dict[EnvName, SecretReference] = Field(
+        default_factory=dict,
+        description="Build secrets, as files for `RUN --mount=type=secret,id=NAME`; never in the environment.",
+    )
+    cache_from: tuple[Line, ...] = Field(
+        default=(), max_length=20, description='BuildKit cache sources, such as "type=registry,ref=…".'
+    )
+    cache_to: tuple[Line, ...] = Field(
+        default=(),
+        max_length=20,
+        description="BuildKit cache exports. Inline caches are refused: they change the image.",
+    )
+    labels: dict[Line, Line] = Field(default_factory=dict, description="Further image labels.")
+    max_context: Size = Field(default=100_000_000, description="The largest build context allowed.")
+    max_size: Size | None = Field(default=None, description="The largest image allowed (uncompressed layers).")
+    timeout: Seconds = Field(default=3600.0, description="The longest that the build may take.")
+
+
+class Volume(Noun):
+    """A read-only directory or file of the host, such as a mounted model."""
+
+    source: Line = Field(description="A path on the host, absolute or relative to shipper.toml.")
+    target: Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f:]*$", max_length=1024)] = Field(
+        description="Where it appears in the container; always read-only."
+    )
+
+
+class RunSettings(Product):
+    """`[run]`: how the container runs, in the smoke test and in production alike."""
+
+    port: Port = Field(default=8080, description="The port that the service listens on, given to it as PORT.")
+    command: tuple[Line, ...] | None = Field(default=None, description="Replaces the image's CMD.")
+    env: dict[EnvName, Text] = Field(default_factory=dict, description="Environment variables. Not for secrets.")
+    secrets: dict[EnvName, SecretReference] = Field(
+        default_factory=dict,
+        description="Secrets, mounted as files /run/secrets/NAME with mode 0600 for the container's user.",
+    )
+    cpu: Annotated[float, Field(gt=0, le=1024)] | None = Field(default=None, description="CPU limit, in cores.")
+    memory: Size | None = Field(default=None, description="Memory limit; no swap beyond it.")
+    gpu: Annotated[int, Field(ge=0, le=64)] = Field(default=0, description="How many GPUs.")
+    volumes: tuple[Volume, ...] = Field(default=(), max_length=50, description="Read-only volumes.")
+    user: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}(?::[A-Za-z0-9_.-]{1,64})?$")] | None = Field(
+        default=None, description="Replaces the image's USER."
+    )
+    read_only: bool = Field(default=False, description="Read-only root file system, with a /tmp in memory.")
+    init: bool = Field(default=True, description="A small init as PID 1 that forwards signals and reaps children.")
+    stop_grace: Seconds = Field(default=10.0, description="From SIGTERM to SIGKILL.")
+
+
+class ScaleSettings(Product):
+    """`[scale]`: how many instances. A docker target runs exactly one container per revision."""
+
+    min: Annotated[int, Field(ge=0, le=1000)] = Field(default=1, description="The smallest number of instances.")
+    max: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="The largest number of instances.")
+    concurrency: Annotated[int, Field(ge=1, le=10000)] | None = Field(
+        default=None, description="Requests at once for one instance."
+    )
+
+
+class HealthSettings(Product):
+    """`[health]`: when the service is ready. Translated into each platform's own probe."""
+
+    path: UrlPath = Field(default="/healthz", description="The readiness path.")
+    status: Annotated[int, Field(ge=100, le=599)] = Field(default=200, description="The status that means ready.")
+    json_: dict[str, Any] | None = Field(
+        default=None,
+        alias="json",
+        description="Members that the JSON answer must have, with their values: some services always answer 200.",
+    )
+    liveness: UrlPath | None = Field(default=None, description="The liveness path; none when absent.")
+    startup: Seconds = Field(default=60.0, description="The start-up budget: the longest until ready.")
+    timeout: Seconds = Field(default=5.0, description="The longest that one probe may take.")
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+
+class Expectation(Noun):
+    """What a golden request must be answered with."""
+
+    status: Annotated[int, Field(ge=100, le=599)] | None = Field(
+        default=None, description="The exact status; any 2xx when absent (any 4xx for a bad request)."
+    )
+    json_: Any = Field(
+        default=None,
+        alias="json",
+        description="A subset of the JSON answer: objects by member, numbers within `tolerance`, the rest exactly.",
+    )
+    contains: Text | None = Field(default=None, description="Text that the body contains.")
+    headers: dict[Line, Line] = Field(default_factory=dict, description="Headers with their exact values.")
+    tolerance: Annotated[float, Field(ge=0, le=1e9)] = Field(
+        default=1e-6, description="How far a number in `json` may be off, relative and absolute."
+    )
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+
+class GoldenRequest(Noun):
+    """One request with a known answer, asked of the candidate and of what serves after a rollout."""
+
+    name: Line = Field(description="A short name, shown in reports.")
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
+        default="GET", description="The method."
+    )
+    path: UrlPath = Field(default="/", description="The path with its query.")
+    headers: dict[Line, Line] = Field(default_factory=dict, description="Request headers.")
+    json_: Any = Field(default=None, alias="json", description="A JSON body.")
+    body: Text | None = Field(default=None, description="A text body; not together with `json`.")
+    bad: bool = Field(default=False, description="A bad request on purpose: it must be answered with 4xx.")
+    expect: Expectation = Field(default_factory=Expectation, description="What must come back.")
+    timeout: Seconds = Field(default=10.0, description="The longest until the answer.")
+    verify: bool = Field(default=True, description="Also ask what serves after the rollout (safe to repeat).")
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+
+class SmokeSettings(Product):
+    """`[smoke]`: the candidate is run as production would run it, and asked."""
+
+    enabled: bool = Field(default=True, description="Off means evidence `skipped`; the policy decides.")
+    requests: tuple[GoldenRequest, ...] = Field(default=(), max_length=100, description="Golden requests.")
+
+
+class ScanPolicy(Product):
+    """`[scan]`: what the gate refuses. Secrets always refuse; a broken scanner is never a pass."""
+
+    enabled: bool = Field(default=True, description="Off means evidence `skipped`; the gate refuses it in production.")
+    fail_on: Severity = Field(default="critical", description="Vulnerabilities of this severity and above refuse.")
+    fixable_only: bool = Field(default=True, description="Only vulnerabilities that have a fix refuse.")
+    fail_on_config: Severity | None = Field(
+        default=None,
+        description="Misconfigurations of this severity and above refuse; reported only when absent.",
+    )
+    db_max_age: Seconds = Field(default=7 * 86400.0, description="The oldest vulnerability database that is believed.")
+    timeout: Seconds = Field(default=600.0, description="The longest that one scan may take.")
+
+
+class RolloutSettings(Product):
+    """`[rollout]`: how traffic gets from old to new."""
+
+    strategy: Literal["all-at-once"] = Field(default="all-at-once", description="One shift from the old to the new.")
+    timeout: Seconds = Field(default=600.0, description="The longest until the new revision is ready.")
+    drain: Seconds = Field(default=30.0, description="The longest to wait for requests on the old revision to end.")
+
+
+class TargetSettings(Product):
+    """`[targets.<name>]`: a place. `settings` are the kind's own, validated by its adapter."""
+
+    name: Name = Field(description="The target's name.")
+    kind: Name = Field(description="docker, kubernetes, knative, cloudrun, lambda, ecs, or a third party's.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="The kind's own settings.")
+
+
+class Settings(Product):
+    """Everything, resolved: overlays merged, defaults filled, one target chosen."""
+
+    service: ServiceSettings
+    image: ImageSettings = Field(default_factory=ImageSettings)
+    run: RunSettings = Field(default_factory=RunSettings)
+    scale: ScaleSettings = Field(default_factory=ScaleSettings)
+    health: HealthSettings = Field(default_factory=HealthSettings)
+    smoke: SmokeSettings = Field(default_factory=SmokeSettings)
+    scan: ScanPolicy = Field(default_factory=ScanPolicy)
+    rollout: RolloutSettings = Field(default_factory=RolloutSettings)
+    targets: dict[str, TargetSettings] = Field(default_factory=dict)
+
+    def runtime(self) -> dict[str, Any]:
+        """The part that decides how the service runs: what the fingerprint covers besides images and secrets."""
+        return {
+            "service": self.service.service,
+            "environment": self.service.environment,
+            "run": self.run.model_dump(mode="json"),
+            "scale": self.scale.model_dump(mode="json"),
+            "health": self.health.model_dump(mode="json"),
+        }

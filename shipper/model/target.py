@@ -1,0 +1,175 @@
+"""What a target tells us and what we ask of it: the nouns of the Target protocol."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from shipper.model.noun import Noun, Product
+from shipper.model.release import Revision, Stamp
+from shipper.model.settings import Settings
+
+
+class Traits(Noun):
+    """What a kind of target can do. The conformance suite chooses its scenarios by these."""
+
+    strategies: tuple[str, ...]
+    weight_step: int | None = Field(default=1, description="Smallest share of traffic in percent; None: no split.")
+    max_sharing: int = Field(default=2, description="How many revisions can share traffic.")
+    conditional_writes: bool = True
+    probes_revisions: bool = False
+    first_create_serves: bool = False
+    needs_registry: bool = True
+
+
+class Problem(Noun):
+    """Why a release cannot go to this target, found before the build."""
+
+    code: Literal[2, 32, 33] = Field(description="The exit code: 2 configuration, 32 credentials, 33 unreachable.")
+    message: str
+    key: str = Field(default="", description='The configuration key, such as "run.memory".')
+    hint: str = ""
+
+
+class TargetSpec(Noun):
+    """What preflight is asked about."""
+
+    settings: Settings
+    target: str
+
+
+class Readiness(Product):
+    """The preflight's product: the target accepts this release, as far as can be said before the build."""
+
+    target: str
+    kind: str
+    platform: str = Field(description="The platform to build for: configured, or the target's own.")
+    remarks: tuple[str, ...] = ()
+
+
+class Address(Noun):
+    """Where the service answers."""
+
+    url: str
+    host: str | None = Field(default=None, description="Host header to send when the URL's own does not route.")
+    reach: Literal["local", "public", "internal", "authenticated"] = "local"
+
+
+class Drift(Noun):
+    """A field that we own and somebody else changed."""
+
+    field: str
+    ours: str
+    found: str
+
+
+class Observation(Noun):
+    """What the platform says now. `seen` is opaque: it goes back with the next write."""
+
+    seen: str
+    serving: tuple[Revision, ...] = Field(default=(), description="Revisions with weight > 0.")
+    revisions: tuple[Revision, ...] = Field(default=(), description="Every revision of ours, serving or not.")
+    stamp: Stamp = Field(default_factory=Stamp)
+    highest: int = Field(default=0, description="The highest release number found on the platform.")
+    in_flight: str | None = None
+    drift: tuple[Drift, ...] = ()
+    capacity: int | None = None
+    capacity_owner: str = "shipper"
+    address: Address | None = None
+
+    @property
+    def main(self) -> Revision | None:
+        """The revision with the most traffic, if any."""
+        return max(self.serving, key=lambda revision: revision.weight, default=None)
+
+
+class Change(Noun):
+    """One line of a plan."""
+
+    action: Literal["create", "change", "remove", "keep", "shift"]
+    subject: str
+    before: str = ""
+    after: str = ""
+
+
+class Plan(Noun):
+    """What a release would do. Printable and JSON; planning never writes."""
+
+    summary: str
+    changes: tuple[Change, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would change."""
+        return all(change.action == "keep" for change in self.changes)
+
+
+class Dossier(Noun):
+    """Why a revision failed, in one screen."""
+
+    cause: str = Field(description="Kebab-case: crashed, not-ready, bad-status, out-of-memory, wrong-architecture …")
+    reason: str = Field(description="One line for people.")
+    log_tail: tuple[str, ...] = ()
+    hint: str = ""
+    exit_status: int | None = None
+
+
+class Progress(Noun):
+    """One step of a revision's way to ready. `failed` means: this can never heal."""
+
+    state: Literal["waiting", "ready", "failed"]
+    reason: str = ""
+    dossier: Dossier | None = None
+
+
+class ProbeRequest(Noun):
+    """An HTTP request to one revision."""
+
+    method: str = "GET"
+    path: str = "/"
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: bytes = b""
+    timeout: float = 5.0
+
+
+class ProbeResponse(Noun):
+    """Its answer. `revision` is the name that the platform put into the answer, when it does that."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    revision: str | None = None
+
+
+class Verdict(Noun):
+    """What verification found, and at which level of proof."""
+
+    ok: bool
+    proof: Literal["none", "routing", "answer", "identity"]
+    reason: str = ""
+    probes: tuple[dict[str, Any], ...] = ()
+
+
+class Deployment(Product):
+    """What the rollout ended with."""
+
+    changed: bool = Field(description="False when the same fingerprint already served: nothing to do.")
+    release_id: str
+    number: int
+    fingerprint: str
+    revision: str
+    previous: str | None = None
+    address: Address | None
+    verdict: Verdict
+    image: str = Field(description="The reference that serves.")
+    seconds: float
+
+
+class Sealed(Product):
+    """The goal of the release pipeline: the result, as it is told and kept."""
+
+    deployment: Deployment
+    remarks: tuple[str, ...] = ()
+    rollback: str = Field(description="The last line: ready, or why not.")

@@ -1,0 +1,22 @@
+"""Targets: the protocol, discovery, and what adapters may use of ours."""
+
+from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Transient, UsageError
+from shipper.targets.container import SECRETS_DIRECTORY, container_options
+from shipper.targets.protocol import (
+    Probes,
+    Replaces,
+    RunsOnce,
+    SplitsTraffic,
+    StoresImages,
+    StreamsLogs,
+    Target,
+    TargetContext,
+    TargetKind,
+)
+from shipper.targets.retry import retry_transient
+
+__all__ = [
+    "SECRETS_DIRECTORY", "Conflict", "Denied", "Invalid", "NotFound", "PlatformError", "Probes", "Replaces",
+    "RunsOnce", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind",
+    "Transient", "UsageError", "container_options", "retry_transient",
+]  # fmt: skip

@@ -1,0 +1,165 @@
+"""The seam: what a place where services run must be able to do.
+
+A target implements SplitsTraffic, Replaces or both; optional powers (Probes, StreamsLogs, StoresImages, RunsOnce)
+are separate protocols, never stub methods. Every write takes `seen` from an observation and may raise
+errors.Conflict: rollout then observes again and decides again. Errors at the adapter's edge are Transient,
+NotFound, Conflict, Denied and Invalid (shipper.errors). docs/architecture.md has every member x six platforms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from shipper.model import (
+    Observation,
+    Plan,
+    ProbeRequest,
+    ProbeResponse,
+    Problem,
+    Progress,
+    Release,
+    Revision,
+    Settings,
+    Stamp,
+    TargetSpec,
+    Traits,
+)
+from shipper.model.context import Secrets
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A place where one service runs in one environment."""
+
+    @property
+    def kind(self) -> str:
+        """Such as "docker"."""
+
+    @property
+    def traits(self) -> Traits:
+        """What this kind can do."""
+
+    @property
+    def default_platform(self) -> str:
+        """The platform that images must have here, such as "linux/amd64". May ask the platform; cached."""
+
+    def preflight(self, spec: TargetSpec) -> Sequence[Problem]:
+        """Everything that would make this release fail, found before the build. Never writes."""
+
+    def observe(self) -> Observation:
+        """What serves now, what is there, what was changed by hand, and `seen` for the next write."""
+
+    def plan(self, release: Release, observation: Observation) -> Plan:
+        """What a release would change. Never writes; may ask the platform for a dry run."""
+
+    def progress(self, revision: Revision) -> Iterator[Progress]:
+        """Yields at least every 0.5 s until `ready` or `failed`; says at once what can never heal.
+
+        The caller owns the deadline and simply stops asking.
+        """
+
+    def revisions(self) -> Sequence[Revision]:
+        """Every revision of ours, oldest first."""
+
+    def retire(self, revisions: Sequence[Revision], to: Literal["stopped", "removed"], seen: str) -> None:
+        """Stop or remove revisions that have no traffic. Removing one that is gone is not an error."""
+
+    def write_stamp(self, stamp: Stamp, seen: str) -> None:
+        """Write the stamp alone."""
+
+    def remove(self) -> None:
+        """Remove everything of this service here. Idempotent."""
+
+
+@runtime_checkable
+class SplitsTraffic(Target, Protocol):
+    """Revisions live beside each other and share traffic by weight."""
+
+    def create(self, release: Release, stamp: Stamp, seen: str) -> Revision:
+        """A revision with no traffic. The same release id gives the same revision; a stopped one is started again."""
+
+    def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
+        """Set the traffic: revision name to percent, summing to 100. No request in flight is dropped."""
+
+
+@runtime_checkable
+class Replaces(Target, Protocol):
+    """Applying a release moves the traffic."""
+
+    def replace(self, release: Release, stamp: Stamp, seen: str) -> Revision:
+        """Apply. The same release id gives the same revision."""
+
+    def abort(self, in_flight: str, seen: str) -> None:
+        """Stop an operation that is under way and put back what was there."""
+
+
+@runtime_checkable
+class Probes(Protocol):
+    """A revision can be asked before it has traffic."""
+
+    def probe(self, revision: Revision, request: ProbeRequest) -> ProbeResponse:
+        """Ask exactly this revision. Raises Transient when it does not answer in time."""
+
+
+@runtime_checkable
+class StreamsLogs(Protocol):
+    """The platform gives a revision's output."""
+
+    def logs(self, revision: Revision, *, lines: int = 200, follow: bool = False) -> Iterator[str]:
+        """The last `lines` lines, then what comes, when `follow`."""
+
+
+@runtime_checkable
+class RunsOnce(Protocol):
+    """A command can be run to its end in the release's image."""
+
+    def run_once(self, release: Release, command: Sequence[str]) -> int:
+        """Its exit status."""
+
+
+@runtime_checkable
+class StoresImages(Protocol):
+    """Publishing without a registry: the target holds images itself."""
+
+    def has(self, config_digest: str) -> str | None:
+        """The reference by which it runs the image with exactly this config digest; None when it has none."""
+
+    def load(self, archive: Path) -> str:
+        """Load a saved image and return its config digest."""
+
+
+@dataclass(frozen=True)
+class TargetContext:
+    """What an adapter gets when it is connected."""
+
+    name: str
+    settings: Settings
+    own: Mapping[str, Any]
+    secrets: Secrets
+
+
+class TargetKind(Protocol):
+    """What an adapter registers under the entry-point group `shipper.targets`."""
+
+    @property
+    def kind(self) -> str:
+        """The word used as `kind = …` and as `--target …`."""
+
+    @property
+    def traits(self) -> Traits:
+        """Known without connecting."""
+
+    @property
+    def settings_model(self) -> type[BaseModel]:
+        """The kind's own settings in `[targets.<name>]` (frozen, extra="forbid"), besides `kind`."""
+
+    def from_url(self, url: str) -> dict[str, Any]:
+        """Settings from `--target URL`, such as `docker://`. Raises errors.UsageError when it is not one of ours."""
+
+    def connect(self, context: TargetContext) -> Target:
+        """A target. Connecting is lazy: no I/O before the first call."""
