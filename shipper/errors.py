@@ -18,14 +18,15 @@ class ShipperError(Exception):
     """
 
     code: ClassVar[int] = 70
-    cause: ClassVar[str] = "bug"
+    cause: str = "bug"
     meaning: ClassVar[str] = "a bug of ours, with a report file"
 
-    def __init__(self, message: str, *, hint: str = "", details: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, *, hint: str = "", details: Sequence[str] = (), cause: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.details = tuple(details)
+        self.cause = cause or type(self).cause
 
     @property
     def exit_code(self) -> int:
@@ -45,6 +46,12 @@ class ConfigError(UsageError):
     """The configuration is wrong. `details` has one line per problem, all of them at once."""
 
     cause = "configuration"
+
+
+class PipelineError(ConfigError):
+    """A pipeline cannot be loaded: its stages do not fit together. `details` has one line per problem."""
+
+    cause = "pipeline"
 
 
 class BuildError(ShipperError):

@@ -22,6 +22,9 @@ class Source(Product):
     """The build context as BuildKit will see it, and the commit it comes from."""
 
     commit: str | None = Field(description="Full commit id; None outside a git repository.")
+    context_commit: str | None = Field(
+        default=None, description="Full id of the last commit that touched the context: the image's revision label."
+    )
     commit_time: int | None = Field(description="Unix seconds of the last commit that touched the context.")
     dirty: bool = Field(description="Whether tracked or untracked files of the context differ from the commit.")
     context_digest: Digest = Field(

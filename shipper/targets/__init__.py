@@ -3,6 +3,7 @@
 from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Transient, UsageError
 from shipper.targets.container import SECRETS_DIRECTORY, container_options
 from shipper.targets.protocol import (
+    Diagnoses,
     Probes,
     Replaces,
     RunsOnce,
@@ -16,7 +17,7 @@ from shipper.targets.protocol import (
 from shipper.targets.retry import retry_transient
 
 __all__ = [
-    "SECRETS_DIRECTORY", "Conflict", "Denied", "Invalid", "NotFound", "PlatformError", "Probes", "Replaces",
+    "SECRETS_DIRECTORY", "Conflict", "Denied", "Diagnoses", "Invalid", "NotFound", "PlatformError", "Probes", "Replaces",
     "RunsOnce", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind",
     "Transient", "UsageError", "container_options", "retry_transient",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from shipper.model import (
+    Dossier,
     Observation,
     Plan,
     ProbeRequest,
@@ -84,7 +85,10 @@ class SplitsTraffic(Target, Protocol):
         """A revision with no traffic. The same release id gives the same revision; a stopped one is started again."""
 
     def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
-        """Set the traffic: revision name to percent, summing to 100. No request in flight is dropped."""
+        """Set the traffic: revision name to percent, summing to 100. No request in flight is dropped.
+
+        An empty mapping takes all traffic away: putting back to "nothing served".
+        """
 
 
 @runtime_checkable
@@ -112,6 +116,14 @@ class StreamsLogs(Protocol):
 
     def logs(self, revision: Revision, *, lines: int = 200, follow: bool = False) -> Iterator[str]:
         """The last `lines` lines, then what comes, when `follow`."""
+
+
+@runtime_checkable
+class Diagnoses(Protocol):
+    """The target can say why a revision is not ready, at the moment when the caller's patience ends."""
+
+    def diagnose(self, revision: Revision) -> Dossier:
+        """What is known now; cause "unknown" or "not-ready" when nothing better can be said. Never raises."""
 
 
 @runtime_checkable

@@ -1,0 +1,1 @@
+"""A small model service: which iris is it?"""

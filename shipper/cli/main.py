@@ -1,0 +1,97 @@
+"""The entry point: a literal table of commands, imported only when used, and the one error handler.
+
+`--version` and `--help` stay near the cost of click itself: nothing here imports pydantic, rich, structlog or
+entry points.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from shipper.version import __version__
+
+COMMANDS = {
+    "release": "Build, check, publish and deploy a service, and verify what serves.",
+    "plan": "Show what a release would change. Writes nothing.",
+    "status": "Show what serves now, and how well that is proved.",
+    "logs": "Show what a revision wrote.",
+    "doctor": "Check this machine, the configuration and the target.",
+    "targets": "List the configured targets and the installed kinds.",
+    "config": "Show or check the configuration.",
+    "pipeline": "Show the pipelines and their derived order.",
+    "version": "Show the version and the exit codes.",
+}
+
+
+class Commands(click.Group):
+    """Commands by name; each lives in its own module `shipper.cli.<name>` as `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of use, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import exactly the module of the command that was asked for."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"shipper.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """With the nearest name when there is no such command."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f' Did you mean "{near[0]}"?' if near else f" Commands: {', '.join(COMMANDS)}."
+            ctx.fail(f'No such command "{name}".{hint}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the literal table: `--help` imports no command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes say what serves: `shipper version --exit-codes` lists them.",
+)
+@click.version_option(__version__, "-V", "--version", message="shipper %(version)s")
+def cli() -> None:
+    """From a Dockerfile to verified traffic in one command, with proof of what serves."""
+
+
+def main() -> NoReturn:
+    """Run the command line; every error ends as one clear message and its exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        _silence_stdout()
+        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the one error handler
+        from shipper.cli.failure import tell
+
+        sys.exit(tell(error, as_json="--json" in sys.argv))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _silence_stdout() -> None:
+    """The reader of our output is gone (`shipper logs | head`): do not complain at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

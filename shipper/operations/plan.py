@@ -1,0 +1,81 @@
+"""plan: what a release would do. No build, no push, no write."""
+
+from __future__ import annotations
+
+import time
+
+from shipper.errors import PlatformError
+from shipper.model import (
+    ImageRef,
+    Observation,
+    Problem,
+    Release,
+    TargetSpec,
+    fingerprint_of,
+    new_release_id,
+)
+from shipper.model.shown import Planned
+from shipper.operations.where import Where
+from shipper.operations.workspace import Workspace, open_workspace
+from shipper.rollout.all_at_once import not_written
+from shipper.stages.preflight import refusal
+from shipper.targets import Target
+
+UNKNOWN_DIGEST = "sha256:" + "0" * 64
+
+
+def plan(where: Where) -> Planned:
+    """Configuration, observation, preflight and the difference.
+
+    The image is not built: the serving digest stands in and the image line says "to be built".
+    Raises PreflightRefused, CredentialsError (32), UnreachableError (33).
+    """
+    workspace = open_workspace(where)
+    target = workspace.connect()
+    try:
+        problems = list(target.preflight(TargetSpec(settings=workspace.settings, target=workspace.chosen.name)))
+        if problems:
+            raise refusal(workspace.chosen.name, problems)
+        observation = target.observe()
+        found = target.plan(_release(workspace, target, observation), observation)
+    except PlatformError as error:
+        raise not_written(error) from error
+    return Planned(
+        service=workspace.settings.service.service,
+        environment=workspace.settings.service.environment,
+        target=workspace.chosen.name,
+        plan=found,
+        image_known=False,
+    )
+
+
+def problems_of(where: Where) -> list[Problem]:
+    """The preflight alone."""
+    workspace = open_workspace(where)
+    return list(
+        workspace.connect().preflight(TargetSpec(settings=workspace.settings, target=workspace.chosen.name))
+    )
+
+
+def _release(workspace: Workspace, target: Target, observation: Observation) -> Release:
+    """The release that would be made; an empty image reference means "to be built"."""
+    settings = workspace.settings
+    main = observation.main
+    images = {
+        "main": ImageRef(
+            config_digest=main.image if main and main.image else UNKNOWN_DIGEST,
+            reference="",
+            platform=settings.image.platform or target.default_platform,
+        )
+    }
+    versions = workspace.secrets.versions()
+    return Release(
+        id=new_release_id(),
+        number=max(observation.highest, observation.stamp.highest) + 1,
+        fingerprint=fingerprint_of(images, settings, versions),
+        images=images,
+        settings=settings,
+        target=workspace.chosen.name,
+        secret_versions=versions,
+        created=time.time(),
+    )

@@ -1,0 +1,56 @@
+"""What the engine hands a stage as its Reporter: it knows the stage's name."""
+
+from __future__ import annotations
+
+import contextvars
+from typing import Literal
+
+from shipper.model.event import Event, EvidenceFound, Remark, StageLog, StageProgress
+from shipper.model.evidence import Evidence, as_summary
+from shipper.pipeline.events import Events
+
+current_stage: contextvars.ContextVar[str] = contextvars.ContextVar("stage", default="")
+"""The stage that this thread works for; diagnostics show it."""
+
+MAX_LINE = 4000
+"""Characters of a log line that an event carries."""
+
+
+class StageReporter:
+    """Implements shipper.model.context.Reporter for one stage."""
+
+    def __init__(self, events: Events, stage: str) -> None:
+        self._events = events
+        self._stage = stage
+        self.told: set[str] = set()
+        """Digests of the evidence that the stage reported itself."""
+
+    def progress(
+        self,
+        text: str,
+        done: float | None = None,
+        total: float | None = None,
+        unit: Literal["bytes", "steps", "percent", ""] = "",
+    ) -> None:
+        """What is being done right now."""
+        self._events.emit(StageProgress(stage=self._stage, text=text, done=done, total=total, unit=unit))
+
+    def log(self, line: str, stream: str = "stdout") -> None:
+        """A line of a child or a container; a very long one is cut."""
+        # Redacted before it is cut: half a secret would not be found.
+        line = self._events.redact(line.rstrip("\r\n"))
+        shown = line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]} … ({len(line) - MAX_LINE} more characters)"
+        self._events.emit(StageLog(stage=self._stage, stream=stream, line=shown))
+
+    def evidence(self, evidence: Evidence) -> None:
+        """A piece of evidence was found."""
+        self.told.add(evidence.digest())
+        self._events.emit(EvidenceFound(stage=self._stage, evidence=as_summary(evidence)))
+
+    def remark(self, text: str) -> None:
+        """Something that a reader should know although nothing failed."""
+        self._events.emit(Remark(stage=self._stage, text=text))
+
+    def emit(self, event: Event) -> None:
+        """Any other event."""
+        self._events.emit(event)

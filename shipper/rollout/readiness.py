@@ -1,0 +1,89 @@
+"""Waiting until a revision is ready, and asking it its golden requests before it gets traffic."""
+
+from __future__ import annotations
+
+from shipper.errors import RolloutFailed, Transient
+from shipper.model import Dossier, GoldenRequest, HealthSettings, ProbeRequest, Revision, SmokeSettings
+from shipper.model.context import Cancellation, Clock, Reporter
+from shipper.rollout.verify import golden_requests
+from shipper.smoke.asking import encode, judge
+from shipper.targets import Diagnoses, Probes, StreamsLogs, Target
+
+
+def wait_until_ready(
+    target: Target, revision: Revision, budget: float, report: Reporter, cancel: Cancellation, clock: Clock
+) -> None:
+    """Follow the revision's progress until it is ready.
+
+    Raises RolloutFailed with the dossier as soon as it can never heal, or after `budget` seconds; Interrupted on
+    cancellation.
+    """
+    deadline = clock.monotonic() + budget
+    reason = "no answer yet"
+    for step in target.progress(revision):
+        cancel.check()
+        if step.state == "ready":
+            return
+        if step.state == "failed":
+            raise _failed(revision, step.dossier or Dossier(cause="failed", reason=step.reason))
+        reason = step.reason
+        report.progress(f"waiting for {revision.name}: {reason}")
+        if clock.monotonic() >= deadline:
+            break
+    raise _failed(revision, _last_look(target, revision, budget, reason))
+
+
+def ask_before_traffic(
+    target: Target, revision: Revision, health: HealthSettings, smoke: SmokeSettings, report: Reporter
+) -> None:
+    """Ask the revision itself its golden requests while it has no traffic, where the target can do that.
+
+    Raises RolloutFailed naming the request that was answered wrongly.
+    """
+    if not isinstance(target, Probes):
+        return
+    for request in golden_requests(health, smoke):
+        report.progress(f"asking {revision.name} before it gets traffic: {request.name}")
+        problem = _ask(target, revision, request)
+        if problem:
+            raise _failed(
+                revision,
+                _log(target, revision, Dossier(cause="bad-answer", reason=f"{request.name}: {problem}")),
+            )
+
+
+def _ask(target: Probes, revision: Revision, request: GoldenRequest) -> str:
+    headers, body = encode(request)
+    probe = ProbeRequest(method=request.method, path=request.path, headers=headers, body=body, timeout=request.timeout)
+    try:
+        response = target.probe(revision, probe)
+    except Transient as error:
+        return str(error)
+    if response.revision is not None and response.revision != revision.name:
+        return f"answered by {response.revision} instead"
+    return judge(request, response.status, response.headers, response.body)
+
+
+def _last_look(target: Target, revision: Revision, budget: float, reason: str) -> Dossier:
+    """Why it was not ready in time; the target's own diagnosis where it has one."""
+    if isinstance(target, Diagnoses):
+        found = target.diagnose(revision)
+        if found.cause not in ("unknown", "not-ready"):
+            return found
+        return found.model_copy(update={"reason": f"not ready within {budget:g} s: {found.reason or reason}"})
+    return _log(target, revision, Dossier(cause="not-ready", reason=f"not ready within {budget:g} s: {reason}"))
+
+
+def _log(target: Target, revision: Revision, dossier: Dossier) -> Dossier:
+    if dossier.log_tail or not isinstance(target, StreamsLogs):
+        return dossier
+    return dossier.model_copy(update={"log_tail": tuple(target.logs(revision, lines=40))})
+
+
+def _failed(revision: Revision, dossier: Dossier) -> RolloutFailed:
+    return RolloutFailed(
+        f"{revision.name} did not become ready: {dossier.reason}",
+        hint=dossier.hint,
+        details=dossier.log_tail,
+        cause=dossier.cause,
+    )

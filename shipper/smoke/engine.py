@@ -1,0 +1,73 @@
+"""The Docker engine as the smoke test needs it: connecting, whether it is this machine's, and its errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from shipper.errors import ShipperError, SmokeError, UnreachableError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def connect() -> DockerClient:
+    """The engine of DOCKER_HOST or of this machine. Raises UnreachableError."""
+    import docker
+
+    with engine_errors("connect to the Docker engine"):
+        return docker.from_env()
+
+
+def require_local(client: DockerClient) -> None:
+    """Raise SmokeError when the engine is another machine's: the candidate is asked through a loopback port."""
+    url = str(client.api.base_url)
+    if url.startswith(("http+docker://localhost", "http+docker://localunixsocket", "http+docker://localnpipe")):
+        return
+    if not url.startswith("http+docker://") and urlsplit(url).hostname in _LOOPBACK:
+        return
+    raise SmokeError(
+        "the smoke test cannot reach candidates of a remote Docker engine: it asks on 127.0.0.1",
+        hint="unset DOCKER_HOST, so that this machine's engine builds and tries, or set [smoke] enabled = false",
+    )
+
+
+@contextmanager
+def engine_errors(doing: str) -> Iterator[None]:
+    """Errors of the docker SDK become SmokeError (the engine refused) or UnreachableError (it did not answer)."""
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except APIError as error:
+        raise refused(doing, engine_words(error)) from error
+    except (DockerException, RequestException, HTTPError, OSError) as error:
+        raise UnreachableError(
+            f"the Docker engine does not answer: could not {doing}",
+            hint="is it running? docker info",
+            details=(str(error),),
+        ) from error
+
+
+def refused(doing: str, words: str) -> ShipperError:
+    """The error for an engine that answered and said no."""
+    if "no space left on device" in words.lower():
+        return SmokeError(
+            f"could not {doing}: the engine's disk is full",
+            hint="free space: docker system df, docker builder prune",
+            details=(words,),
+        )
+    return SmokeError(f"could not {doing}: the engine refused", hint="read the engine's words below", details=(words,))
+
+
+def engine_words(error: Exception) -> str:
+    """What the engine said, without the SDK's and the runtime's frames around it."""
+    words = str(getattr(error, "explanation", None) or error)
+    inner = words.partition("unable to start container process: ")[2] or words
+    return " ".join(inner.removesuffix(": unknown").split())

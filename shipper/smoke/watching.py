@@ -1,0 +1,80 @@
+"""The engine's events about one container: the only reliable word about memory.
+
+With worker processes the container stays up when one is killed, and the engine's OOMKilled flag resets on restart.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from shipper.smoke.engine import engine_errors
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+class Watch:
+    """Listens from before the start until `close`. Read its members from any thread."""
+
+    def __init__(self, client: DockerClient, container_id: str) -> None:
+        filters: dict[str, Any] = {"container": container_id, "event": ["oom", "die"]}
+        with engine_errors("listen to the engine's events"):
+            self._stream: Any = client.api.events(filters=filters, decode=True)
+        self._told = threading.Condition()
+        self._out_of_memory = False
+        self._exit_code: int | None = None
+        self._ended = False
+        self._thread = threading.Thread(target=self._listen, name="shipper-smoke-events", daemon=True)
+        self._thread.start()
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether a process of the container was killed for memory, ever."""
+        return self._out_of_memory
+
+    @property
+    def exit_code(self) -> int | None:
+        """Set once the container has ended."""
+        return self._exit_code
+
+    @property
+    def broken(self) -> bool:
+        """Whether the engine stopped telling: ask it in other ways."""
+        return self._ended
+
+    def wait_for_oom(self, seconds: float) -> bool:
+        """Whether memory was the cause; waits a little, because `oom` may come just after `die`."""
+        deadline = time.monotonic() + seconds
+        with self._told:
+            while not self._out_of_memory and not self._ended and (left := deadline - time.monotonic()) > 0:
+                self._told.wait(left)
+        return self._out_of_memory
+
+    def close(self) -> None:
+        """Stop listening. Idempotent."""
+        try:
+            self._stream.close()
+        except Exception:  # noqa: BLE001 - the SDK reaches into its transport's internals; the thread is a daemon
+            return
+        self._thread.join(1.0)
+
+    def _listen(self) -> None:
+        try:
+            for event in self._stream:
+                self._note(event)
+        except Exception:  # noqa: BLE001 - whatever ended the stream, the reader sees `broken` and asks the engine
+            pass
+        finally:
+            with self._told:
+                self._ended = True
+                self._told.notify_all()
+
+    def _note(self, event: dict[str, Any]) -> None:
+        with self._told:
+            if event.get("Action") == "oom":
+                self._out_of_memory = True
+            elif event.get("Action") == "die":
+                self._exit_code = int(event.get("Actor", {}).get("Attributes", {}).get("exitCode", -1))
+            self._told.notify_all()

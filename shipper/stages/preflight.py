@@ -1,0 +1,70 @@
+"""preflight: everything that the target would refuse, found before the build, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shipper.errors import PlatformError, PreflightRefused
+from shipper.model import Problem, Readiness, Settings, TargetSettings, TargetSpec
+from shipper.model.context import Reporter
+from shipper.rollout.all_at_once import not_written
+from shipper.targets import StoresImages, Target
+
+
+def preflight(settings: Settings, chosen: TargetSettings, target: Target, report: Reporter) -> Readiness:
+    """The target accepts this release, as far as can be said now.
+
+    Raises PreflightRefused with every problem; its exit code is the lowest of theirs (2, 32 or 33).
+    """
+    report.progress(f"asking {chosen.name} whether it can take this release")
+    try:
+        found = list(target.preflight(TargetSpec(settings=settings, target=chosen.name)))
+        platform = settings.image.platform or target.default_platform
+    except PlatformError as error:
+        raise not_written(error) from error
+    problems = [*_shape(settings, target), *found]
+    if problems:
+        raise refusal(chosen.name, problems)
+    return Readiness(target=chosen.name, kind=chosen.kind, platform=platform)
+
+
+def refusal(target: str, problems: Sequence[Problem]) -> PreflightRefused:
+    """Every problem of a preflight as one refusal; the hint is the first problem's."""
+    lines = [f"{problem.key}: {problem.message}" if problem.key else problem.message for problem in problems]
+    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    return PreflightRefused(
+        f"{target} cannot take this release: {lines[0] if len(lines) == 1 else count}",
+        [(problem.code, line) for problem, line in zip(problems, lines, strict=True)],
+        hint=next((problem.hint for problem in problems if problem.hint), "see `shipper doctor`"),
+        details=[_line(problem, line) for problem, line in zip(problems, lines, strict=True)],
+    )
+
+
+def _line(problem: Problem, line: str) -> str:
+    return f"{line} ({problem.hint})" if problem.hint else line
+
+
+def _shape(settings: Settings, target: Target) -> list[Problem]:
+    """What the traits of the kind say, without asking the platform."""
+    problems = []
+    strategy = settings.rollout.strategy
+    if strategy not in target.traits.strategies:
+        known = ", ".join(target.traits.strategies)
+        problems.append(
+            Problem(
+                code=2,
+                key="rollout.strategy",
+                message=f'a {target.kind} target cannot roll out "{strategy}"',
+                hint=f"choose one of: {known}",
+            )
+        )
+    if settings.image.repository is None and (target.traits.needs_registry or not isinstance(target, StoresImages)):
+        problems.append(
+            Problem(
+                code=2,
+                key="image.repository",
+                message=f"a {target.kind} target pulls its images from a registry, and none is configured",
+                hint='set repository = "registry.example.com/team/name" under [image]',
+            )
+        )
+    return problems

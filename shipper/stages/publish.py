@@ -1,0 +1,65 @@
+"""publish: the approved bytes, and no others, where the target finds them; proved afterwards."""
+
+from __future__ import annotations
+
+from shipper.errors import PlatformError, PublishError
+from shipper.model import Approval, Deployable, Image, ImageRef, ImageSettings, Source
+from shipper.model.context import Cancellation, Reporter
+from shipper.registries.protocol import Registry
+from shipper.rollout.all_at_once import not_written
+from shipper.targets import StoresImages, Target
+
+
+def publish(
+    image: Image,
+    approval: Approval,
+    source: Source,
+    settings: ImageSettings,
+    target: Target,
+    registry: Registry,
+    report: Reporter,
+    cancel: Cancellation,
+) -> Deployable:
+    """What a rollout may deploy. Raises PublishError (15), CredentialsError (32), UnreachableError (33)."""
+    if approval.config_digest != image.config_digest:
+        raise PublishError(
+            f"the approval is for {approval.config_digest}, the image is {image.config_digest}",
+            hint="only the image that was tested can be published; release again",
+        )
+    if settings.repository is None:
+        main = _on_the_target(image, target, report)
+    else:
+        main = registry.publish(image, settings.repository, tag_of(image), report, cancel)
+    return Deployable(
+        images={"main": main},
+        commit=source.commit,
+        dirty=source.dirty,
+        published=settings.repository is not None,
+    )
+
+
+def tag_of(image: Image) -> str:
+    """The tag that is pushed, for people and for clean-up; a release is always deployed by digest."""
+    return f"cfg-{image.config_digest.removeprefix('sha256:')[:12]}"
+
+
+def _on_the_target(image: Image, target: Target, report: Reporter) -> ImageRef:
+    """No registry: the target's own engine holds the image, proved by its config digest."""
+    report.progress("looking for the image on the target's engine")
+    if not isinstance(target, StoresImages):
+        raise PublishError(
+            f"a {target.kind} target pulls from a registry and image.repository is not set",
+            hint='set repository = "registry.example.com/team/name" under [image]',
+        )
+    try:
+        reference = target.has(image.config_digest)
+    except PlatformError as error:
+        raise not_written(error) from error
+    if reference is None:
+        raise PublishError(
+            f"the target's engine has no image with config digest {image.config_digest}",
+            hint="is the image built on another engine than the target's? set image.repository",
+        )
+    return ImageRef(
+        config_digest=image.config_digest, reference=reference, platform=image.platform, size=image.size
+    )

@@ -1,0 +1,71 @@
+"""What tests, the Makefile and the demonstration use of the rig."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.rig import database, images, parts, scanner
+from tests.rig.machine import Machine, alone, survey
+from tests.rig.shell import RigError
+
+__all__ = ["ALL", "Rig", "RigError", "ensure"]
+
+ALL = parts.NAMES
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Where the parts are that a test asked for."""
+
+    docker_host: str | None
+    """The engine's address when it is not the docker command's own default."""
+    registry: str
+    base_image: str
+    proxy_image: str
+    trivy: Path
+    trivy_cache: Path
+    """What to give to `trivy --cache-dir`: always the rig's generated database."""
+    stand_ins: tuple[str, ...]
+    """One sentence for each part that only stands in for the real one."""
+
+    def env(self) -> Mapping[str, str]:
+        """The environment variables that point the shipper command at these parts."""
+        settings = {"SHIPPER_TRIVY": str(self.trivy), "SHIPPER_TRIVY_CACHE": str(self.trivy_cache)}
+        return {**settings, "DOCKER_HOST": self.docker_host} if self.docker_host else settings
+
+
+def ensure(names: Iterable[str] = ALL, tell: Callable[[parts.Outcome], None] | None = None) -> Rig:
+    """Find or make the named parts and what they need; RigError names every one that cannot be had."""
+    wanted = parts.select(names)
+    machine = survey()
+    with alone(machine.state):
+        machine = survey()
+        outcomes = parts.bring_up(machine, wanted, tell or (lambda _: None))
+    if failed := [f"{outcome.part}: {outcome.words}" for outcome in outcomes if outcome.state == "failed"]:
+        raise RigError("\n".join(failed))
+    return describe(machine)
+
+
+def describe(machine: Machine) -> Rig:
+    """The rig on this machine, whether or not every part is there."""
+    return Rig(
+        docker_host=os.environ.get("DOCKER_HOST"),
+        registry=machine.registry,
+        base_image=images.BASE,
+        proxy_image=images.PROXY,
+        trivy=scanner.path(machine),
+        trivy_cache=database.cache_dir(machine),
+        stand_ins=_stand_ins(machine),
+    )
+
+
+def _stand_ins(machine: Machine) -> tuple[str, ...]:
+    own = (
+        f"base image {images.BASE}: built here from Debian packages, not the official one",
+        f"proxy image {images.PROXY}: built here with Debian's HAProxy, not the official one",
+    )
+    fixture = "vulnerability database: a generated fixture, NOT a clean bill of health"
+    return ((*own,) if not machine.users_engine else ()) + (fixture,)
