@@ -6,7 +6,7 @@ helpers). All of these are switched off, so that looking at a stranger's checkou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,9 @@ _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "",  # a partial clone's missing objects are never fetched
     "LC_ALL": "C",
 }
+
+_OWN_SCOPES = frozenset({"local", "worktree"})
+_PARTS = ("KEY", "VALUE")
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def _read(git: _Git, paths: Sequence[Path], counts: Callable[[Path], bool]) -> C
 
 def _is_dirty(git: _Git, top: Path, names: Sequence[str], counts: Callable[[Path], bool]) -> bool:
     options = ("--porcelain=v1", "-z", "--untracked-files=all", "--ignore-submodules=dirty", "--no-renames")
-    status = git.ask(*git.without_filters(), "status", *options, "--", *names)
+    status = git.ask("status", *options, "--", *names, settings=git.filters_off())
     if status is None:
         return True  # git cannot say: do not claim that the commit describes this source
     return any(counts(top / line[3:]) for line in status.split("\0") if len(line) > 3)
@@ -110,25 +113,29 @@ class _Git:
         self._cancel = cancel
         self.refusal = ""
 
-    def ask(self, *args: str) -> str | None:
+    def ask(self, *args: str, settings: Mapping[str, str] | None = None) -> str | None:
         """What git printed; None when it refused. Raises ProgramMissing, TimedOut, Interrupted."""
         from shipper.processes import run
 
         command = ("git", "-C", str(self._directory), *_SAFE, *args)
-        finished = run(command, env=_ENVIRONMENT, timeout=TIMEOUT, cancel=self._cancel)
+        environment = {**_ENVIRONMENT, **_as_environment(settings or {})}
+        finished = run(command, env=environment, timeout=TIMEOUT, cancel=self._cancel)
         if finished.returncode != 0:
             self.refusal = finished.stderr
             return None
         return finished.stdout
 
-    def without_filters(self) -> list[str]:
-        """Options that switch off the filter programs which the repository itself names; the user's own (large
+    def filters_off(self) -> dict[str, str]:
+        """Settings that switch off the filter programs which the repository itself names; the user's own (large
         file storage) stay, else every such file would look changed."""
         listing = self.ask("config", "--show-scope", "--name-only", "-z", "--get-regexp", r"^filter\.") or ""
         fields = listing.split("\0")
-        options: list[str] = []
-        for scope, name in zip(fields[::2], fields[1::2], strict=False):
-            if scope in {"local", "worktree"}:
-                off = "false" if name.endswith(".required") else ""
-                options += ["-c", f"{name}={off}"]
-        return options
+        named = [name for scope, name in zip(fields[::2], fields[1::2], strict=False) if scope in _OWN_SCOPES]
+        return {name: "false" if name.endswith(".required") else "" for name in named}
+
+
+def _as_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Settings for one call. Not with -c: there a name may not hold an equals sign, and a stranger chose the names."""
+    pairs = enumerate(settings.items())
+    variables = {f"GIT_CONFIG_{part}_{i}": text for i, pair in pairs for part, text in zip(_PARTS, pair, strict=True)}
+    return {"GIT_CONFIG_COUNT": str(len(settings)), **variables}

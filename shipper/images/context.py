@@ -61,9 +61,22 @@ class BuildContext:
     rules: IgnoreRules = field(repr=False)
 
     def entries(self) -> Iterator[Entry]:
-        """Everything that is sent, in the order of the path's bytes, directories before what is in them."""
-        for entry, _ in self._walk("", None):
-            yield entry
+        """Everything that is sent, in the order of the names' bytes, directories before what is in them."""
+        levels = [_Level("", None, _sorted_listing(self.directory))]
+        while levels:
+            here = levels[-1]
+            found = next(here.listing, None)
+            if found is None:
+                levels.pop()
+                continue
+            path = f"{here.path}/{found.name}" if here.path else found.name
+            judgement = self.rules.judge(path, here.judgement)
+            if not judgement.excluded:
+                yield from _unsent(levels)
+                yield _entry(found, path)
+            if found.is_dir(follow_symlinks=False) and self._opens(path, judgement):
+                unsent = _entry(found, path) if judgement.excluded else None
+                levels.append(_Level(path, judgement, _sorted_listing(self.directory / path), unsent))
 
     def measure(self, limit: int | None = None, cancel: Cancellation | None = None) -> Measure:
         """Count, weigh and digest in one pass. Raises PolicyError as soon as more than `limit` bytes would be sent,
@@ -109,31 +122,23 @@ class BuildContext:
             return False
         return self.rules.excluding(path.relative_to(self.directory).as_posix()) is None
 
-    def _walk(self, inside: str, parent: Judgement | None) -> Iterator[tuple[Entry, Judgement]]:
-        for found in _sorted_listing(self.directory / inside):
-            path = f"{inside}/{found.name}" if inside else found.name
-            judgement = self.rules.judge(path, parent)
-            entry = None if judgement.excluded else _entry(found, path)
-            if entry is not None:
-                yield entry, judgement
-            if found.is_dir(follow_symlinks=False):
-                yield from self._below(path, judgement, found)
-
-    def _below(self, path: str, judgement: Judgement, found: os.DirEntry[str]) -> Iterator[tuple[Entry, Judgement]]:
-        if not judgement.excluded:
-            yield from self._walk(path, judgement)
-        elif self.rules.may_keep_something_below(path):
-            kept = self._walk(path, judgement)
-            first = next(kept, None)
-            if first is not None:  # an excluded directory is sent when an exception keeps something in it
-                yield _entry(found, path), judgement
-                yield first
-                yield from kept
+    def _opens(self, path: str, judgement: Judgement) -> bool:
+        return not judgement.excluded or self.rules.may_keep_something_below(path)
 
     def _content(self, entry: Entry) -> bytes:
         if entry.kind == "file":
             return _digest_of_file(self.directory / entry.path)
         return os.fsencode(entry.target)
+
+
+@dataclass
+class _Level:
+    """One open directory of a walk. `unsent` is an excluded one, sent only when something below it is."""
+
+    path: str
+    judgement: Judgement | None
+    listing: Iterator[os.DirEntry[str]]
+    unsent: Entry | None = None
 
 
 class _Total:
@@ -241,10 +246,17 @@ def _ignore_file(directory: Path, dockerfile: Path, boundary: Path) -> Path | No
     return None
 
 
-def _sorted_listing(directory: Path) -> list[os.DirEntry[str]]:
+def _unsent(levels: list[_Level]) -> Iterator[Entry]:
+    for level in levels:
+        if level.unsent is not None:
+            yield level.unsent
+            level.unsent = None
+
+
+def _sorted_listing(directory: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as listing:
-            return sorted(listing, key=lambda found: os.fsencode(found.name))
+            return iter(sorted(listing, key=lambda found: os.fsencode(found.name)))
     except OSError as error:
         raise _unreadable(directory, error) from error
 
@@ -258,7 +270,7 @@ def _entry(found: os.DirEntry[str], path: str) -> Entry:
         if stat.S_ISDIR(status.st_mode):
             return Entry(path, "directory", mode)
         if stat.S_ISLNK(status.st_mode):
-            return Entry(path, "link", 0, target=os.readlink(found.path))
+            return Entry(path, "link", 0, target=os.readlink(found.path))  # noqa: PTH115 - bytes as they are
     except OSError as error:
         raise _unreadable(Path(found.path), error) from error
     return Entry(path, "special", mode)

@@ -14,26 +14,63 @@ from pydantic import ConfigDict, Field, StringConstraints
 from shipper.model.noun import Noun, Product
 from shipper.model.quantities import Seconds, Size
 
+
+def _expected(words: str) -> Any:
+    """What a pattern means, for people: shown in error messages and on the reference page (`shipper.config`)."""
+    return Field(json_schema_extra={"expected": words})
+
+
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$"),
     Field(description="Lower-case letters, digits and hyphens, 1 to 40 characters, starting with a letter."),
+    _expected("lower-case letters, digits and hyphens, at most 40, starting with a letter"),
 ]
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=4096)]
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", max_length=65536)]
+Line = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=4096),
+    _expected("one line of text without control characters"),
+]
+Text = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", max_length=65536),
+    _expected("text without control characters"),
+]
+Label = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x20\x7f=]+$", max_length=255), _expected("a name without spaces")
+]
+HeaderName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=255),
+    _expected("an HTTP header name, such as Content-Type"),
+]
 RelativePath = Annotated[
     str,
     StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=1024),
     Field(description="A path inside the repository, relative to shipper.toml."),
+    _expected("a path inside the repository, relative to shipper.toml"),
 ]
-EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+EnvName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"),
+    _expected("a name of letters, digits and underscores, not starting with a digit"),
+]
 SecretReference = Annotated[
     str,
     StringConstraints(pattern=r"^(?:env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\x00-\x1f\x7f]{1,1024})$"),
     Field(description='Where the value is on the releaser\'s machine: "env:NAME" or "file:PATH".'),
+    _expected('a reference: "env:NAME" or "file:PATH"'),
 ]
-UrlPath = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x20\x7f#]*$", max_length=2048)]
-Platform = Annotated[str, StringConstraints(pattern=r"^linux/[a-z0-9]+(?:/v[0-9]+)?$")]
+UrlPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^/[^\x00-\x20\x7f#]*$", max_length=2048),
+    _expected('a path that starts with "/", without spaces'),
+]
+Platform = Annotated[
+    str,
+    StringConstraints(pattern=r"^linux/[a-z0-9]+(?:/v[0-9]+)?$"),
+    _expected('a platform such as "linux/amd64" or "linux/arm64"'),
+]
 Repository = Annotated[
     str,
     StringConstraints(
@@ -41,12 +78,15 @@ Repository = Annotated[
         max_length=255,
     ),
     Field(description="Registry, path and name without a tag, such as registry.example.com/team/iris."),
+    _expected("registry, path and name without a tag or scheme, in lower case"),
 ]
 HostName = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$"
+        pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$",
+        max_length=253,  # RFC 1035; no look-ahead: pydantic's regular expressions have none
     ),
+    _expected("a host name in lower case, such as iris.example.com"),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Severity = Literal["low", "medium", "high", "critical"]
@@ -65,9 +105,14 @@ class ImageSettings(Product):
 
     dockerfile: RelativePath = Field(default="Dockerfile", description="The Dockerfile.")
     context: RelativePath = Field(default=".", description="The build context.")
-    stage: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = Field(
-        default=None, description="The stage of the Dockerfile to build; the last one when absent."
-    )
+    stage: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"),
+            _expected("the name of a stage: letters, digits, dots, hyphens and underscores"),
+        ]
+        | None
+    ) = Field(default=None, description="The stage of the Dockerfile to build; the last one when absent.")
     platform: Platform | None = Field(
         default=None, description="The one platform to build for; the target's own when absent."
     )
@@ -92,7 +137,7 @@ class ImageSettings(Product):
         max_length=20,
         description="BuildKit cache exports. Inline caches are refused: they change the image.",
     )
-    labels: dict[Line, Line] = Field(default_factory=dict, description="Further image labels.")
+    labels: dict[Label, Line] = Field(default_factory=dict, description="Further image labels.")
     max_context: Size = Field(default=100_000_000, description="The largest build context allowed.")
     max_size: Size | None = Field(default=None, description="The largest image allowed (uncompressed layers).")
     timeout: Seconds = Field(default=3600.0, description="The longest that the build may take.")
@@ -101,10 +146,14 @@ class ImageSettings(Product):
 class Volume(Noun):
     """A read-only directory or file of the host, such as a mounted model."""
 
-    source: Line = Field(description="A path on the host, absolute or relative to shipper.toml.")
-    target: Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f:]*$", max_length=1024)] = Field(
-        description="Where it appears in the container; always read-only."
+    source: Annotated[Line, StringConstraints(min_length=1), _expected("a path on the host")] = Field(
+        description="A path on the host, absolute or relative to shipper.toml."
     )
+    target: Annotated[
+        str,
+        StringConstraints(pattern=r"^/[^\x00-\x1f\x7f:]*$", max_length=1024),
+        _expected('an absolute path in the container, such as "/models"'),
+    ] = Field(description="Where it appears in the container; always read-only.")
 
 
 class RunSettings(Product):
@@ -121,9 +170,14 @@ class RunSettings(Product):
     memory: Size | None = Field(default=None, description="Memory limit; no swap beyond it.")
     gpu: Annotated[int, Field(ge=0, le=64)] = Field(default=0, description="How many GPUs.")
     volumes: tuple[Volume, ...] = Field(default=(), max_length=50, description="Read-only volumes.")
-    user: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}(?::[A-Za-z0-9_.-]{1,64})?$")] | None = Field(
-        default=None, description="Replaces the image's USER."
-    )
+    user: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}(?::[A-Za-z0-9_.-]{1,64})?$"),
+            _expected('a user, or user and group, such as "1000:1000"'),
+        ]
+        | None
+    ) = Field(default=None, description="Replaces the image's USER.")
     read_only: bool = Field(default=False, description="Read-only root file system, with a /tmp in memory.")
     init: bool = Field(default=True, description="A small init as PID 1 that forwards signals and reaps children.")
     stop_grace: Seconds = Field(default=10.0, description="From SIGTERM to SIGKILL.")
@@ -168,7 +222,7 @@ class Expectation(Noun):
         description="A subset of the JSON answer: objects by member, numbers within `tolerance`, the rest exactly.",
     )
     contains: Text | None = Field(default=None, description="Text that the body contains.")
-    headers: dict[Line, Line] = Field(default_factory=dict, description="Headers with their exact values.")
+    headers: dict[HeaderName, Line] = Field(default_factory=dict, description="Headers with their exact values.")
     tolerance: Annotated[float, Field(ge=0, le=1e9)] = Field(
         default=1e-6, description="How far a number in `json` may be off, relative and absolute."
     )
@@ -179,12 +233,14 @@ class Expectation(Noun):
 class GoldenRequest(Noun):
     """One request with a known answer, asked of the candidate and of what serves after a rollout."""
 
-    name: Line = Field(description="A short name, shown in reports.")
+    name: Annotated[Line, StringConstraints(min_length=1, max_length=100), _expected("a short name")] = Field(
+        description="A short name, shown in reports."
+    )
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
         default="GET", description="The method."
     )
     path: UrlPath = Field(default="/", description="The path with its query.")
-    headers: dict[Line, Line] = Field(default_factory=dict, description="Request headers.")
+    headers: dict[HeaderName, Line] = Field(default_factory=dict, description="Request headers.")
     json_: Any = Field(default=None, alias="json", description="A JSON body.")
     body: Text | None = Field(default=None, description="A text body; not together with `json`.")
     bad: bool = Field(default=False, description="A bad request on purpose: it must be answered with 4xx.")
@@ -244,6 +300,9 @@ class Settings(Product):
     scan: ScanPolicy = Field(default_factory=ScanPolicy)
     rollout: RolloutSettings = Field(default_factory=RolloutSettings)
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
+    target: str | None = Field(
+        default=None, description="The target used when --target is not given: a name, a kind or a URL."
+    )
 
     def runtime(self) -> dict[str, Any]:
         """The part that decides how the service runs: what the fingerprint covers besides images and secrets."""

@@ -52,9 +52,7 @@ def plan(where: Where) -> Planned:
 def problems_of(where: Where) -> list[Problem]:
     """The preflight alone."""
     workspace = open_workspace(where)
-    return list(
-        workspace.connect().preflight(TargetSpec(settings=workspace.settings, target=workspace.chosen.name))
-    )
+    return list(workspace.connect().preflight(TargetSpec(settings=workspace.settings, target=workspace.chosen.name)))
 
 
 def _release(workspace: Workspace, target: Target, observation: Observation) -> Release:

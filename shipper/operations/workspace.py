@@ -26,9 +26,7 @@ class Workspace:
     def connect(self) -> Target:
         """The target. Lazy: no I/O before the first call."""
         return self.kind.connect(
-            TargetContext(
-                name=self.chosen.name, settings=self.settings, own=self.chosen.settings, secrets=self.secrets
-            )
+            TargetContext(name=self.chosen.name, settings=self.settings, own=self.chosen.settings, secrets=self.secrets)
         )
 
 

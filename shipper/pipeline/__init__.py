@@ -1,0 +1,1 @@
+"""The engine: order from types, threads, cancellation; the journal; events on their way to sinks."""

@@ -156,7 +156,7 @@ class _Callback:
             self._spent = True
             try:
                 self._function()
-            except Exception:  # one that fails must not keep the others from stopping their children
+            except Exception:  # noqa: BLE001 - it must not keep the others from stopping their children
                 _log.exception("a cancellation callback failed")
 
     def retire(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from shipper.errors import ShipperError, UnreachableError
@@ -36,12 +36,14 @@ class StageOptions:
     """`version`: raise it when the same inputs give another product. `timeout`: seconds.
 
     `unfinished`: the error that it means for the release when the stage does not end in time or cannot be stopped.
+    `even_if_cancelled`: started after a signal too, once its ingredients are there: what was done must be recorded.
     """
 
     version: int = 1
     timeout: float | None = None
     reuse: Reuse | None = None
-    unfinished: type[ShipperError] = field(default=UnreachableError)
+    unfinished: type[ShipperError] = UnreachableError
+    even_if_cancelled: bool = False
 
 
 def stage(
@@ -50,9 +52,10 @@ def stage(
     timeout: float | None = None,
     reuse: Reuse | None = None,
     unfinished: type[ShipperError] = UnreachableError,
+    even_if_cancelled: bool = False,
 ) -> Callable[[Function], Function]:
     """Decorate a stage with its options; a function without this decorator is a stage with the defaults."""
-    options = StageOptions(version=version, timeout=timeout, reuse=reuse, unfinished=unfinished)
+    options = StageOptions(version, timeout, reuse, unfinished, even_if_cancelled)
 
     def keep(function: Function) -> Function:
         setattr(function, _ATTRIBUTE, options)

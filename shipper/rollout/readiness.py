@@ -6,7 +6,7 @@ from shipper.errors import RolloutFailed, Transient
 from shipper.model import Dossier, GoldenRequest, HealthSettings, ProbeRequest, Revision, SmokeSettings
 from shipper.model.context import Cancellation, Clock, Reporter
 from shipper.rollout.verify import golden_requests
-from shipper.smoke.asking import encode, judge
+from shipper.smoke.asking import Answer, encode, judge
 from shipper.targets import Diagnoses, Probes, StreamsLogs, Target
 
 
@@ -54,14 +54,17 @@ def ask_before_traffic(
 
 def _ask(target: Probes, revision: Revision, request: GoldenRequest) -> str:
     headers, body = encode(request)
-    probe = ProbeRequest(method=request.method, path=request.path, headers=headers, body=body, timeout=request.timeout)
+    probe = ProbeRequest(
+        method=request.method, path=request.path, headers=headers, body=body or b"", timeout=request.timeout
+    )
     try:
         response = target.probe(revision, probe)
     except Transient as error:
         return str(error)
     if response.revision is not None and response.revision != revision.name:
         return f"answered by {response.revision} instead"
-    return judge(request, response.status, response.headers, response.body)
+    fault = judge(request, Answer(status=response.status, headers=response.headers, body=response.body))
+    return fault.problem if fault else ""
 
 
 def _last_look(target: Target, revision: Revision, budget: float, reason: str) -> Dossier:

@@ -7,6 +7,7 @@ the address), *identity* (the answer names the revision). The weakest link decid
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 from shipper.errors import PlatformError
 from shipper.model import (
@@ -19,8 +20,13 @@ from shipper.model import (
     Verdict,
 )
 from shipper.model.context import Cancellation
-from shipper.smoke.asking import Answer, ask
+from shipper.smoke.asking import Asked, ask
 from shipper.targets import Target
+
+REVISION_HEADER = "x-shipper-revision"
+"""The answer header by which a target's proxy names the revision that answered."""
+
+REPEATABLE = ("GET", "HEAD", "OPTIONS")
 
 PATIENCE = 5.0
 """Seconds in which a routing change must reach the address: proxies and load balancers are not instant."""
@@ -31,7 +37,7 @@ def golden_requests(health: HealthSettings, smoke: SmokeSettings) -> tuple[Golde
     readiness = GoldenRequest(
         name=f"ready at {health.path}",
         path=health.path,
-        expect=Expectation(status=health.status, json=health.json_),
+        expect=Expectation(status=health.status, json_=health.json_, tolerance=0.0),
         timeout=health.timeout,
     )
     return (readiness, *(request for request in smoke.requests if request.verify))
@@ -64,35 +70,38 @@ def _routing(observation: Observation, revision: str) -> Verdict:
 
 
 def _answers(address: Address, revision: str, requests: tuple[GoldenRequest, ...], cancel: Cancellation) -> Verdict:
-    answers: list[Answer] = []
+    asked: list[Asked] = []
     for request in requests:
         answer = _until_right(address, revision, request, cancel)
-        answers.append(answer)
-        if not answer.probe.ok:
-            return _verdict(False, "routing", f"{request.name}: {answer.probe.problem}", answers)
-        if answer.revision is not None and answer.revision != revision:
-            return _verdict(False, "routing", f"{request.name}: answered by {answer.revision}", answers)
-    named = all(answer.revision == revision for answer in answers)
-    return _verdict(True, "identity" if named else "answer", "", answers)
+        asked.append(answer)
+        if problem := _problem(answer, revision):
+            return _verdict(False, "routing", f"{request.name}: {problem}", asked)
+    named = all(_revision(answer) == revision for answer in asked)
+    return _verdict(True, "identity" if named else "answer", "", asked)
 
 
-def _until_right(address: Address, revision: str, request: GoldenRequest, cancel: Cancellation) -> Answer:
+def _until_right(address: Address, revision: str, request: GoldenRequest, cancel: Cancellation) -> Asked:
     """The first answer that is right, else the last one; only repeatable requests are asked again."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        answer = ask(address.url, request, host=address.host)
-        right = answer.probe.ok and answer.revision in (None, revision)
-        repeatable = request.method in ("GET", "HEAD", "OPTIONS")
-        if right or not repeatable or time.monotonic() >= deadline or cancel.wait(0.1):
-            return answer
+        asked = ask(address.url, request, host=address.host)
+        again = request.method in REPEATABLE and time.monotonic() < deadline
+        if not _problem(asked, revision) or not again or cancel.wait(0.1):
+            return asked
 
 
-def _verdict(ok: bool, proof: str, reason: str, answers: list[Answer]) -> Verdict:
-    return Verdict.model_validate(
-        {
-            "ok": ok,
-            "proof": proof,
-            "reason": reason,
-            "probes": [answer.probe.model_dump(mode="json") for answer in answers],
-        }
-    )
+def _problem(asked: Asked, revision: str) -> str:
+    """Empty when the answer is right and does not come from another revision."""
+    if asked.fault is not None:
+        return asked.fault.problem
+    other = _revision(asked)
+    return f"answered by {other}" if other not in (None, revision) else ""
+
+
+def _revision(asked: Asked) -> str | None:
+    return asked.headers.get(REVISION_HEADER)
+
+
+def _verdict(ok: bool, proof: Literal["routing", "answer", "identity"], reason: str, asked: list[Asked]) -> Verdict:
+    probes = tuple(answer.probe.model_dump(mode="json") for answer in asked)
+    return Verdict(ok=ok, proof=proof, reason=reason, probes=probes)

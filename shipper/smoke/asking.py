@@ -68,10 +68,8 @@ def ask(
     `host` replaces the Host header; `timeout` (seconds, for the whole answer) the request's own. Headers come back
     with lower-case names. Never raises for what the service does: no answer at all is a fault too.
     """
-    headers = {**request.headers, **extra_headers, **({"Host": host} if host else {})}
-    content, content_type = _body(request)
-    if content_type and not any(name.lower() == "content-type" for name in headers):
-        headers["Content-Type"] = content_type
+    own, content = encode(request)
+    headers = {**own, **extra_headers, **({"Host": host} if host else {})}
     answer = fetch(
         base_url, request.method, request.path, headers=headers, content=content, timeout=timeout or request.timeout
     )
@@ -84,6 +82,15 @@ def ask(
         problem=fault.problem if fault else "",
     )
     return Asked(probe=probe, headers=answer.headers, fault=fault)
+
+
+def encode(request: GoldenRequest) -> tuple[dict[str, str], bytes | None]:
+    """The headers and the body that are sent for a golden request. Pure."""
+    content, content_type = _body(request)
+    headers = dict(request.headers)
+    if content_type and not any(name.lower() == "content-type" for name in headers):
+        headers["Content-Type"] = content_type
+    return headers, content
 
 
 def judge(request: GoldenRequest, answer: Answer) -> Fault | None:

@@ -63,6 +63,12 @@ def refused(doing: str, words: str) -> ShipperError:
             hint="free space: docker system df, docker builder prune",
             details=(words,),
         )
+    if "could not select device driver" in words:
+        return SmokeError(
+            f"could not {doing}: this engine has no GPU",
+            hint="install NVIDIA's container toolkit on this machine, or set [smoke] enabled = false",
+            details=(words,),
+        )
     return SmokeError(f"could not {doing}: the engine refused", hint="read the engine's words below", details=(words,))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from shipper.smoke.engine import engine_errors
@@ -54,22 +55,18 @@ class Watch:
 
     def close(self) -> None:
         """Stop listening. Idempotent."""
-        try:
+        with suppress(Exception):  # the SDK reaches into its transport's internals; the thread is a daemon
             self._stream.close()
-        except Exception:  # noqa: BLE001 - the SDK reaches into its transport's internals; the thread is a daemon
-            return
         self._thread.join(1.0)
 
     def _listen(self) -> None:
-        try:
+        # Whatever ends the stream, `close` or a lost engine: the reader sees `broken` and asks the engine itself.
+        with suppress(Exception):
             for event in self._stream:
                 self._note(event)
-        except Exception:  # noqa: BLE001 - whatever ended the stream, the reader sees `broken` and asks the engine
-            pass
-        finally:
-            with self._told:
-                self._ended = True
-                self._told.notify_all()
+        with self._told:
+            self._ended = True
+            self._told.notify_all()
 
     def _note(self, event: dict[str, Any]) -> None:
         with self._told:

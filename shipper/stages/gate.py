@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shipper.errors import BugError, GateRefused
-from shipper.model import Approval, Evidence, Image, ScanPolicy, ServiceSettings
+from shipper.model import Approval, Evidence, Image, ScanPolicy, ServiceSettings, Smoke
 from shipper.model.all import All
 from shipper.model.context import Reporter
 
@@ -47,7 +47,7 @@ def _check_link(image: Image, evidence: All[Evidence]) -> None:
 
 def _last_words(evidence: All[Evidence]) -> list[str]:
     """The container's last lines, when the smoke test failed."""
-    from shipper.model import Smoke
-
-    lines = [line for found in evidence if isinstance(found, Smoke) and found.status == "failed" for line in found.log_tail]
+    lines = [
+        line for found in evidence if isinstance(found, Smoke) and found.status == "failed" for line in found.log_tail
+    ]
     return ["last lines of the container:", *(f"  {line}" for line in lines)] if lines else []

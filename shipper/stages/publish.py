@@ -60,6 +60,4 @@ def _on_the_target(image: Image, target: Target, report: Reporter) -> ImageRef:
             f"the target's engine has no image with config digest {image.config_digest}",
             hint="is the image built on another engine than the target's? set image.repository",
         )
-    return ImageRef(
-        config_digest=image.config_digest, reference=reference, platform=image.platform, size=image.size
-    )
+    return ImageRef(config_digest=image.config_digest, reference=reference, platform=image.platform, size=image.size)

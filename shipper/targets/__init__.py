@@ -17,7 +17,7 @@ from shipper.targets.protocol import (
 from shipper.targets.retry import retry_transient
 
 __all__ = [
-    "SECRETS_DIRECTORY", "Conflict", "Denied", "Diagnoses", "Invalid", "NotFound", "PlatformError", "Probes", "Replaces",
-    "RunsOnce", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind",
+    "SECRETS_DIRECTORY", "Conflict", "Denied", "Diagnoses", "Invalid", "NotFound", "PlatformError", "Probes",
+    "Replaces", "RunsOnce", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind",
     "Transient", "UsageError", "container_options", "retry_transient",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from tests.rig import api, parts
 from tests.rig.machine import alone, survey
@@ -47,16 +48,25 @@ def _status(options: argparse.Namespace) -> int:
 def _down(options: argparse.Namespace) -> int:
     machine = survey()
     with alone(machine.state):
-        for outcome in parts.stop_all(machine):
-            print(f"{outcome.part:<14}{outcome.words}")
+        for line in parts.stop_all(machine):
+            print(line)
         if options.purge:
-            shutil.rmtree(machine.state)
-            print(f"{'state':<14}removed {machine.state}")
+            _empty(machine.state)
+            print(f"{'state':<14}removed: {machine.state} (installed packages stay)")
     return 0
 
 
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
 def _env(options: argparse.Namespace) -> int:
-    for key, value in api.describe(survey()).env().items():
+    rig = api.describe(survey())
+    for key, value in (rig.env() if options.fixture else rig.demo_env()).items():
         print(f"export {key}={shlex.quote(value)}")
     return 0
 
@@ -73,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (up, status):
         verb.add_argument("part", nargs="*", metavar="PART", help=f"one of: {', '.join(api.ALL)}")
     status.add_argument("--json", action="store_true", help="for programs")
-    down.add_argument("--purge", action="store_true", help="also remove the rig's state and images")
+    env.add_argument("--fixture", action="store_true", help="the generated database even where a real one is there")
+    down.add_argument("--purge", action="store_true", help="also remove all that it keeps, its images included")
     return parser
 
 

@@ -28,13 +28,20 @@ class Rig:
     trivy: Path
     trivy_cache: Path
     """What to give to `trivy --cache-dir`: always the rig's generated database."""
+    real_database: Path | None
+    """The cache of the user's own Trivy, when that has a database."""
     stand_ins: tuple[str, ...]
     """One sentence for each part that only stands in for the real one."""
 
     def env(self) -> Mapping[str, str]:
-        """The environment variables that point the shipper command at these parts."""
+        """The environment variables that point the shipper command at these parts, for tests."""
         settings = {"SHIPPER_TRIVY": str(self.trivy), "SHIPPER_TRIVY_CACHE": str(self.trivy_cache)}
         return {**settings, "DOCKER_HOST": self.docker_host} if self.docker_host else settings
+
+    def demo_env(self) -> Mapping[str, str]:
+        """The same for a person, with the real vulnerability database where there is one."""
+        real = {"SHIPPER_TRIVY_CACHE": str(self.real_database)} if self.real_database else {}
+        return {**self.env(), **real}
 
 
 def ensure(names: Iterable[str] = ALL, tell: Callable[[parts.Outcome], None] | None = None) -> Rig:
@@ -58,6 +65,7 @@ def describe(machine: Machine) -> Rig:
         proxy_image=images.PROXY,
         trivy=scanner.path(machine),
         trivy_cache=database.cache_dir(machine),
+        real_database=scanner.real_database(),
         stand_ins=_stand_ins(machine),
     )
 
@@ -67,5 +75,6 @@ def _stand_ins(machine: Machine) -> tuple[str, ...]:
         f"base image {images.BASE}: built here from Debian packages, not the official one",
         f"proxy image {images.PROXY}: built here with Debian's HAProxy, not the official one",
     )
-    fixture = "vulnerability database: a generated fixture, NOT a clean bill of health"
-    return ((*own,) if not machine.users_engine else ()) + (fixture,)
+    tests_only = ", in the tests only" if scanner.real_database() else ""
+    fixture = f"vulnerability database: a generated fixture, NOT a clean bill of health{tests_only}"
+    return (fixture,) if machine.users_engine else (*own, fixture)

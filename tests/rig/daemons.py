@@ -67,11 +67,14 @@ def wait_until(condition: Callable[[], bool], patience: float, pause: float = 0.
 
 def namesakes(name: str) -> list[int]:
     """Processes called `name` in this process's own network namespace."""
-    here = os.stat("/proc/self/ns/net").st_ino
+    network = Path("/proc/self/ns/net")
+    if not network.exists():
+        return []
+    here = network.stat().st_ino
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            same_network = os.stat(entry / "ns" / "net").st_ino == here
+            same_network = (entry / "ns" / "net").stat().st_ino == here
         except OSError:
             continue
         if same_network and _is_running(int(entry.name), name):

@@ -36,10 +36,7 @@ class Archive:
 
     def stanza(self) -> str:
         """The source as apt reads it."""
-        return (
-            f"Types: deb\nURIs: {self.mirror}\nSuites: {self.suite}\nComponents: main\n"
-            f"Signed-By: {_keyring()}\n"
-        )
+        return f"Types: deb\nURIs: {self.mirror}\nSuites: {self.suite}\nComponents: main\nSigned-By: {_keyring()}\n"
 
 
 def install(packages: Sequence[str], folder: Path) -> None:
@@ -85,21 +82,27 @@ def codename() -> str:
     release = Path("/etc/os-release")
     found = re.search(r"^VERSION_CODENAME=(\S+)", release.read_text() if release.exists() else "", re.M)
     if found is None or shutil.which("apt-get") is None:
-        raise RigError(
-            "the rig can make an engine on Debian only: start Docker on this machine, then try again"
-        )
+        raise RigError("the rig can make an engine on Debian only: start Docker on this machine, then try again")
     return found[1]
 
 
 @cache
 def archives() -> tuple[Archive, ...]:
     """This machine's own Debian archives: the release, its updates and its security fixes."""
+    found = _listed_archives()
+    if not found and is_root():  # apt tells them only when it has read them once
+        run(["apt-get", "-qq", "update"])
+        found = _listed_archives()
+    if not any(archive.suite == codename() for archive in found):
+        raise RigError(f"the apt sources of this machine name no mirror for {codename()} main")
+    return found
+
+
+def _listed_archives() -> tuple[Archive, ...]:
     form = ["--format", "$(SITE) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
     wanted = {codename(), f"{codename()}-updates", f"{codename()}-security"}
     rows = [line.split() for line in run(["apt-get", "indextargets", *form]).splitlines()]
     found = [Archive(row[0], row[1]) for row in rows if len(row) == 3 and row[1] in wanted and row[2] == "main"]
-    if not any(archive.suite == codename() for archive in found):
-        raise RigError(f"the apt sources of this machine name no mirror for {codename()} main")
     return tuple(dict.fromkeys(found))
 
 

@@ -55,8 +55,15 @@ def make(machine: Machine) -> str:
 
 
 def settings(machine: Machine) -> dict[str, object]:
-    """The rig's registry is the engine's mirror, so that FROM and `docker pull` find the images there."""
-    return {"registry-mirrors": [f"http://{machine.registry}"], "shutdown-timeout": 5}
+    """The rig's registry is the engine's mirror, so that FROM and `docker pull` find the images there.
+
+    Its data has a place of its own: an engine that the user has installed keeps its images and volumes.
+    """
+    return {
+        "data-root": str(machine.state / "docker"),
+        "registry-mirrors": [f"http://{machine.registry}"],
+        "shutdown-timeout": 5,
+    }
 
 
 def stop(machine: Machine) -> str | None:
@@ -81,5 +88,3 @@ def docker_version(text: str) -> int:
 def _buildx_version(text: str) -> str:
     words = text.split()
     return words[1].split("+")[0] if len(words) > 1 else text
-
-

@@ -80,11 +80,11 @@ def select(names: Iterable[str]) -> tuple[Part, ...]:
 def bring_up(machine: Machine, parts: tuple[Part, ...], tell: Callable[[Outcome], None]) -> list[Outcome]:
     """Find or make the parts, those that do not need each other at the same time; `tell` in order."""
     with ThreadPoolExecutor(max_workers=2 * len(parts)) as workers:
+        ahead = {part.name: workers.submit(part.prepare, machine) for part in parts if part.prepare}
         started: dict[str, Future[Outcome]] = {}
         for part in parts:
-            ahead = workers.submit(part.prepare, machine) if part.prepare else None
             needs = [started[name] for name in part.needs]
-            started[part.name] = workers.submit(_bring, machine, part, needs, ahead)
+            started[part.name] = workers.submit(_bring, machine, part, needs, ahead.get(part.name))
         outcomes = []
         for part in parts:
             outcomes.append(started[part.name].result())
@@ -98,14 +98,10 @@ def look_at(machine: Machine, parts: tuple[Part, ...]) -> list[Outcome]:
         return list(workers.map(lambda part: _look(machine, part), parts))
 
 
-def stop_all(machine: Machine) -> list[Outcome]:
-    """End what the rig started, the last one first."""
+def stop_all(machine: Machine) -> list[str]:
+    """End what the rig started, the last one first; one line for each."""
     stoppable = [(part.name, part.stop) for part in reversed(PARTS) if part.stop]
-    return [
-        Outcome(name, "found" if said else "missing", said or "not started by the rig, left alone")
-        for name, stop in stoppable
-        for said in [stop(machine)]
-    ]
+    return [f"{name:<14}{stop(machine) or 'not started by the rig: left alone'}" for name, stop in stoppable]
 
 
 def _look(machine: Machine, part: Part) -> Outcome:
@@ -116,9 +112,7 @@ def _look(machine: Machine, part: Part) -> Outcome:
     return Outcome(part.name, "found" if words else "missing", words or "")
 
 
-def _bring(
-    machine: Machine, part: Part, needs: list[Future[Outcome]], ahead: Future[None] | None
-) -> Outcome:
+def _bring(machine: Machine, part: Part, needs: list[Future[Outcome]], ahead: Future[None] | None) -> Outcome:
     lacking = [need.result().part for need in needs if need.result().state == "failed"]
     if lacking:
         return Outcome(part.name, "failed", f"needs the {' and the '.join(lacking)}")

@@ -6,8 +6,8 @@ import json
 import shutil
 
 from tests.rig import debian
-from tests.rig.docker import docker, pull, registry_answers
 from tests.rig.daemons import wait_until
+from tests.rig.docker import docker, pull, registry_answers
 from tests.rig.machine import Machine
 from tests.rig.shell import RigError, attempt
 
@@ -28,9 +28,7 @@ def make(machine: Machine) -> str:
         debian.install(["docker-registry"], machine.state / "apt")
     config = machine.state / "registry.json"
     config.write_text(json.dumps(settings(machine), indent=1))
-    machine.docker_registry.start(
-        ["docker-registry", "serve", config], lambda: registry_answers(machine)
-    )
+    machine.docker_registry.start(["docker-registry", "serve", config], lambda: registry_answers(machine))
     return machine.registry
 
 

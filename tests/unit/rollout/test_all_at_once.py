@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
-from memory_target import MemoryTarget
+from tests.unit.rollout.memory_target import MemoryTarget
 
 from shipper.errors import (
     Conflict,
@@ -117,9 +117,7 @@ def image(letter: str) -> Deployable:
     )
 
 
-def release(
-    target: MemoryTarget, letter: str, cancel: Cancel | None = None, told: Told | None = None
-) -> Deployment:
+def release(target: MemoryTarget, letter: str, cancel: Cancel | None = None, told: Told | None = None) -> Deployment:
     settings = Settings(service=ServiceSettings(service="web", root="/somewhere"))
     return all_at_once.roll_out(
         image(letter), settings, "docker", target, NoSecrets(), told or Told(), cancel or Cancel(), Ticking()

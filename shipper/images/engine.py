@@ -1,0 +1,336 @@
+"""The Docker engine: builds through BuildKit, holds images, saves them once per run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shipper.errors import BuildError, PublishError, UnreachableError
+from shipper.images.archive import temporary_directory, write_archive
+from shipper.images.command import build_command
+from shipper.images.connection import engine_errors, open_client
+from shipper.images.context import BuildContext, open_context
+from shipper.images.failure import build_failure
+from shipper.images.local import building_reference, drop, prune, reference_of
+from shipper.images.progress import BuildProgress, Mask
+from shipper.images.protocol import BuildRequest
+from shipper.images.stream import follow
+from shipper.model import Image
+from shipper.model.context import Cancellation, Reporter
+from shipper.model.quantities import show_duration
+from shipper.model.secret import Secret, redact
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_CHUNK = 1 << 20
+_SHORTEST_MASKED = 4
+"""Characters: a build argument such as "1" or "no" is everywhere in an output, and no secret."""
+
+_QUIET = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_METADATA_PROVENANCE": "disabled", "DOCKER_CLI_HINTS": "false"}
+
+
+class DockerEngine:
+    """Implements shipper.images.protocol.Engine. Thread-safe. `close` removes the archives; it also happens when
+    the object goes away and at exit."""
+
+    def __init__(self, client: DockerClient, docker_host: str | None = None) -> None:
+        self.client = client
+        self.docker_host = docker_host
+        self._lock = threading.Lock()
+        self._archives: dict[str, _Archive] = {}
+
+    def build(self, request: BuildRequest, report: Reporter, cancel: Cancellation) -> Image:
+        """Build exactly one image of one platform; it ends up on the engine as
+        `shipper.local/<service>:<first 32 digits of its config digest>`.
+
+        Raises BuildError with the last lines of the build (also when the context is no longer the one that was
+        described), ConfigError, UnreachableError, and Interrupted: no process and no name is left then.
+        """
+        context = open_context(request.service, request.image)
+        temporary = building_reference(request.service.service)
+        try:
+            with _workplace(request.secrets) as place:
+                progress = self._run_build(request, context, temporary, place, report, cancel)
+                metadata = _read_metadata(place.metadata)
+            _require_unchanged(context, request, cancel)
+            return self._take(request, temporary, metadata, progress.cached, report)
+        finally:
+            self._drop_quietly(temporary)
+
+    def has(self, image: Image) -> bool:
+        """Whether the image's own name still stands for these very bytes on this engine."""
+        import docker.errors
+
+        with engine_errors("the engine cannot be asked for an image"):
+            try:
+                return bool(self.client.api.inspect_image(image.reference)["Id"] == image.engine_id)
+            except docker.errors.ImageNotFound:
+                return False
+
+    def archive(self, image: Image, report: Reporter, cancel: Cancellation) -> Path:
+        """The image as a tar (`docker save`), written once per engine object and image; who comes second waits.
+
+        In constant memory. Raises PublishError when it is not the image that was built, BuildError when the disk is
+        full, UnreachableError.
+        """
+        with self._lock:
+            archive = self._archives.setdefault(image.config_digest, _Archive())
+        with archive.held(cancel):
+            if archive.path is None:
+                archive.path = self._save(image, report, cancel)
+            return archive.path
+
+    def world(self) -> str:
+        """Engine id, version and image store."""
+        return f"{self.info['ID']} {self.info['ServerVersion']} {self.store}"
+
+    @property
+    def store(self) -> str:
+        """ "containerd" or "classic": in the first an image's id is a manifest digest, in the second its config's."""
+        status = self.info.get("DriverStatus") or ()
+        return "containerd" if any("io.containerd.snapshotter" in str(entry) for entry in status) else "classic"
+
+    @cached_property
+    def info(self) -> Mapping[str, Any]:
+        """What the engine says of itself (`docker info`), asked once."""
+        with engine_errors("the Docker engine cannot be asked"):
+            return self.client.api.info()
+
+    def platform(self) -> str:
+        """The platform that the engine runs natively, such as "linux/amd64"."""
+        with engine_errors("the Docker engine cannot be asked"):
+            version = self.client.api.version(api_version=False)
+        return f"{version['Os']}/{version['Arch']}"
+
+    def prune(self, service: str, *, keep: int = 5, repository: str | None = None) -> tuple[str, ...]:
+        """Remove old images of ours (shipper.images.local.prune); call it after a success."""
+        return prune(self.client, service, keep=keep, repository=repository)
+
+    def close(self) -> None:
+        """Remove the archives."""
+        with self._lock:
+            archives, self._archives = self._archives, {}
+        for archive in archives.values():
+            archive.remove()
+
+    def environment(self) -> dict[str, str]:
+        """What a docker command needs, on top of the allow-list, to talk to this very engine."""
+        return {"DOCKER_HOST": self.docker_host} if self.docker_host else {}
+
+    def _run_build(
+        self,
+        request: BuildRequest,
+        context: BuildContext,
+        tag: str,
+        place: _Workplace,
+        report: Reporter,
+        cancel: Cancellation,
+    ) -> BuildProgress:
+        from shipper.processes import TimedOut, run
+
+        for mode in ("rawjson", "plain"):
+            progress = BuildProgress(report, _mask_for(request))
+            command = build_command(
+                request, context, tag=tag, metadata=place.metadata, secrets=place.secrets, progress=mode
+            )
+            try:
+                finished = run(
+                    command,
+                    env={**_QUIET, **self.environment()},
+                    on_line=progress.feed,
+                    timeout=request.image.timeout,
+                    cancel=cancel,
+                    keep=1,
+                )
+            except TimedOut as error:
+                raise _too_slow(request, progress) from error
+            progress.finish()
+            if finished.ok:
+                return progress
+            if not _knows_no_rawjson(progress.client):
+                break
+        raise build_failure(
+            progress.client, progress.output, progress.failed_step, context, finished.returncode
+        ) from None
+
+    def _take(
+        self, request: BuildRequest, temporary: str, metadata: Mapping[str, Any], cached: bool, report: Reporter
+    ) -> Image:
+        """Give the image its own name, and describe it."""
+        service = request.service.service
+        with engine_errors("the built image cannot be inspected", BuildError):
+            found = self.client.api.inspect_image(temporary)
+            config_digest = self._config_digest(metadata, found["Id"])
+            reference = reference_of(service, config_digest)
+            repository, _, tag = reference.rpartition(":")
+            self.client.api.tag(temporary, repository, tag)
+            size = self._uncompressed_size(found)
+        platform = platform_of(found)
+        if not same_platform(platform, request.platform):
+            report.remark(f"the image was built for {platform}, not for {request.platform} as asked")
+        return Image(
+            config_digest=config_digest,
+            source_digest=request.source.context_digest,
+            platform=platform,
+            engine_id=found["Id"],
+            reference=reference,
+            diff_ids=tuple((found.get("RootFS") or {}).get("Layers") or ()),
+            size=size,
+            user=(found.get("Config") or {}).get("User") or "",
+            cached=cached,
+        )
+
+    def _config_digest(self, metadata: Mapping[str, Any], engine_id: str) -> str:
+        said = metadata.get("containerimage.config.digest")
+        if self.store == "classic" and said in (None, engine_id):
+            return engine_id
+        if self.store == "containerd" and said and metadata.get("containerimage.digest") in (None, engine_id):
+            return str(said)
+        raise BuildError(
+            "the builder and the engine do not speak of the same image",
+            hint="is the selected buildx builder one of this engine? `docker buildx ls` shows it",
+            details=(f"builder: {said or 'no config digest'}", f"engine:  {engine_id}"),
+        )
+
+    def _uncompressed_size(self, found: Mapping[str, Any]) -> int:
+        """The classic store's own number; the containerd store's is that of compressed layers, there the unpacked
+        layers are summed (as its snapshots use the disk: a few per cent above the tars)."""
+        if self.store == "classic":
+            return int(found["Size"])
+        return sum(int(step.get("Size") or 0) for step in self.client.api.history(found["Id"]))
+
+    def _save(self, image: Image, report: Reporter, cancel: Cancellation) -> Path:
+        directory = temporary_directory()
+        place = directory / "image.tar"
+        try:
+            with contextlib.ExitStack() as cleanup, engine_errors("the engine cannot save the image", PublishError):
+                client = cleanup.enter_context(contextlib.closing(open_client(self.docker_host, timeout=None)))
+                chunks = follow(lambda: client.api.get_image(image.reference, chunk_size=_CHUNK), cancel)
+                write_archive(chunks, place, image, report)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        return place
+
+    def _drop_quietly(self, reference: str) -> None:
+        """A build's own error is worth more than one in tidying up; `prune` finds what stays."""
+        with contextlib.suppress(UnreachableError):
+            drop(self.client, reference)
+
+
+def connect(docker_host: str | None = None) -> DockerEngine:
+    """The engine at `docker_host`; without it the one that the docker command would use (DOCKER_HOST, docker
+    context). Raises UnreachableError (33), CredentialsError (32)."""
+    return DockerEngine(open_client(docker_host), docker_host)
+
+
+def platform_of(found: Mapping[str, Any]) -> str:
+    """The platform of an inspected image: "linux/amd64", "linux/arm/v7"."""
+    parts = [found.get("Os") or "", found.get("Architecture") or "", found.get("Variant") or ""]
+    return normal_platform("/".join(part for part in parts if part))
+
+
+def normal_platform(platform: str) -> str:
+    """Without the variant that is the architecture's only one: "linux/arm64/v8" is "linux/arm64"."""
+    return "linux/arm64" if platform == "linux/arm64/v8" else platform
+
+
+def same_platform(one: str, other: str) -> bool:
+    """Whether two names mean the same platform."""
+    return normal_platform(one) == normal_platform(other)
+
+
+class _Archive:
+    """One image's archive and the lock under which it is made."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def held(self, cancel: Cancellation) -> Iterator[None]:
+        while not self._lock.acquire(timeout=0.1):
+            cancel.check()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def remove(self) -> None:
+        if self.path is not None:
+            shutil.rmtree(self.path.parent, ignore_errors=True)
+
+
+class _Workplace:
+    """The private files of one build."""
+
+    def __init__(self, directory: Path, secrets: Sequence[Secret]) -> None:
+        self.metadata = directory / "metadata.json"
+        self.secrets = {
+            secret.name: _secret_file(directory / f"secret-{i}", secret) for i, secret in enumerate(secrets)
+        }
+
+
+@contextlib.contextmanager
+def _workplace(secrets: Sequence[Secret]) -> Iterator[_Workplace]:
+    with tempfile.TemporaryDirectory(prefix="shipper-build-") as directory:
+        yield _Workplace(Path(directory), secrets)
+
+
+def _secret_file(path: Path, secret: Secret) -> Path:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - with its mode
+        file.write(secret.reveal())
+    return path
+
+
+def _mask_for(request: BuildRequest) -> Mask:
+    """Hides build arguments and build secrets: BuildKit prints the first, a step may print the second."""
+    values = sorted(set(request.image.build_args.values()), key=len, reverse=True)
+    hidden = [value for value in values if len(value) >= _SHORTEST_MASKED]
+
+    def mask(text: str) -> str:
+        for value in hidden:
+            text = text.replace(value, "***")
+        return redact(text, request.secrets)
+
+    return mask
+
+
+def _read_metadata(path: Path) -> Mapping[str, Any]:
+    try:
+        metadata = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BuildError(
+            "the builder did not say which image it built", hint="update the buildx plugin of Docker"
+        ) from error
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _require_unchanged(context: BuildContext, request: BuildRequest, cancel: Cancellation) -> None:
+    """What was scanned, digested and built must be the same: a file saved in between would slip through."""
+    if context.measure(cancel=cancel).digest != request.source.context_digest:
+        raise BuildError(
+            "the build context changed while it was being built",
+            hint="release again; keep files that are written meanwhile out with .dockerignore",
+        )
+
+
+def _knows_no_rawjson(client: Sequence[str]) -> bool:
+    return any("invalid progress mode" in line or "invalid progress type" in line for line in client)
+
+
+def _too_slow(request: BuildRequest, progress: BuildProgress) -> BuildError:
+    return BuildError(
+        f"the build did not end within image.timeout ({show_duration(request.image.timeout)})",
+        hint="raise image.timeout, or see in the lines above what it waits for",
+        details=progress.output,
+    )

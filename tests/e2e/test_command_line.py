@@ -1,0 +1,110 @@
+"""The command itself: quick to start, clear when misused, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+HEAVY = ("pydantic", "rich", "structlog", "importlib.metadata", "docker", "httpx")
+
+
+def run(shipper: Path, *words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The installed command."""
+    command = [str(shipper), *(str(word) for word in words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=cwd)
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_starting_imports_nothing_heavy(shipper: Path, option: str) -> None:
+    program = (
+        "import sys\nfrom shipper.cli.main import main\n"
+        f"sys.argv = ['shipper', '{option}']\n"
+        "try:\n    main()\nfinally:\n"
+        f"    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [str(shipper.parent / "python"), "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stderr.strip() == "[]"
+
+
+def test_the_wheel_holds_its_pipelines_and_its_docker_adapter(shipper: Path, tmp_path: Path) -> None:
+    shown = run(shipper, "pipeline", "show", "release", "--json", cwd=tmp_path)
+    levels = json.loads(shown.stdout)["levels"]
+    order = [stage for level in levels for stage in level]
+    assert order.index("build") < order.index("scan") < order.index("gate") < order.index("publish")
+    assert order[-2:] == ["rollout", "seal"]
+    kinds = json.loads(run(shipper, "targets", "--json", cwd=tmp_path).stdout)["installed"]
+    assert [kind["kind"] for kind in kinds] == ["docker"]
+
+
+def test_a_mistyped_command_names_the_nearest(shipper: Path) -> None:
+    done = run(shipper, "relase")
+    assert done.returncode == 2
+    assert 'Did you mean "release"?' in done.stderr
+
+
+def test_without_a_configuration_it_says_what_to_write(shipper: Path, tmp_path: Path) -> None:
+    done = run(shipper, "release", "-C", tmp_path)
+    assert done.returncode == 2
+    assert "shipper.toml" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_mistake_of_a_configuration_at_once(shipper: Path, tmp_path: Path) -> None:
+    (tmp_path / "shipper.toml").write_text(
+        'service = "Shop!"\n[run]\nprt = 8080\nmemory = "512 megs"\n[targets.local]\nkind = "dcoker"\n'
+    )
+    done = run(shipper, "config", "check", "-C", tmp_path)
+    assert done.returncode == 2
+    said = done.stdout + done.stderr
+    for expected in ("shipper.toml:1", "shipper.toml:3", "port", "shipper.toml:4"):
+        assert expected in said, said
+
+
+def test_an_unknown_target_names_what_there_is(shipper: Path, tmp_path: Path) -> None:
+    (tmp_path / "shipper.toml").write_text('service = "shop"\n')
+    done = run(shipper, "plan", "-C", tmp_path, "--target", "kubernets")
+    assert done.returncode == 2
+    assert "docker" in done.stdout + done.stderr
+
+
+HOSTILE = {
+    "too large": b"# " + b"x" * 300_000,
+    "not text": b"service = '\xff\xfe'",
+    "deep": b"a = " + b"[" * 50_000,
+    "huge number": b"service = 'a'\n[run]\nport = " + b"9" * 10_000,
+    "control characters": b"service = 'a\\u001b[31m'\n",
+    "path out of the repository": b"service = 'a'\n[image]\ndockerfile = '../../../etc/passwd'\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_configuration_is_one_clear_error(shipper: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "shipper.toml").write_bytes(HOSTILE[name])
+    done = run(shipper, "release", "--json", "-C", tmp_path)
+    assert done.returncode == 2, done
+    assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stdout
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["code"] == 2
+
+
+def test_the_engine_is_gone(shipper: Path, tmp_path: Path) -> None:
+    (tmp_path / "shipper.toml").write_text('service = "shop"\n')
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    command = [str(shipper), "release", "--json", "-C", str(tmp_path)]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/none.sock"},
+    )
+    assert done.returncode == 33, done
