@@ -34,9 +34,12 @@ class Document:
     table: Mapping[str, Any]
     positions: Positions
     prefix: KeyPath = ()
+    on_disk: bool = True
 
-    def position(self, path: KeyPath) -> Position:
-        """Where the key is, else the closest table around it, else the start of the file."""
+    def position(self, path: KeyPath) -> Position | None:
+        """Where the key is, else the closest table around it, else the start of the file; None without a file."""
+        if not self.on_disk:
+            return None
         return self.positions.nearest((*self.prefix, *path)) or Position(1, 1)
 
     def has(self, path: KeyPath) -> bool:
@@ -124,11 +127,9 @@ def _syntax_problem(message: str, text: str, positions: Positions, file: str) ->
     match = _AT.match(message)
     what = match["what"] if match else message
     lines = text.split("\n")
-    if match and match["line"]:
-        where = Position(int(match["line"]), int(match["column"]))
-    else:
-        where = _end(lines)
-    hint = _syntax_hint(what, where, positions, file)
+    where = Position(int(match["line"]), int(match["column"])) if match and match["line"] else _end(lines)
+    at_end = match is not None and match["line"] is None
+    hint = _NOT_CLOSED if at_end else _syntax_hint(what, where, positions, file)
     return problem(file, where, (), _sentence(what), hint=hint, excerpt=_excerpt(lines, where, positions))
 
 
@@ -154,10 +155,11 @@ def _syntax_hint(what: str, where: Position, positions: Positions, file: str) ->
     return f"correct the line; https://toml.io has the format of {Path(file).name}"
 
 
+_NOT_CLOSED = "close what was opened: a list with ], a table with }, text with its quotes"
 _SYNTAX_HINTS = {
     "Invalid value": 'write text in quotes, as in name = "value"; the truth values are true and false',
     "after a key": 'write key = "value"',
-    "Invalid statement": 'a line is key = value, [table], [[list of tables]] or # comment',
+    "Invalid statement": "a line is key = value, [table], [[list of tables]] or # comment",
     "Illegal character": "remove the control character; inside quotes write it as an escape such as \\n",
     "Unescaped '\\'": "write \\\\ for a backslash, or use single quotes: 'C:\\path'",
     "Unclosed array": "close the list with ]",

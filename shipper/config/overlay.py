@@ -28,7 +28,7 @@ class Merged:
             return "overlay" if self.document.has(self._written(path, "overlay")) else "default"
         return "file" if self.document.has(path) else "default"
 
-    def position(self, path: KeyPath) -> Position:
+    def position(self, path: KeyPath) -> Position | None:
         """Where the value at this path is written; for one that is not there, the closest table around it."""
         for length in range(len(path), 0, -1):
             origin = self.origin(path[:length])
@@ -69,16 +69,14 @@ def _laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str,
     result = dict(base)
     for key, value in overlay.items():
         below = result.get(key)
-        result[key] = (
-            _laid_over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-        )
+        result[key] = _laid_over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return result
 
 
 def _at(value: Any, path: KeyPath) -> Any:
     for part in path:
         if isinstance(value, Mapping):
-            value = value.get(part)  # type: ignore[call-overload]
+            value = value.get(part)
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
         else:

@@ -12,7 +12,7 @@ from shipper.config.positions import KeyPath
 SHORT = 60
 
 _SECRET_WORDS = re.compile(
-    r"secret|token|passw|passphrase|pwd|api[-_]?key|private|credential|auth|bearer|cookie|dsn|signature|access[-_]?key",
+    r"secret|token(?!iz)|passw|passphrase|pwd|api[-_]?key|private|credential|auth(?!or)|bearer|cookie|dsn|signature|access[-_]?key",
     re.IGNORECASE,
 )
 _CREDENTIALS_IN_URL = re.compile(r"://[^/@\s]*@")
@@ -63,12 +63,17 @@ def hidden(path: KeyPath, value: Any = None) -> bool:
     names = [part for part in path if isinstance(part, str)]
     if any(name in _PRIVATE_TABLES or _SECRET_WORDS.search(name) for name in names):
         return True
-    return isinstance(value, str) and bool(_CREDENTIALS_IN_URL.search(value))
+    return isinstance(value, str) and has_credentials(value)
 
 
 def looks_secret(text: str) -> bool:
-    """Whether a raw line seems to hold a secret."""
-    return bool(_SECRET_WORDS.search(text) or _CREDENTIALS_IN_URL.search(text))
+    """Whether a raw line or a name seems to be a secret's."""
+    return bool(_SECRET_WORDS.search(text) or has_credentials(text))
+
+
+def has_credentials(text: str) -> bool:
+    """Whether there is a URL with a user or password in it."""
+    return bool(_CREDENTIALS_IN_URL.search(text))
 
 
 def dotted(path: KeyPath) -> str:

@@ -30,6 +30,7 @@ class ConfigProblem(Noun):
     nearest: str = Field(default="", description="The nearest valid name, when a name was wrong.")
     hint: str = Field(default="", description="What to do.")
     excerpt: tuple[str, ...] = Field(default=(), description="The line and a caret, for TOML syntax errors.")
+    path: tuple[str | int, ...] = Field(default=(), description='The key in its parts: ["run", "volumes", 0].')
 
     @property
     def place(self) -> str:
@@ -60,7 +61,9 @@ def problem(
 ) -> ConfigProblem:
     """A ConfigProblem at a position (None: the file as a whole) and key path."""
     place = {"line": position.line, "column": position.column} if position else {}
-    return ConfigProblem.model_validate({"file": file, "key": dotted(path), "message": message, **place, **more})
+    return ConfigProblem.model_validate(
+        {"file": file, "key": dotted(path), "path": path, "message": message, **place, **more}
+    )
 
 
 def file_name(path: Path) -> str:

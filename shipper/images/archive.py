@@ -22,10 +22,12 @@ _SMALL = 64 << 20
 """Bytes: manifest and config of an image are far smaller; what is larger is not read into memory."""
 
 
-def temporary_directory() -> Path:
+def archive_directory() -> tempfile.TemporaryDirectory[str]:
     """A new private directory for archives: below TMPDIR when that is set, else where there is disk, not memory."""
     chosen = os.environ.get("TMPDIR") is None and os.access(LARGE_TEMPORARY, os.W_OK)
-    return Path(tempfile.mkdtemp(prefix="shipper-archive-", dir=LARGE_TEMPORARY if chosen else None))
+    return tempfile.TemporaryDirectory(
+        prefix="shipper-archive-", dir=LARGE_TEMPORARY if chosen else None, ignore_cleanup_errors=True
+    )
 
 
 def write_archive(chunks: Iterable[bytes], place: Path, image: Image, report: Reporter) -> None:
@@ -108,7 +110,7 @@ def _cannot_write(directory: Path, needed: int, error: OSError) -> BuildError:
 
 def _no_space(directory: Path, needed: int, free: int) -> BuildError:
     return BuildError(
-        f"no space to save the image in {directory}: it needs {needed} bytes ({show_size(needed)}), "
+        f"no space in {directory}: the saved image needs {needed} bytes ({show_size(needed)}), "
         f"{show_size(free)} are free",
         hint="free some space there, or set TMPDIR to a larger disk",
     )

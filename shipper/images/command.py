@@ -60,8 +60,8 @@ def arguments_of(request: BuildRequest) -> dict[str, str]:
 
 
 def _not_inline(export: str) -> str:
-    fields = {name.strip(): value.strip() for name, _, value in (field.partition("=") for field in export.split(","))}
-    if fields.get("type", "").lower() == "inline" or export.strip().lower() == "inline":
+    fields = [field.replace(" ", "").lower() for field in next(csv.reader([export]), [])]
+    if "type=inline" in fields or "inline" in fields:
         raise ConfigError(
             "image.cache_to: an inline cache is written into the image and changes it",
             hint='export it beside the image: "type=registry,ref=…"',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ def open_client(docker_host: str | None = None, *, timeout: float | None = TIMEO
     import docker
 
     with engine_errors("the Docker engine cannot be used"):
-        if docker_host is not None:
+        if docker_host not in (None, os.environ.get("DOCKER_HOST")):
             return docker.DockerClient(base_url=docker_host, timeout=timeout, use_ssh_client=True)  # type: ignore[arg-type]
         return docker.from_env(timeout=timeout, use_ssh_client=True)  # type: ignore[arg-type]
 

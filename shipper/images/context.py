@@ -23,6 +23,9 @@ from shipper.model import ImageSettings, LargeFile, ServiceSettings, Source
 from shipper.model.context import Cancellation, Reporter
 from shipper.model.quantities import show_size
 
+DEEPEST = 256
+"""Directories inside each other. Nobody needs so many, and tools that clear them away again count on fewer."""
+
 LARGEST = 10
 """How many of the largest files are named."""
 
@@ -75,6 +78,8 @@ class BuildContext:
                 yield from _unsent(levels)
                 yield _entry(found, path)
             if found.is_dir(follow_symlinks=False) and self._opens(path, judgement):
+                if len(levels) >= DEEPEST:
+                    raise _too_deep(path)
                 unsent = _entry(found, path) if judgement.excluded else None
                 levels.append(_Level(path, judgement, _sorted_listing(self.directory / path), unsent))
 
@@ -104,15 +109,17 @@ class BuildContext:
         """The context's files below `directory` (hard links where the file system allows it, copies elsewhere).
 
         Without links: what they point to is there itself when it belongs to the context, and must not be read
-        when it does not. Never write to these files: they may be the originals.
+        when it does not. Never write to these files: they may be the originals. Raises BuildError.
         """
+        directory.mkdir(parents=True, exist_ok=True)
         for entry in self.entries():
-            place = directory / entry.path
-            if entry.kind == "directory":
-                place.mkdir(parents=True, exist_ok=True)
-            elif entry.kind == "file":
-                place.parent.mkdir(parents=True, exist_ok=True)
-                _link_or_copy(self.directory / entry.path, place)
+            try:
+                if entry.kind == "directory":
+                    (directory / entry.path).mkdir(exist_ok=True)
+                elif entry.kind == "file":
+                    _link_or_copy(self.directory / entry.path, directory / entry.path)
+            except OSError as error:
+                raise _unreadable(self.directory / entry.path, error) from error
 
     def holds(self, path: Path) -> bool:
         """Whether this file (present or not) belongs to the context, or is the Dockerfile."""
@@ -319,6 +326,14 @@ def _unreadable(path: Path, error: OSError) -> BuildError:
     return BuildError(
         f"the build context has something that cannot be read: {_printable(str(path))}: {why}",
         hint="make it readable, or keep it out with .dockerignore",
+    )
+
+
+def _too_deep(path: str) -> BuildError:
+    top = _printable(path.partition("/")[0])
+    return BuildError(
+        f"the build context has more than {DEEPEST} directories inside each other, below {top}/",
+        hint="keep that directory out with .dockerignore",
     )
 
 

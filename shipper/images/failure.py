@@ -12,8 +12,9 @@ from shipper.images.context import BuildContext
 _PLACE = re.compile(r"^(?P<file>[^\s:]+):(?P<line>\d+)$")
 _MISSING_FILE = re.compile(r'"(?P<path>/[^"]*)": not found')
 _EXIT = re.compile(r"did not complete successfully: exit code: (?P<code>\d+)")
-_LONGEST = 160
-"""Characters of the reason in the message; the whole of it is in the details."""
+_LONGEST_STEP = 40
+_LONGEST_REASON = 120
+"""Characters in the message; the whole of both is in the details."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ _CAUSES = (
         r"|connection timed out|i/o timeout|max retries exceeded|tls handshake timeout|connection refused",
         "a step could not reach the network: check the engine's connection or proxy, then try again",
     ),
+    _cause(
+        r"failed to resolve source metadata|pull access denied|manifest unknown",
+        "is the base image's name right, and can the engine reach its registry?",
+    ),
     _cause(r"dockerfile parse error|unknown instruction|failed to parse", "correct the Dockerfile"),
 )
 
@@ -85,13 +90,11 @@ def build_failure(
     reason = _reason(client, returncode)
     place = _place(client)
     cause = _known(client, output)
-    where = " ".join(
-        part for part in (f"at {place}" if place else "", f"in {failed_step}" if failed_step else "") if part
-    )
+    where = f" at {place}" * bool(place) + f", {_shortened(failed_step, _LONGEST_STEP)}" * bool(failed_step)
     hint = _missing_file(reason, context) or (cause.hint if cause else _last_resort(reason))
     kind = cause.kind if cause else BuildError
     return kind(
-        f"the build failed{' ' if where else ''}{_shortened(where)}: {_shortened(reason)}",
+        f"the build failed{where}: {_shortened(reason, _LONGEST_REASON)}",
         hint=hint,
         details=(*output, *client)[-60:] if kind is BuildError else (),
     )
@@ -137,5 +140,5 @@ def _last_resort(reason: str) -> str:
     return "`docker buildx build` with the same Dockerfile shows all of it"
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

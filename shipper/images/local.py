@@ -55,18 +55,19 @@ def drop(client: DockerClient, reference: str) -> None:
 def prune(client: DockerClient, service: str, *, keep: int = KEEP, repository: str | None = None) -> tuple[str, ...]:
     """Remove the images of `service` but the `keep` newest and those that any container (stopped ones too) uses.
 
-    Only our own names go: `shipper.local/<service>:*`, and `repository:*` of the same bytes. An image that somebody
+    Only our own names go: `shipper.local/<service>`'s, and `repository`'s of the same bytes. An image that somebody
     gave a name of their own keeps that. Returns the names that were removed.
     """
+    ours = tuple(f"{name}{sign}" for sign in ":@" for name in (repository_of(service), repository) if name)
     with engine_errors("the engine's images cannot be listed"):
         used = {container["ImageID"] for container in client.api.containers(all=True)}
-        images = client.api.images(name=repository_of(service))
+        listed = client.api.images()  # asked for one repository, the engine would keep an image's other names back
+        images = [image for image in listed if any(tag.startswith(ours[0]) for tag in _tags(image))]
         newest_first = sorted(images, key=lambda image: _tagged_at(client, image), reverse=True)
     built = [image for image in newest_first if any(not _is_building(tag) for tag in _tags(image))]
     kept = {image["Id"] for image in built[:keep]} | used
-    ours = tuple(f"{name}:" for name in (repository_of(service), repository) if name)
-    doomed = [tag for image in built if image["Id"] not in kept for tag in _tags(image) if tag.startswith(ours)]
-    doomed += [tag for image in images for tag in _tags(image) if _is_abandoned(tag, time.time())]
+    doomed = [name for image in built if image["Id"] not in kept for name in _names(image) if name.startswith(ours)]
+    doomed += [tag for image in images for tag in _tags(image) if tag.startswith(ours[0]) and _is_abandoned(tag)]
     for tag in doomed:
         drop(client, tag)
     return tuple(doomed)
@@ -76,9 +77,16 @@ def _tags(image: Mapping[str, Any]) -> Iterator[str]:
     yield from image.get("RepoTags") or ()
 
 
+def _names(image: Mapping[str, Any]) -> Iterator[str]:
+    """Tags, and `repository@digest`: that one stays when a tag is given to another image, and holds the bytes."""
+    yield from _tags(image)
+    yield from image.get("RepoDigests") or ()
+
+
 def _tagged_at(client: DockerClient, image: Mapping[str, Any]) -> str:
     """When it was last named, as RFC 3339 (sorts as text): the creation time is that of the commit."""
-    metadata = client.api.inspect_image(image["Id"]).get("Metadata") or {}
+    api: Any = client.api
+    metadata = api.inspect_image(image["Id"]).get("Metadata") or {}
     return str(metadata.get("LastTagTime", ""))
 
 
@@ -86,8 +94,8 @@ def _is_building(tag: str) -> bool:
     return tag.rpartition(":")[2].startswith(_BUILDING)
 
 
-def _is_abandoned(tag: str, now: float) -> bool:
+def _is_abandoned(tag: str) -> bool:
     if not _is_building(tag):
         return False
     since = tag.rpartition(":")[2].removeprefix(_BUILDING).partition("-")[0]
-    return since.isdigit() and now - int(since) > ABANDONED_AFTER
+    return since.isdigit() and time.time() - int(since) > ABANDONED_AFTER

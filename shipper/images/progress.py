@@ -118,10 +118,7 @@ class BuildProgress:
             self._tell(step)
 
     def _feed_plain(self, vertex: str, rest: str) -> None:
-        if match := _STEP.match(rest):
-            step = self._step(vertex, match[0])
-        else:
-            step = self._steps.get(vertex)
+        step = self._step(vertex, rest) or self._steps.get(vertex)
         if match_output := _PLAIN_OUTPUT.match(rest):
             self._say(match_output["text"], 1)
         if step is None:

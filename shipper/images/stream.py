@@ -48,6 +48,27 @@ def follow(start: Callable[[], Iterable[Item]], cancel: Cancellation, *, ahead: 
         abandoned.set()
 
 
+def in_blocks(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes in pieces of about `size`: the engine sends 32 kB at a time, a hand-over each is slow."""
+    block = bytearray()
+    for chunk in chunks:
+        block += chunk
+        if len(block) >= size:
+            yield bytes(block)
+            block.clear()
+    if block:
+        yield bytes(block)
+
+
+def awaited(call: Callable[[], Item], cancel: Cancellation) -> Item:
+    """The result of one blocking call, likewise: cancellation does not wait for it."""
+
+    def once() -> Iterator[Item]:
+        yield call()
+
+    return next(follow(once, cancel))
+
+
 def _feed(start: Callable[[], Iterable[Item]], items: queue.Queue[Item | _End], abandoned: threading.Event) -> None:
     end = _End(None)
     try:

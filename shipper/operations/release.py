@@ -141,4 +141,3 @@ def _failed(error: ShipperError) -> RunFinished:
 
 def _rounded(timings: dict[str, float]) -> dict[str, float]:
     return {stage: round(seconds, 3) for stage, seconds in timings.items()}
-

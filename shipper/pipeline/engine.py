@@ -174,7 +174,7 @@ class _Run:
     def _is_echo(self, error: BaseException | None, running: _Running) -> bool:
         """Whether a stage ended because it was cancelled with the run.
 
-        A killed child makes its stage raise an error of its own (BuildError): that is an echo too. What serves is not.
+        A killed child makes its stage raise an error of its own (BuildError): an echo too. What serves is none.
         """
         if not self.scope.cancelled or running.timed_out:
             return False
@@ -192,9 +192,16 @@ class _Run:
             return _late(running.step)
         if isinstance(error, ShipperError):
             return error
-        bug = BugError(f"stage {name} failed in a way that shipper did not foresee: {type(error).__name__}: {error}")
-        bug.__cause__ = error
-        return bug
+        # Where traffic may have moved, nobody knows what serves: that is more than a bug.
+        meaning = running.step.options.unfinished
+        kind = meaning if issubclass(meaning, _SAYS_WHAT_SERVES) else BugError
+        failure = kind(
+            f"stage {name} failed in a way that shipper did not foresee: {type(error).__name__}: {error}",
+            hint="`shipper status` shows what serves; please report this",
+            cause="bug",
+        )
+        failure.__cause__ = error
+        return failure
 
     def _finished(self, running: _Running, status: Any, summary: str) -> None:
         seconds = self.clock.monotonic() - running.started

@@ -34,6 +34,13 @@ class Journal:
         self._directory = directory
         self._keep = keep
 
+    @classmethod
+    def default(cls) -> Journal:
+        """In the user's cache directory (XDG_CACHE_HOME on Linux)."""
+        import platformdirs
+
+        return cls(platformdirs.user_cache_path("shipper", appauthor=False) / "journal")
+
     def find(self, key: str, kind: type[Kind]) -> Kind | None:
         """The product that was kept under `key`, or None."""
         path = self._path(key)
@@ -75,13 +82,6 @@ class Journal:
 def key_of(stage: str, version: int, inputs: dict[str, Any], world: str) -> str:
     """The key of a stage's product. `inputs` maps a parameter to its product's digest (or to a list of them)."""
     return digest_of({"journal": SCHEMA, "stage": stage, "version": version, "inputs": inputs, "world": world})
-
-
-def default_directory() -> Path:
-    """The journal in the user's cache directory (XDG_CACHE_HOME on Linux)."""
-    import platformdirs
-
-    return platformdirs.user_cache_path("shipper", appauthor=False) / "journal"
 
 
 def write_atomically(path: Path, content: bytes) -> None:

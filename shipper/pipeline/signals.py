@@ -44,6 +44,8 @@ def install_signals(
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     before = {number: signal.signal(number, _noted) for number in _WATCHED}
+    # Inherited as "ignored" from some parents; then nobody could learn how a child ended.
+    before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     previous_fd = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     watcher = threading.Thread(
         target=_watch, args=(reading, cancellation, on_leave), name="shipper-signals", daemon=True

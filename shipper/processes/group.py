@@ -12,6 +12,9 @@ from collections.abc import Iterator
 GRACE = 2.0
 """Seconds from SIGTERM to SIGKILL: CI kills our own tree 2.5 s after its SIGTERM (design.md section 5)."""
 
+LOST = -255
+"""The status of a child whose real one is not known."""
+
 _alive: set[Group] = set()
 _alive_lock = threading.Lock()
 
@@ -35,13 +38,11 @@ class Group:
     def has_exited(self) -> bool:
         """Whether the child itself has ended (it is not reaped yet, so that its id stays ours)."""
         with self._lock:
-            if self._reaped:
-                return True
-            return os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+            return self._reaped or self._wait_unreaped(os.WNOHANG)
 
     def reap(self) -> int:
         """Kill what is left of the group, collect the child and return its status. Blocks until it has ended."""
-        os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOWAIT)
+        self._wait_unreaped()
         with self._lock:
             if not self._reaped:
                 self._send(signal.SIGKILL)
@@ -54,16 +55,24 @@ class Group:
     def end(self, grace: float = GRACE) -> int:
         """SIGTERM, then SIGKILL after `grace` seconds. Returns the status."""
         self.signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._wait_unreaped(grace)
+        self._wait_at_most(grace)
         self.signal(signal.SIGKILL)
         return self.reap()
 
-    def _wait_unreaped(self, seconds: float) -> None:
-        done = threading.Event()
+    def _wait_at_most(self, seconds: float) -> None:
+        pause = threading.Event()
         for _ in range(max(1, round(seconds / 0.02))):
-            if self.has_exited() or done.wait(0.02):
+            if self.has_exited() or pause.wait(0.02):
                 return
+
+    def _wait_unreaped(self, flags: int = 0) -> bool:
+        """Whether the child has ended. It stays unreaped."""
+        try:
+            return os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOWAIT | flags) is not None
+        except ChildProcessError:
+            # Somebody had SIGCHLD ignored before us: the kernel threw the status away. Unknown is not success.
+            self.child.returncode = LOST
+            return True
 
     def _send(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -104,6 +104,10 @@ class Candidate:
             return True
         return self.watch.broken and not self.inspect()["State"]["Running"]
 
+    def ran_out_of_memory(self) -> bool:
+        """Whether one of its processes was killed for memory, ever."""
+        return self.watch.out_of_memory
+
     def base_urls(self) -> tuple[str, ...]:
         """Where to ask it: the published port, then the container itself.
 

@@ -16,11 +16,10 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def connect() -> DockerClient:
-    """The engine of DOCKER_HOST or of this machine. Raises UnreachableError."""
-    import docker
+    """The engine that builds, too. Raises UnreachableError, CredentialsError."""
+    from shipper.images.connection import open_client
 
-    with engine_errors("connect to the Docker engine"):
-        return docker.from_env()
+    return open_client()
 
 
 def require_local(client: DockerClient) -> None:

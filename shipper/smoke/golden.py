@@ -9,6 +9,8 @@ from shipper.targets.diagnosis import shorten
 
 _MOST_UNANSWERED = 3  # after so many requests without any answer, the rest would only cost their time-outs
 
+_NEWS = 0.3  # seconds that the engine's word about a death may take
+
 
 def ask_all(trial: Trial, base_url: str) -> tuple[tuple[Probe, ...], tuple[Finding, ...]]:
     """A probe for each request that was asked, a finding for each fault. Stops when the candidate has ended."""
@@ -23,8 +25,10 @@ def ask_all(trial: Trial, base_url: str) -> tuple[tuple[Probe, ...], tuple[Findi
         trial.cancel.check()
         probes.append(asked.probe.model_copy(update={"problem": trial.clean(asked.probe.problem)}))
         findings += _findings(trial, request, asked)
-        unanswered += not asked.answered
-        if trial.candidate.ended() or trial.candidate.watch.out_of_memory or unanswered >= _MOST_UNANSWERED:
+        if not asked.answered:
+            unanswered += 1
+            trial.candidate.watch.wait_for_exit(_NEWS)  # the connection of a process that dies closes first
+        if trial.candidate.ended() or trial.candidate.ran_out_of_memory() or unanswered >= _MOST_UNANSWERED:
             break
     return tuple(probes), tuple(findings)
 

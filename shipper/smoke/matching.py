@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 _SHOWN = 60
@@ -13,7 +12,7 @@ def difference(expected: Any, found: Any, tolerance: float = 0.0, path: str = "$
     """The first difference, such as "$.prediction[0]: expected 0, found 1"; None when `found` matches.
 
     Objects: every expected member must be there, others are ignored. Lists: the same length, element by element.
-    Numbers: within `tolerance`, relative or absolute, whichever allows more; true and 1 are different things.
+    Numbers: within `tolerance`, absolute or relative to the expected one, whichever allows more; true is not 1.
     Everything else: equal.
     """
     if isinstance(expected, dict):
@@ -61,7 +60,7 @@ def _is_number(value: Any) -> bool:
 
 def _close(expected: float, found: float, tolerance: float) -> bool:
     try:
-        return math.isclose(expected, found, rel_tol=min(tolerance, 1.0), abs_tol=tolerance)
+        return abs(expected - found) <= tolerance * max(1.0, abs(expected))
     except OverflowError:  # an integer beyond the range of a float, and not equal
         return False
 

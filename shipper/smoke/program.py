@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from pathlib import PurePosixPath
 
 from shipper.smoke.candidate import Candidate
-from shipper.smoke.engine import engine_errors
+from shipper.smoke.inside import read_start
 from shipper.targets.elf import HEAD_SIZE, elf_platform
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_ENOUGH = 65536  # bytes of the engine's tar stream: the headers and the first bytes of the file
-_MOST_LINKS = 8
 _UNAME = {
     "x86_64": "linux/amd64", "aarch64": "linux/arm64", "armv7l": "linux/arm/v7", "i686": "linux/386",
     "ppc64le": "linux/ppc64le", "s390x": "linux/s390x", "riscv64": "linux/riscv64",
@@ -25,7 +21,7 @@ def program_platform(candidate: Candidate) -> str | None:
     variables = dict(entry.partition("=")[::2] for entry in record["Config"].get("Env") or [])
     home = record["Config"].get("WorkingDir") or "/"
     for place in _places(record["Path"], variables.get("PATH", _DEFAULT_PATH), home):
-        head = _head(candidate, place)
+        head = read_start(candidate.client, candidate.name, place, HEAD_SIZE)
         if head is not None:
             return elf_platform(head)
     return None
@@ -40,31 +36,3 @@ def _places(program: str, path: str, home: str) -> list[str]:
     if "/" in program:
         return [str(PurePosixPath(home, program))]
     return [str(PurePosixPath(folder, program)) for folder in path.split(":") if folder.startswith("/")]
-
-
-def _head(candidate: Candidate, place: str) -> bytes | None:
-    for _ in range(_MOST_LINKS):
-        data, target = _first_bytes(candidate, place)
-        if data is None:
-            return None
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            member = archive.next()
-            if member is None:
-                return None
-            if member.issym() and target:
-                place = target
-                continue
-            content = archive.extractfile(member) if member.isfile() else None
-            return content.read(min(HEAD_SIZE, member.size)) if content else None
-    return None
-
-
-def _first_bytes(candidate: Candidate, place: str) -> tuple[bytes | None, str]:
-    from docker.errors import APIError
-
-    with engine_errors("look into the candidate"):
-        try:
-            stream, about = candidate.client.api.get_archive(candidate.name, place, chunk_size=_ENOUGH)
-        except APIError:
-            return None, ""
-        return next(iter(stream), b""), str(about.get("linkTarget") or "")

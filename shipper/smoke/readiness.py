@@ -6,8 +6,10 @@ minute late, so only a real answer counts.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from shipper.model import Dossier
 from shipper.smoke.asking import Answer, fetch, health_fault
@@ -16,12 +18,13 @@ from shipper.smoke.listening import listeners_of
 from shipper.smoke.patience import Look, is_hopeless
 from shipper.smoke.program import program_platform, running_platform
 from shipper.smoke.trial import Trial
-from shipper.targets.diagnosis import Facts, Listener, architecture, diagnose
+from shipper.targets.diagnosis import Facts, Listener, architecture, diagnose, tail_of
 from shipper.targets.log_patterns import announced_ports
 
 _FIRST_WAIT = 0.02  # seconds between two questions, growing to the longest
 _LONGEST_WAIT = 0.25
 _LOOK_EVERY = 1.0  # seconds between two looks at the sockets, while nothing answers
+_NEAR = 0.3  # seconds to connect to a container on this machine
 _NO_USAGE = Usage(None, None, None)
 
 
@@ -33,7 +36,7 @@ def wait_until_ready(trial: Trial) -> str | Dossier:
     delay = _FIRST_WAIT
     while True:
         trial.cancel.check()
-        if trial.candidate.ended() or trial.candidate.watch.out_of_memory:
+        if trial.candidate.ended() or trial.candidate.ran_out_of_memory():
             return why_it_failed(trial)
         if (ready := waiting.ask()) is not None:
             return ready
@@ -46,6 +49,8 @@ def wait_until_ready(trial: Trial) -> str | Dossier:
 def why_it_failed(trial: Trial, answer: Answer | None = None, start_error: str = "") -> Dossier:
     """The dossier of a candidate that ended, ran out of memory, could not start, or is not ready."""
     candidate = trial.candidate
+    if candidate.ran_out_of_memory():
+        candidate.watch.wait_for_exit(0.5)
     ended = bool(start_error) or candidate.ended()
     state = candidate.inspect()["State"]
     exit_code = state.get("ExitCode") if ended else None
@@ -90,7 +95,9 @@ class _Waiting:
         """The URL that answers as ready, else None."""
         health = self._trial.health
         timeout = max(0.05, min(health.timeout, self._left()))
-        for url in self._urls:
+        for number, url in enumerate(self._urls):
+            if number > 0 and not _accepts(url):
+                continue
             self.answer = fetch(url, "GET", health.path, timeout=timeout)
             if health_fault(health, self.answer) is None:
                 return url
@@ -127,6 +134,16 @@ class _Waiting:
         return self._trial.started + self._trial.health.startup - time.monotonic()
 
 
+def _accepts(url: str) -> bool:
+    # The address of a container that has just ended belongs to nobody: without this, asking it takes seconds.
+    place = urlsplit(url)
+    try:
+        socket.create_connection((place.hostname, place.port or 80), timeout=_NEAR).close()
+    except OSError:
+        return False
+    return True
+
+
 def _wrong_architecture(trial: Trial) -> Dossier | None:
     image, engine = architecture(trial.image.platform), architecture(trial.engine_platform)
     if image == engine:
@@ -139,13 +156,13 @@ def _wrong_architecture(trial: Trial) -> Dossier | None:
         cause="wrong-architecture",
         reason=f"the image says {trial.image.platform}, but its programs are for {trial.engine_platform}",
         hint="build from a base image of the right platform: look at FROM --platform",
-        log_tail=trial.log_lines()[-40:],
+        log_tail=tail_of(trial.log_lines()),
     )
 
 
 def _out_of_memory(trial: Trial, exit_code: int | None, flag: bool, start_error: str) -> bool:
     watch = trial.candidate.watch
-    if flag or watch.out_of_memory or "OOM-killed" in start_error:
+    if flag or trial.candidate.ran_out_of_memory() or "OOM-killed" in start_error:
         return True
     return exit_code == 137 and watch.wait_for_oom(0.5)
 

@@ -6,7 +6,7 @@ With worker processes the container stays up when one is killed, and the engine'
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -46,18 +46,24 @@ class Watch:
         return self._ended
 
     def wait_for_oom(self, seconds: float) -> bool:
-        """Whether memory was the cause; waits a little, because `oom` may come just after `die`."""
-        deadline = time.monotonic() + seconds
-        with self._told:
-            while not self._out_of_memory and not self._ended and (left := deadline - time.monotonic()) > 0:
-                self._told.wait(left)
+        """Whether memory was the cause; waits at most `seconds`, because `oom` may come just after `die`."""
+        self._wait(lambda: self._out_of_memory, seconds)
         return self._out_of_memory
+
+    def wait_for_exit(self, seconds: float) -> int | None:
+        """The exit code; waits at most `seconds`, because `die` comes just after the `oom` of a single process."""
+        self._wait(lambda: self._exit_code is not None, seconds)
+        return self._exit_code
 
     def close(self) -> None:
         """Stop listening. Idempotent."""
         with suppress(Exception):  # the SDK reaches into its transport's internals; the thread is a daemon
             self._stream.close()
         self._thread.join(1.0)
+
+    def _wait(self, told: Callable[[], bool], seconds: float) -> None:
+        with self._told:
+            self._told.wait_for(lambda: told() or self._ended, seconds)
 
     def _listen(self) -> None:
         # Whatever ends the stream, `close` or a lost engine: the reader sees `broken` and asks the engine itself.

@@ -7,7 +7,7 @@ in both. Fetching the facts (inspect, events, logs, /proc/net/tcp) is somewhere 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import Field
 
@@ -19,8 +19,10 @@ from shipper.targets.log_patterns import explain_log
 Listener = tuple[str, int]
 
 LOG_TAIL_LINES = 40
+LOG_LINE_WIDTH = 500
 _DNS_ADDRESS = "127.0.0.11"  # the engine's own resolver listens there on every user-defined network
 _LISTEN = "0A"  # TCP_LISTEN in include/net/tcp_states.h
+_UNAVAILABLE = 503  # by which a service says itself that it is not ready; any other status is a fault
 _EXEC_FORMAT = re.compile(r"exec format error", re.IGNORECASE)
 _SIGNALS = {
     132: "SIGILL: its code needs a processor that this machine has not",
@@ -74,7 +76,7 @@ def diagnose(facts: Facts) -> Dossier:
         cause=cause,
         reason=shorten(reason),
         hint=hint,
-        log_tail=facts.log[-LOG_TAIL_LINES:],
+        log_tail=tail_of(facts.log),
         exit_status=facts.exit_code,
     )
 
@@ -92,6 +94,11 @@ def parse_listeners(proc_net_tcp: str) -> tuple[Listener, ...]:
 def show_listeners(listeners: Iterable[Listener]) -> str:
     """Listeners for people: "0.0.0.0:5000, [::1]:8000"."""
     return ", ".join(f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in listeners)
+
+
+def tail_of(log: Sequence[str]) -> tuple[str, ...]:
+    """The last LOG_TAIL_LINES lines, each cut to LOG_LINE_WIDTH characters: a model may print a whole array."""
+    return tuple(line[:LOG_LINE_WIDTH] for line in log[-LOG_TAIL_LINES:])
 
 
 def shorten(text: str, width: int = 100) -> str:
@@ -158,10 +165,10 @@ def _wrong_architecture(facts: Facts) -> tuple[str, str, str]:
             f"the image is for {image}, the engine runs {engine}: exec format error",
             f'build for the engine: [image] platform = "{engine}"',
         )
-    built_for = f"for {program}" if program else "not for this machine"
+    built_for = f" ({program})" if program else ""
     return (
         "wrong-architecture",
-        f"its program is {built_for}, the engine runs {engine or 'another platform'}: exec format error",
+        f"its program is for another architecture{built_for}: the engine runs {engine or 'another one'}",
         "install the program for this platform; a start script needs a first line such as #!/bin/sh",
     )
 
@@ -222,6 +229,8 @@ def _bad_status(facts: Facts) -> tuple[str, str, str]:
             "wait for what the answer names, or correct [health] json",
         )
     wanted = f"{path} answers {status}{after}, not {facts.expected_status}"
+    if status == _UNAVAILABLE:
+        return "not-ready", wanted, "if it is still loading, raise [health] startup; else read its last lines"
     if status == 404:
         return "bad-status", wanted, "does the service have that path? Set [health] path"
     known = explain_log(facts.log, facts.user)

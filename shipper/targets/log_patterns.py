@@ -27,15 +27,15 @@ def _pattern(line: str, reason: str, hint: str) -> _Pattern:
     return _Pattern(re.compile(line), reason, hint)
 
 
-_PYTHON_PATH = "add it to the requirements; is it in the final stage, in this Python's path?"
-_USER_SITE = "it may be in /root/.local, which this user cannot read: install it without --user"
+_NO_MODULE = "add it to the requirements; is it in the final stage, in this Python's path?"
+_NO_MODULE_FOR_USER = "add it to the requirements; if pip --user put it into /root/.local, this user cannot read it"
 
 # The first pattern that matches the newest matching line wins, so the special ones stand before the general ones.
 _PATTERNS = (
     _pattern(
         r"PermissionError: .*Permission denied: '(?P<what>/root/[^']*)'",
         "the user {user} may not read {what}",
-        _USER_SITE,
+        "the packages are root's own: install them without pip --user",
     ),
     _pattern(
         r"bind.*\('[^']*', (?P<what>\d{1,3})\).*ermission denied|ermission denied.*bind.*:(?P<port>\d{1,3})\b",
@@ -70,7 +70,7 @@ _PATTERNS = (
     _pattern(
         r"ModuleNotFoundError: No module named '(?P<what>[^']+)'",
         "Python finds no module {what}",
-        _PYTHON_PATH,
+        _NO_MODULE,
     ),
     _pattern(
         r'Could not import module "(?P<what>[^"]+)"',
@@ -123,7 +123,7 @@ _PATTERNS = (
         "does the image's Python have the version that the code needs?",
     ),
     _pattern(
-        r"(?i)executable file not found in \$PATH|\[FATAL tini.*exec (?P<what>\S+) failed: No such file",
+        r"(?i)exec: \"?(?P<what>[^\s\"]+)\"?: executable file not found|FATAL tini.* exec (?P<file>\S+) failed: No such",
         "the command {what} is not in the image",
         "check CMD, ENTRYPOINT and [run] command",
     ),
@@ -232,6 +232,6 @@ def _missing_variable(log: Sequence[str]) -> Explanation | None:
 def _explanation(pattern: _Pattern, match: re.Match[str], user: str) -> Explanation:
     what = next((group for group in match.groupdict().values() if group), None) or "a file or a program"
     hint = pattern.hint
-    if hint is _PYTHON_PATH and user.partition(":")[0] not in {"", "0", "root"}:
-        hint = _USER_SITE
+    if hint is _NO_MODULE and user.partition(":")[0] not in {"", "0", "root"}:
+        hint = _NO_MODULE_FOR_USER
     return Explanation(pattern.reason.format(what=what, user=user or "root"), hint)

@@ -205,7 +205,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_toml(value: Mapping[str, Any], path: str = "") -> str:
     """A table as TOML: plain values first, then its tables and its arrays of tables."""
-    plain = [f"{key} = {_inline(item)}\n" for key, item in value.items() if not _is_section(item)]
+    plain = [f"{_key(key)} = {_inline(item)}\n" for key, item in value.items() if not _is_section(item)]
     text = "".join(plain)
     for key, item in value.items():
         name = f"{path}.{_key(key)}" if path else _key(key)
@@ -241,11 +241,12 @@ def _inline(value: Any) -> str:
         return "{ " + ", ".join(f"{_key(key)} = {_inline(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_inline(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=True)
+    # JSON's numbers, booleans and strings are TOML's, but for DEL, which TOML wants escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _key(key: str) -> str:
-    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else json.dumps(key)
+    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else _inline(key)
 
 
 def _add(folder: Path, name: str, line: str) -> None:

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _up(options: argparse.Namespace) -> int:
     try:
         rig = api.ensure(options.part or api.ALL, tell=lambda outcome: print(outcome.line(), flush=True))
-    except RigError:
+    except api.Incomplete:
         print("rig: not every part is there; the lines above say why", file=sys.stderr)
         return 1
     for sentence in rig.stand_ins:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.rig import database, images, parts, scanner
-from tests.rig.machine import Machine, alone, survey
+from tests.rig.machine import Machine, alone, state_dir, survey
 from tests.rig.shell import RigError
 
-__all__ = ["ALL", "Rig", "RigError", "ensure"]
+__all__ = ["ALL", "Incomplete", "Rig", "RigError", "ensure"]
 
 ALL = parts.NAMES
+
+
+class Incomplete(RigError):
+    """Parts of the rig cannot be had; one line for each says why."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,13 @@ class Rig:
 
 
 def ensure(names: Iterable[str] = ALL, tell: Callable[[parts.Outcome], None] | None = None) -> Rig:
-    """Find or make the named parts and what they need; RigError names every one that cannot be had."""
+    """Find or make the named parts and what they need; Incomplete names every one that cannot be had."""
     wanted = parts.select(names)
-    machine = survey()
-    with alone(machine.state):
+    with alone(state_dir()):
         machine = survey()
         outcomes = parts.bring_up(machine, wanted, tell or (lambda _: None))
     if failed := [f"{outcome.part}: {outcome.words}" for outcome in outcomes if outcome.state == "failed"]:
-        raise RigError("\n".join(failed))
+        raise Incomplete("\n".join(failed))
     return describe(machine)
 
 

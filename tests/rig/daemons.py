@@ -42,6 +42,7 @@ class Daemon:
             )
         self.pidfile.write_text(str(process.pid))
         if not wait_until(lambda: process.poll() is not None or answers(), patience) or process.poll() is not None:
+            self.stop()
             raise RigError(f"{self.name} does not answer; the end of its log: {_last_line(self.log)} ({self.log})")
 
     def stop(self, patience: float = 30) -> bool:

@@ -8,7 +8,7 @@ import shutil
 from tests.rig import debian
 from tests.rig.daemons import namesakes
 from tests.rig.docker import engine_answers
-from tests.rig.machine import Machine, is_root
+from tests.rig.machine import Machine, elsewhere, is_root
 from tests.rig.shell import RigError, attempt
 
 OLDEST_ENGINE = 23
@@ -38,6 +38,8 @@ def make(machine: Machine) -> str:
     """Install Debian's engine where it is missing, and start it."""
     if machine.users_engine:
         raise RigError("the engine of this machine stopped answering; start it again")
+    if address := elsewhere():
+        raise RigError(f"DOCKER_HOST is {address}, and no engine answers there: start that one, or unset DOCKER_HOST")
     if not is_root():
         raise RigError("no Docker engine answers, and making one needs root: start Docker, or use sudo")
     if others := namesakes("dockerd"):

@@ -104,7 +104,7 @@ class IsolatedEngine:
         """Run a command inside to its end, whatever its exit code."""
         return subprocess.run(
             self.inside(argv, cwd),
-            env={**os.environ, **self.env(), **(env or {})},
+            env={**os.environ, **(env or {}), **self.env()},
             timeout=timeout,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -4,10 +4,9 @@
 
 As a library it runs in a process of its own, so that a busy test does not slow the load down:
 
-    with start(port=8080, rate=100, host="iris.localhost") as load:
+    with start(8080, rate=100, host="iris.localhost") as load:
         ...                                  # release, roll back, kill things
-        result = load.stop()
-    assert result.failures == {}
+    assert load.stop().failures == {}
 """
 
 from __future__ import annotations
@@ -60,19 +59,24 @@ class Load:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self._result: LoadResult | None = None
 
     def stop(self) -> LoadResult:
-        """Send no more, wait for the answers still under way, and count."""
-        out, errors = self._process.communicate(timeout=120)
-        if self._process.returncode != 0:
-            raise RuntimeError(f"the load generator failed: {errors.strip()[-500:]}")
-        return LoadResult(**json.loads(out))
+        """Send no more, wait for the answers still under way, and count; again: the same result."""
+        if self._result is None:
+            out, errors = self._process.communicate(timeout=120)
+            if self._process.returncode != 0:
+                raise RuntimeError(f"the load generator failed: {errors.strip()[-500:]}")
+            self._result = LoadResult(**json.loads(out))
+        return self._result
 
     def __enter__(self) -> Load:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._process.poll() is None:
+        if kind is None:
+            self.stop()
+        else:
             self._process.kill()
             self._process.communicate()
 
@@ -81,18 +85,19 @@ def start(
     port: int,
     rate: float,
     *,
+    seconds: float = math.inf,
     host: str | None = None,
     path: str = "/",
     keep_alive: bool = True,
     timeout: float = 10.0,
     inside: Sequence[str] = (),
 ) -> Load:
-    """Start load that goes on until `stop`; `inside` are the words that enter another namespace."""
+    """Start load that goes on until `stop`, `seconds` at most; `inside` are the words that enter another namespace."""
     options = ["--path", path, "--timeout", str(timeout)]
     options += ["--host", host] if host else []
     options += [] if keep_alive else ["--close"]
     process = subprocess.Popen(
-        [*inside, sys.executable, "-m", "tests.rig.load", str(port), str(rate), "inf", "--until-eof", *options],
+        [*inside, sys.executable, "-m", "tests.rig.load", str(port), str(rate), str(seconds), "--until-eof", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

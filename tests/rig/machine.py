@@ -6,11 +6,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.rig import daemons
 from tests.rig.shell import RigError, attempt
+
+_DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class Machine:
 def survey() -> Machine:
     """Look at this machine without changing anything on it."""
     state = state_dir()
-    ours = daemons.Daemon("dockerd", state / "dockerd.pid", state / "dockerd.log").pid() is not None
-    answers = not ours and attempt(["docker", "version", "--format", "{{.Server.Version}}"]) is not None
-    return Machine(state=state, registry_port=_port(), users_engine=answers)
+    machine = Machine(state=state, registry_port=_port(), users_engine=False)
+    if machine.dockerd.pid() is not None and not elsewhere():
+        return machine
+    return replace(machine, users_engine=attempt(["docker", "version"]) is not None)
 
 
 def state_dir() -> Path:
@@ -54,6 +57,11 @@ def state_dir() -> Path:
         return Path("/var/lib/shipper-rig")
     home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(home) / "shipper-rig"
+
+
+def elsewhere() -> str | None:
+    """The address that DOCKER_HOST sends the docker command to, when that is not its own default."""
+    return os.environ.get("DOCKER_HOST") if os.environ.get("DOCKER_HOST") not in ("", _DEFAULT_SOCKET) else None
 
 
 def is_root() -> bool:

@@ -19,7 +19,7 @@ from tests.rig.shell import RigError
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def rig(
+def command(
     *words: str, state: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command, with a state directory of its own when one is given."""
@@ -42,24 +42,24 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_status_makes_nothing_and_exits_1_when_a_part_is_missing(tmp_path: Path) -> None:
-    done = rig("status", "database", state=tmp_path / "state")
+    done = command("status", "database", state=tmp_path / "state")
 
     assert (done.returncode, done.stdout) == (1, "database      missing\n")
     assert not (tmp_path / "state").exists()
 
 
 def test_status_exits_0_once_the_part_was_made(tmp_path: Path) -> None:
-    made = rig("up", "database", state=tmp_path)
+    made = command("up", "database", state=tmp_path)
     assert (made.returncode, made.stdout.split()[:2]) == (0, ["database", "made"]), made.stderr
 
-    done = rig("status", "--json", "database", state=tmp_path)
+    done = command("status", "--json", "database", state=tmp_path)
 
     assert done.returncode == 0
     assert [(entry["part"], entry["state"]) for entry in json.loads(done.stdout)] == [("database", "found")]
 
 
 def test_an_unknown_part_is_refused_with_the_list_of_parts() -> None:
-    done = rig("up", "kitchen")
+    done = command("up", "kitchen")
 
     assert done.returncode == 1
     assert "no part 'kitchen'" in done.stderr
@@ -72,7 +72,7 @@ def test_without_an_engine_and_without_root_it_says_what_to_do(tmp_path: Path) -
     done = subprocess.run(
         [sys.executable, "-c", unprivileged, "up", "registry"],
         cwd=REPOSITORY,
-        env={**os.environ, "SHIPPER_RIG_DIR": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/none.sock"},
+        env={**os.environ, "SHIPPER_RIG_DIR": str(tmp_path), "DOCKER_CONTEXT": "none-of-that-name"},
         capture_output=True,
         text=True,
     )
@@ -80,6 +80,14 @@ def test_without_an_engine_and_without_root_it_says_what_to_do(tmp_path: Path) -
     assert done.returncode == 1
     assert "start Docker, or use sudo" in done.stdout
     assert "registry      failed        needs the engine" in done.stdout
+
+
+def test_an_engine_named_by_docker_host_is_not_replaced_when_it_is_gone(tmp_path: Path) -> None:
+    address = f"unix://{tmp_path}/none.sock"
+    done = command("up", "engine", state=tmp_path, env={"DOCKER_HOST": address})
+
+    assert done.returncode == 1
+    assert f"DOCKER_HOST is {address}, and no engine answers there" in done.stdout
 
 
 def test_a_part_brings_what_it_needs_in_order() -> None:
@@ -103,7 +111,7 @@ def test_down_leaves_alone_what_has_taken_a_stale_number(tmp_path: Path, sleeper
     for pidfile in ("dockerd.pid", "registry.pid"):
         (tmp_path / pidfile).write_text(str(sleeper.pid))
 
-    done = rig("down", "--purge", state=tmp_path)
+    done = command("down", "--purge", state=tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("left alone") == 2
@@ -139,9 +147,9 @@ def test_the_base_image_takes_the_mirror_of_pip_and_nothing_else() -> None:
 
 
 @pytest.mark.integration
-def test_a_second_set_up_finds_everything_at_once(images: Rig, scanner: Rig) -> None:
+def test_a_second_set_up_finds_everything_at_once(rig: Rig) -> None:
     begun = time.monotonic()
-    done = rig("up")
+    done = command("up")
     took = time.monotonic() - begun
 
     states = [line[14:].split()[0] for line in done.stdout.splitlines() if not line.startswith("note")]
@@ -151,10 +159,10 @@ def test_a_second_set_up_finds_everything_at_once(images: Rig, scanner: Rig) -> 
 
 
 @pytest.mark.integration
-def test_the_base_image_behaves_like_the_official_one(images: Rig) -> None:
+def test_the_base_image_behaves_like_the_official_one(rig: Rig) -> None:
     script = "which python pip; python -c 'import sys; print(sys.prefix, sys.version_info[:2])'; pip --version"
     done = subprocess.run(
-        ["docker", "run", "--rm", "--network", "none", images.base_image, "sh", "-c", script],
+        ["docker", "run", "--rm", "--network", "none", rig.base_image, "sh", "-c", script],
         capture_output=True,
         text=True,
     )
@@ -165,10 +173,10 @@ def test_the_base_image_behaves_like_the_official_one(images: Rig) -> None:
 
 
 @pytest.mark.integration
-def test_the_proxy_image_has_what_the_docker_target_needs(images: Rig) -> None:
+def test_the_proxy_image_has_what_the_docker_target_needs(rig: Rig) -> None:
     script = "haproxy -v | sed -n 1p; command -v bash flock; id -u"
     done = subprocess.run(
-        ["docker", "run", "--rm", "--network", "none", images.proxy_image, "bash", "-c", script],
+        ["docker", "run", "--rm", "--network", "none", rig.proxy_image, "bash", "-c", script],
         capture_output=True,
         text=True,
     )

@@ -44,29 +44,29 @@ def scan(rig: Rig, kind: str, *target: str, cache: Path | None = None) -> dict[s
     return {flaw["PkgName"]: flaw["Severity"] for flaw in found}
 
 
-def test_trivy_finds_every_planted_package(scanner: Rig, tmp_path: Path) -> None:
+def test_trivy_finds_every_planted_package(trivy_rig: Rig, tmp_path: Path) -> None:
     wanted = {advisory.package: advisory.severity for advisory in database.ADVISORIES if not advisory.os_package}
     (tmp_path / "requirements.txt").write_text("".join(f"{package}==1.0\n" for package in wanted))
 
-    assert scan(scanner, "fs", str(tmp_path)) == wanted
+    assert scan(trivy_rig, "fs", str(tmp_path)) == wanted
 
 
-def test_trivy_finds_nothing_once_they_are_fixed(scanner: Rig, tmp_path: Path) -> None:
+def test_trivy_finds_nothing_once_they_are_fixed(trivy_rig: Rig, tmp_path: Path) -> None:
     fixable = [advisory for advisory in database.ADVISORIES if advisory.below and not advisory.os_package]
     (tmp_path / "requirements.txt").write_text("".join(f"{a.package}=={a.below}\n" for a in fixable))
 
-    assert scan(scanner, "fs", str(tmp_path)) == {}
+    assert scan(trivy_rig, "fs", str(tmp_path)) == {}
 
 
-def test_trivy_finds_nothing_in_what_people_really_use(scanner: Rig, tmp_path: Path) -> None:
+def test_trivy_finds_nothing_in_what_people_really_use(trivy_rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text(CLEAN)
 
-    assert scan(scanner, "fs", str(tmp_path)) == {}
+    assert scan(trivy_rig, "fs", str(tmp_path)) == {}
 
 
 @pytest.mark.parametrize(("source", "found"), [("openssl", {}), ("shipper-fixture-debian", {"lib": "CRITICAL"})])
 def test_trivy_matches_debian_packages_by_their_source(
-    scanner: Rig, tmp_path: Path, source: str, found: Mapping[str, str]
+    trivy_rig: Rig, tmp_path: Path, source: str, found: Mapping[str, str]
 ) -> None:
     status = f"Package: lib\nStatus: install ok installed\nArchitecture: amd64\nSource: {source}\nVersion: 1.0-1\n\n"
     files = {
@@ -76,24 +76,27 @@ def test_trivy_matches_debian_packages_by_their_source(
     }
     (tmp_path / "image.tar").write_bytes(image_archive(files))
 
-    assert scan(scanner, "image", "--input", str(tmp_path / "image.tar")) == found
+    assert scan(trivy_rig, "image", "--input", str(tmp_path / "image.tar")) == found
 
 
-def test_a_database_of_many_pages_is_read_to_its_last_package(scanner: Rig, tmp_path: Path) -> None:
+def test_a_database_of_many_pages_is_read_to_its_last_package(trivy_rig: Rig, tmp_path: Path) -> None:
     many = tuple(database.Advisory(f"CVE-2099-{n:04}", f"package-{n:04}", "HIGH", below="2") for n in range(3000))
     folder = tmp_path / "cache" / "db"
     folder.mkdir(parents=True)
     (folder / "trivy.db").write_bytes(bolt.dump(database.tree(many)))
-    (folder / "metadata.json").write_bytes((scanner.trivy_cache / "db" / "metadata.json").read_bytes())
+    (folder / "metadata.json").write_bytes((trivy_rig.trivy_cache / "db" / "metadata.json").read_bytes())
     (tmp_path / "requirements.txt").write_text("package-0000==1\npackage-1500==1\npackage-2999==1\n")
 
-    found = scan(scanner, "fs", str(tmp_path / "requirements.txt"), cache=tmp_path / "cache")
+    found = scan(trivy_rig, "fs", str(tmp_path / "requirements.txt"), cache=tmp_path / "cache")
 
     assert sorted(found) == ["package-0000", "package-1500", "package-2999"]
 
 
-def test_each_set_up_dates_the_database_anew_and_marks_it_as_a_fixture(scanner: Rig) -> None:
-    folder = scanner.trivy_cache / "db"
+def test_each_set_up_dates_the_database_anew_and_marks_it_as_a_fixture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHIPPER_RIG_DIR", str(tmp_path))
+    folder = ensure(["database"]).trivy_cache / "db"
     old = {"Version": 2, "UpdatedAt": "2020-01-01T00:00:00Z", "NextUpdate": "2020-01-02T00:00:00Z"}
     (folder / "metadata.json").write_text(json.dumps(old))
 
@@ -101,7 +104,7 @@ def test_each_set_up_dates_the_database_anew_and_marks_it_as_a_fixture(scanner: 
 
     updated = datetime.fromisoformat(json.loads((folder / "metadata.json").read_text())["UpdatedAt"])
     assert abs((datetime.now(UTC) - updated).total_seconds()) < 60
-    assert json.loads((folder / "fixture.json").read_text())["fixture"] is True
+    assert json.loads((folder / "fixture.json").read_text()) == {"fixture": True, "note": database.NOTE}
 
 
 def image_archive(files: Mapping[str, str]) -> bytes:

@@ -29,15 +29,16 @@ CMD ["python", "-m", "http.server", "8000"]
 
 HOLDER = """
 from tests.rig.isolated import IsolatedEngine
-with IsolatedEngine() as engine:
-    engine.run(["docker", "run", "--detach", "python:3.11-slim", "sleep", "600"])
-    print(engine.docker_host.removeprefix("unix://"), flush=True)
-    input()
+engine = IsolatedEngine()
+engine.start(images=["python:3.11-slim"])
+engine.run(["docker", "run", "--detach", "python:3.11-slim", "sleep", "600"])
+print(engine.docker_host.removeprefix("unix://"), flush=True)
+input()
 """
 
 
 @pytest.fixture(scope="module")
-def engine(images: Rig) -> Iterator[IsolatedEngine]:
+def engine(rig: Rig) -> Iterator[IsolatedEngine]:
     """An engine with the containerd image store."""
     isolated = IsolatedEngine("containerd")
     try:
@@ -76,7 +77,7 @@ def test_it_builds_pushes_runs_and_answers_without_a_network(engine: IsolatedEng
     assert wait_until(answers, patience=20)
     with load.start(8080, 50, inside=engine.inside()) as running:
         assert wait_until(answers, patience=5)
-        result = running.stop()
+    result = running.stop()
     assert result.failures == {}
     assert result.ok == result.sent > 0
 

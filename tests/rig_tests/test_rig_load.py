@@ -178,7 +178,7 @@ def test_load_goes_on_until_it_is_stopped_and_waits_for_its_last_answers() -> No
 
     with server(reply) as port, load.start(port, 200) as running:
         assert enough.wait(10)
-        result = running.stop()
+    result = running.stop()
 
     assert result.sent == result.ok >= 20
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -27,7 +28,7 @@ def before_listening() -> None:
         print("connecting to the feature store", flush=True)
         os.environ["FEATURE_STORE_URL"]
     if BEHAVIOUR == "import-error":
-        import shipper_fixture_that_nobody_installed  # noqa: F401
+        import shipper_fixture_that_nobody_installed  # type: ignore[import-not-found]  # noqa: F401
     if BEHAVIOUR == "out-of-memory":
         eat_memory()
     if BEHAVIOUR == "worker-out-of-memory" and os.fork() == 0:
@@ -41,7 +42,7 @@ def before_listening() -> None:
 def eat_memory() -> None:
     """Load a model that is larger than the memory limit."""
     print("loading the model", flush=True)
-    model = []
+    model: list[bytes] = []
     while len(model) < 4096:
         model.append(b"x" * 4_000_000)
 
@@ -107,7 +108,7 @@ class Service(BaseHTTPRequestHandler):
         host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
         return host == "localhost" or host.replace(".", "").isdigit()
 
-    def answer(self, status: int, body: dict[str, object]) -> None:
+    def answer(self, status: int, body: Mapping[str, object]) -> None:
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

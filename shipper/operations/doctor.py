@@ -1,0 +1,88 @@
+"""doctor: this machine, the configuration and the target; every check runs, and says what to do when it fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from shipper.errors import PlatformError, ShipperError
+from shipper.model import TargetSpec
+from shipper.model.shown import Check, Checkup
+from shipper.operations.where import Where
+from shipper.operations.workspace import Workspace, open_workspace
+from shipper.rollout.all_at_once import not_written
+
+
+def doctor(where: Where) -> Checkup:
+    """Never raises for what it finds wrong: that is what it shows."""
+    checks = [*_configuration(where), _engine(), _scanner()]
+    return Checkup(checks=tuple(checks))
+
+
+def _configuration(where: Where) -> Iterator[Check]:
+    """The configuration, and with it the target."""
+    try:
+        workspace = open_workspace(where)
+    except ShipperError as error:
+        yield _failed("configuration", error)
+        return
+    found = f"{workspace.path}: {workspace.settings.service.service} in {where.environment}"
+    yield Check(name="configuration", state="ok", found=found)
+    yield _looked("secrets", lambda: _secrets(workspace))
+    yield from _target(workspace)
+
+
+def _secrets(workspace: Workspace) -> str:
+    count = len(workspace.secrets.run()) + len(workspace.secrets.build())
+    return f"{count} resolved" if count else "none configured"
+
+
+def _target(workspace: Workspace) -> Iterator[Check]:
+    name = f"target {workspace.chosen.name}"
+    try:
+        spec = TargetSpec(settings=workspace.settings, target=workspace.chosen.name)
+        problems = workspace.connect().preflight(spec)
+    except PlatformError as error:
+        yield _failed(name, not_written(error))
+        return
+    if not problems:
+        yield Check(name=name, state="ok", found=f"{workspace.chosen.kind}: can take this release")
+    for problem in problems:
+        said = f"{problem.key}: {problem.message}" if problem.key else problem.message
+        yield Check(name=name, state="failed", found=said, hint=problem.hint, code=problem.code)
+
+
+def _engine() -> Check:
+    """The engine that builds and tries out, and its BuildKit."""
+
+    def look() -> str:
+        from shipper.images.engine import connect
+
+        with connect(os.environ.get("DOCKER_HOST")) as engine:
+            return engine.world()
+
+    return _looked("engine", look)
+
+
+def _scanner() -> Check:
+    """The scanner, its database and the canary."""
+    from shipper.model.settings import ScanPolicy
+
+    def look() -> str:
+        from shipper.scanning.trivy import TrivyScanner
+
+        return TrivyScanner.checkup(ScanPolicy().db_max_age)
+
+    return _looked("scanner", look)
+
+
+def _looked(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, state="ok", found=look())
+    except ShipperError as error:
+        return _failed(name, error)
+
+
+def _failed(name: str, error: ShipperError) -> Check:
+    said = "; ".join([error.message, *error.details[:5]])
+    return Check(name=name, state="failed", found=said, hint=error.hint, code=error.exit_code)

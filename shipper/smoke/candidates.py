@@ -1,0 +1,184 @@
+"""Trying out candidates on a Docker engine of this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shipper.errors import ConfigError, ShipperError
+from shipper.model import (
+    Dossier,
+    HealthSettings,
+    Image,
+    RunSettings,
+    ServiceSettings,
+    Smoke,
+    SmokeSettings,
+)
+from shipper.model.context import Cancellation, Reporter, Secrets
+from shipper.smoke.candidate import Candidate
+from shipper.smoke.engine import connect, engine_errors, require_local
+from shipper.smoke.golden import ask_all
+from shipper.smoke.keeping import keep_log, log_directory
+from shipper.smoke.owner import owner_labels
+from shipper.smoke.readiness import wait_until_ready, why_it_failed
+from shipper.smoke.report import failure, outcome, remarks
+from shipper.smoke.secret_volume import secret_volume
+from shipper.smoke.stopping import stop
+from shipper.smoke.sweeping import sweep
+from shipper.smoke.trial import Trial
+from shipper.targets.container import container_options
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_SPARE = 600.0  # seconds beyond all configured time-outs, after which nobody can need a candidate any more
+
+
+class DockerCandidates:
+    """Implements shipper.smoke.protocol.Candidates. Connects at the first use; thread-safe.
+
+    `client` is the engine to use (by default the one that builds), `logs` the directory where logs are kept.
+    """
+
+    def __init__(self, client: DockerClient | None = None, logs: Path | None = None) -> None:
+        self._given = client
+        self._logs = logs
+
+    def try_out(
+        self,
+        image: Image,
+        service: ServiceSettings,
+        run: RunSettings,
+        health: HealthSettings,
+        smoke: SmokeSettings,
+        secrets: Secrets,
+        report: Reporter,
+        cancel: Cancellation,
+    ) -> Smoke:
+        """Run the image as production would, ask it, end it. Leaves no container behind, whatever happens.
+
+        Raises SmokeError (14) when the test itself could not run, UnreachableError (33), ConfigError (2) for a
+        volume or a secret that is not there, Interrupted.
+        """
+        cancel.check()
+        require_local(self._client)
+        _require_volumes(run, service.root)
+        if swept := sweep(self._client):
+            report.remark(f"removed {swept} candidate(s) of runs that were killed")
+        labels = {
+            **owner_labels(time.time(), _lifetime(run, health, smoke)),
+            "shipper.smoke.service": f"{service.service}/{service.environment}",
+        }
+        values = secrets.run()
+        user = run.user or image.user
+        with secret_volume(self._client, image, user, values, labels) as volume:
+            options = container_options(run, root=service.root, secrets_volume=volume, labels=labels)
+            candidate = Candidate(self._client, image, run.port, options)
+            with _cleaned_up(candidate, cancel):
+                report.progress("creating the candidate")
+                candidate.create()
+                cancel.check()
+                trial = Trial(
+                    candidate=candidate,
+                    image=image,
+                    engine_platform=self._platform,
+                    run=run,
+                    health=health,
+                    smoke=smoke,
+                    secrets=values,
+                    report=report,
+                    cancel=cancel,
+                    started=time.monotonic(),
+                )
+                return self._with_log(trial, service, try_candidate(trial))
+
+    def world(self) -> str:
+        """Engine id and version: where it was tried."""
+        info = self._info
+        return f"{info.get('ID')} {info.get('ServerVersion')} {info.get('OSType')}/{info.get('Architecture')}"
+
+    def _with_log(self, trial: Trial, service: ServiceSettings, found: Smoke) -> Smoke:
+        text = "\n".join(trial.log_lines())
+        name = f"{service.service}-{service.environment}-{trial.candidate.name.rpartition('-')[2]}"
+        try:
+            path = keep_log(text, self._logs or log_directory(), name)
+        except OSError as error:
+            trial.report.remark(f"the candidate's log could not be kept: {error.strerror or error}")
+            return found
+        return found.model_copy(update={"log_path": str(path)})
+
+    @cached_property
+    def _client(self) -> DockerClient:
+        return self._given or connect()
+
+    @cached_property
+    def _info(self) -> dict[str, Any]:
+        with engine_errors("ask the engine what it is"):
+            info: dict[str, Any] = self._client.api.info()
+        return info
+
+    @cached_property
+    def _platform(self) -> str:
+        with engine_errors("ask the engine for its platform"):
+            version: dict[str, Any] = self._client.api.version(api_version=False)
+        return f"{version.get('Os', 'linux')}/{version.get('Arch', '')}"
+
+
+def try_candidate(trial: Trial) -> Smoke:
+    """Start a candidate that was created, ask it, end it."""
+    report, candidate = trial.report, trial.candidate
+    report.progress(f"starting, and waiting for {trial.health.path}", 0, trial.health.startup)
+    if words := candidate.start():
+        return failure(trial.image, why_it_failed(trial, start_error=words))
+    ready = wait_until_ready(trial)
+    if isinstance(ready, Dossier):
+        return failure(trial.image, ready)
+    started_in = time.monotonic() - trial.started
+    probes, findings = ask_all(trial, ready)
+    if candidate.ended() or candidate.ran_out_of_memory():
+        return failure(trial.image, _while_asked(why_it_failed(trial)), probes, findings)
+    peak = candidate.usage().peak_memory
+    stopped = stop(trial)
+    log = trial.log_lines()
+    if candidate.ran_out_of_memory():
+        return failure(trial.image, why_it_failed(trial), probes, findings)
+    low = remarks(trial.image, trial.engine_platform, trial.user, log, stopped, trial.run.stop_grace)
+    return outcome(
+        trial.image, probes, [*findings, *low], started_in=started_in, stopped=stopped, peak_memory=peak, log=log
+    )
+
+
+def _while_asked(dossier: Dossier) -> Dossier:
+    return dossier.model_copy(update={"reason": f"was ready, then {dossier.reason}"})
+
+
+@contextmanager
+def _cleaned_up(candidate: Candidate, cancel: Cancellation) -> Iterator[None]:
+    # On cancellation the container goes first, from the cancelling thread: that also ends whatever waits for it.
+    try:
+        with cancel.on_cancel(candidate.destroy):
+            yield
+    except ShipperError:
+        cancel.check()  # errors that come of pulling the container away are not worth telling
+        raise
+    finally:
+        candidate.destroy()
+
+
+def _require_volumes(run: RunSettings, root: str) -> None:
+    missing = [volume.source for volume in run.volumes if not Path(root, volume.source).exists()]
+    if missing:
+        raise ConfigError(
+            f"the volume source {missing[0]} is not there",
+            hint="correct [[run.volumes]] source: the engine would mount an empty directory instead",
+            details=tuple(f"run.volumes: {source} does not exist" for source in missing),
+        )
+
+
+def _lifetime(run: RunSettings, health: HealthSettings, smoke: SmokeSettings) -> float:
+    return health.startup + sum(request.timeout for request in smoke.requests) + run.stop_grace + _SPARE

@@ -1,0 +1,67 @@
+"""Why a build failed, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shipper.errors import BuildError, CredentialsError, UnreachableError
+from shipper.images.context import BuildContext
+from shipper.images.failure import build_failure
+
+pytestmark = pytest.mark.unit
+
+ContextOf = Callable[..., BuildContext]
+
+
+def test_a_failing_step_is_named_with_its_place_and_last_lines(context_of: ContextOf) -> None:
+    client = [
+        "Dockerfile:9",
+        "   9 | >>> RUN make",
+        'ERROR: failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 2',
+    ]
+
+    error = build_failure(client, ["cc: not found"], "step 3/3: RUN make", context_of({}), 1)
+
+    assert error.message == "the build failed at Dockerfile:9, step 3/3: RUN make: exit code 2"
+    assert error.details[0] == "cc: not found"
+
+
+def test_a_file_kept_out_by_dockerignore_names_the_line(context_of: ContextOf) -> None:
+    context = context_of({"model.onnx": "1", ".dockerignore": "*.csv\n*.onnx\n"})
+    client = ['ERROR: failed to solve: failed to calculate checksum of ref x::y: "/model.onnx": not found']
+
+    error = build_failure(client, [], "", context, 1)
+
+    assert error.hint == "model.onnx is there, but .dockerignore:2 (*.onnx) keeps it out"
+
+
+@pytest.mark.parametrize(
+    ("said", "hint", "kind"),
+    [
+        ("Cannot connect to the Docker daemon.", "start Docker", UnreachableError),
+        ("permission denied while trying to connect to the Docker daemon socket", "group docker", CredentialsError),
+        ("failed to solve: write /x: no space left on device", "free disk space", BuildError),
+        ("failed to resolve source metadata for docker.io/docker/dockerfile:1", "# syntax=", BuildError),
+        ("failed to solve: python:3.11: no match for platform in manifest: not found", "platform", BuildError),
+        ("failed to solve: secret TOKEN: not found", "[image.secrets]", BuildError),
+        ('failed to solve: target stage "web" could not be found', "image.stage", BuildError),
+        ("docker: 'buildx' is not a docker command.", "install the buildx plugin", BuildError),
+    ],
+)  # fmt: skip
+def test_common_causes_have_a_next_step(context_of: ContextOf, said: str, hint: str, kind: type[Exception]) -> None:
+    error = build_failure([f"ERROR: {said}"], [], "", context_of({}), 1)
+
+    assert type(error) is kind
+    assert hint in error.hint
+
+
+def test_a_network_failure_inside_a_step_is_seen_in_its_output(context_of: ContextOf) -> None:
+    lines = ["WARNING: Retrying: Temporary failure in name resolution"]
+
+    error = build_failure(
+        ["ERROR: failed to solve: exit code: 1"], lines, "step 2/2: RUN pip install x", context_of({}), 1
+    )
+
+    assert "network" in error.hint
