@@ -75,7 +75,9 @@ release() {
   "$TRIVY" image ${TRIVY_CACHE:+--cache-dir "$TRIVY_CACHE" --skip-db-update --skip-java-db-update --offline-scan} \
     --skip-version-check --quiet --scanners vuln,secret --severity CRITICAL --ignore-unfixed --exit-code 1 "$image" >/dev/null
   step scan
-  candidate=$(docker run -d --read-only --tmpfs /tmp --memory 512m --cpus 1 --init -e "PORT=$APP_PORT" -p "127.0.0.1::$APP_PORT" "$image")
+  candidate=$NAME-candidate
+  docker run -d --name "$candidate" --read-only --tmpfs /tmp --memory 512m --cpus 1 --init -e "PORT=$APP_PORT" \
+    -p "127.0.0.1::$APP_PORT" "$image" >/dev/null
   wait_for "http://$(docker port "$candidate" "$APP_PORT/tcp")$HEALTH"
   docker stop "$candidate" >/dev/null
   docker rm "$candidate" >/dev/null
@@ -103,7 +105,7 @@ release() {
 
 down() {
   local all
-  all=$(docker ps -aq --filter "label=by-hand=$NAME"; docker ps -aq --filter "name=^$NAME-proxy$")
+  all=$(docker ps -aq --filter "label=by-hand=$NAME"; docker ps -aq --filter "name=^$NAME-(proxy|candidate)$")
   if [ -n "$all" ]; then docker rm -f $all >/dev/null; fi
   docker network rm "$NAME" >/dev/null 2>&1 || true
   docker images --format '{{.Repository}}:{{.Tag}}' "$IMAGE" | xargs -r docker rmi >/dev/null

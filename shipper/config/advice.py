@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from shipper.config.find import service_name_from
 from shipper.config.nearest import nearest
 from shipper.config.positions import KeyPath
 from shipper.config.printable import SHORT, hidden, shown
@@ -94,7 +93,7 @@ def _text(key: str, value: Any, node: Node) -> str:
     if not _is_text(value) or not node.get("pattern"):
         return ""
     lower = value.lower()
-    candidates = (f"/{value}", _without_tag(lower), lower, f"linux/{lower}", service_name_from(value))
+    candidates = (f"/{value}", _without_tag(lower), lower, f"linux/{lower}")
     for candidate in candidates:
         if value.strip() and candidate != value and re.fullmatch(node["pattern"], candidate):
             return f"{key} = {shown(candidate)}"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
-import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Any
 from shipper.config.positions import MAX_DEPTH, KeyPath, Position, Positions, scan
 from shipper.config.printable import hidden, looks_secret
 from shipper.config.problem import ConfigProblem, ConfigProblems, file_name, problem
+from shipper.config.regular import NotRegular, read_regular
 from shipper.config.repository import inside, repository_of
 
 SHIPPER_TOML = "shipper.toml"
@@ -82,30 +81,27 @@ def _bytes(path: Path, file: str) -> bytes:
     if not inside(repository_of(path.parent), path):
         raise _refused(file, "the file is a link that leads out of the repository", "put the file itself there")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
+        raw, _ = read_regular(path, MAX_BYTES)
+    except NotRegular as error:
+        raise _refused(file, "it is not a regular file", f"{SHIPPER_TOML} must be a plain text file") from error
+    except (OSError, ValueError) as error:
         raise _refused(file, *_unreadable(error)) from error
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _refused(file, "it is not a regular file", f"{SHIPPER_TOML} must be a plain text file")
-        try:
-            raw = stream.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise _refused(file, *_unreadable(error)) from error
     if len(raw) > MAX_BYTES:
         what = f"the file is larger than {MAX_BYTES // 1000} kB"
         raise _refused(file, what, "a configuration is small; move data into files of the image")
     return raw
 
 
-def _unreadable(error: OSError) -> tuple[str, str]:
+def _unreadable(error: OSError | ValueError) -> tuple[str, str]:
     hints = {
         errno.ENOENT: "create it, or name another directory with -C",
         errno.EACCES: "give yourself the right to read it",
         errno.ELOOP: "the link leads back to itself; put the file itself there",
     }
-    reason = (error.strerror or type(error).__name__).lower()
-    return f"the file cannot be read: {reason}", hints.get(error.errno or 0, "check the path and the file's rights")
+    reason = str(getattr(error, "strerror", None) or error).lower()
+    return f"the file cannot be read: {reason}", hints.get(
+        getattr(error, "errno", None) or 0, "check the path and the file's rights"
+    )
 
 
 def _parsed(text: str, positions: Positions, file: str) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from shipper.config.document import MAX_BYTES, PYPROJECT_TOML, SHIPPER_TOML, read
 from shipper.config.printable import printable
 from shipper.config.problem import file_name
+from shipper.config.regular import read_regular
 from shipper.config.repository import is_repository, repository_of
 from shipper.errors import ConfigError
 
@@ -68,11 +69,8 @@ def _configures(path: Path) -> bool:
 
 def _mentions_shipper(path: Path) -> bool:
     """Most pyproject.toml are not ours: only one that has the word is read as TOML, and then strictly."""
-    if not path.is_file():
-        return False
     try:
-        with path.open("rb") as stream:
-            text = stream.read(MAX_BYTES + 1)
+        text, _ = read_regular(path, MAX_BYTES)
     except OSError:
         return False  # other tools need pyproject.toml too and will say why it cannot be read
     if not re.search(rb"tool[^\n]*shipper|\[\s*tool\s*\][\s\S]*shipper", text):

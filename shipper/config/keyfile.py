@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from shipper.config.problem import file_name
+from shipper.config.regular import read_regular
 from shipper.errors import ConfigError
 
 BYTES = 32
@@ -62,10 +62,7 @@ def _create(path: Path) -> None:
 
 
 def _read(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        key = stream.read(BYTES + 1) if stat.S_ISREG(status.st_mode) else b""
+    key, status = read_regular(path, BYTES, follow=False)
     if len(key) != BYTES:
         raise ConfigError(f"{file_name(path)} is not a key of {BYTES} bytes", hint="remove it; a new one is made")
     if status.st_mode & 0o077 or status.st_uid != os.geteuid():

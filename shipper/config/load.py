@@ -60,10 +60,13 @@ def validate(path: Path, environment: str | None = None) -> list[ConfigProblem]:
     try:
         document = read(path)
         names = [environment] if environment is not None else _all_environments(document)
-        found_in = [one for name in names for one in _resolve(document, name)[1]]
     except ConfigProblems as error:
         return list(error.problems)
-    return in_order(found_in)
+    problems: list[ConfigProblem] = []
+    for name in names:
+        if len(problems) < MOST:  # enough to correct for now
+            problems += _resolve(document, name)[1]
+    return in_order(problems)
 
 
 def environments(path: Path) -> list[str]:

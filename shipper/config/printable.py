@@ -11,8 +11,10 @@ from shipper.config.positions import KeyPath
 
 SHORT = 60
 
+# Not "tokenizer", a word of our users' field, and not "author".
 _SECRET_WORDS = re.compile(
-    r"secret|token(?!iz)|passw|passphrase|pwd|api[-_]?key|private|credential|auth(?!or)|bearer|cookie|dsn|signature|access[-_]?key",
+    r"secret|token(?!iz)|passw|passphrase|pwd|api[-_]?key|access[-_]?key|private|credential"
+    r"|auth(?!or(?!i))|bearer|cookie|dsn|signature",
     re.IGNORECASE,
 )
 _CREDENTIALS_IN_URL = re.compile(r"://[^/@\s]*@")
@@ -51,9 +53,11 @@ def kind_of(value: Any) -> str:
 def found(path: KeyPath, value: Any) -> str:
     """`"8080" (text)`; for what may be a secret only `text (not shown)`."""
     kind = kind_of(value)
+    if isinstance(value, Mapping | list | tuple):
+        return shown(value)
     if hidden(path, value):
         return f"{kind} (not shown)"
-    if isinstance(value, Mapping | list | tuple | bool):
+    if isinstance(value, bool):
         return shown(value)
     return f"{shown(value)} ({kind})"
 

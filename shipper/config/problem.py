@@ -13,7 +13,7 @@ from shipper.config.printable import dotted, printable
 from shipper.errors import ConfigError
 from shipper.model.noun import Noun
 
-WIDTH = 99
+WIDTH = 97  # and two for the indentation: under 100 characters a line
 MOST_SHOWN = 50
 
 

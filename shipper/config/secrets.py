@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import stat
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from shipper.config.overlay import merged
 from shipper.config.positions import KeyPath, Position
 from shipper.config.printable import printable
 from shipper.config.problem import ConfigProblem, ConfigProblems, file_name, problem
+from shipper.config.regular import NotRegular, read_regular
 from shipper.errors import ConfigError
 from shipper.model.secret import Secret
 from shipper.model.settings import Settings
@@ -96,17 +96,11 @@ class ResolvedSecrets:
 
     def _from_file(self, text: str) -> bytes:
         try:
-            path = self._root / Path(text).expanduser()
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            value, _ = read_regular(self._root / Path(text).expanduser(), MAX_BYTES)
+        except NotRegular:
+            raise _NoValue("it is not a regular file", "write the value into a plain file") from None
         except (OSError, RuntimeError, ValueError) as error:
-            raise _NoValue(f"the file cannot be read: {_reason(error)}", "create it or correct the path") from None
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _NoValue("it is not a regular file", "write the value into a plain file")
-            try:
-                value = stream.read(MAX_BYTES + 1)
-            except OSError as error:
-                raise _NoValue(f"the file cannot be read: {_reason(error)}", "check the disk") from None
+            raise _NoValue(_reason(error), "create it or correct the path") from None
         if len(value) > MAX_BYTES:
             raise _NoValue("the file is larger than 1 MiB", "a secret is small; mount data as a volume")
         return value

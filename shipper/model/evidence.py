@@ -35,6 +35,7 @@ class Evidence(Product):
     status: Status
     reason: str = Field(default="", description="One line: why failed or skipped, or the summary when passed.")
     findings: tuple[Finding, ...] = ()
+    remarks: tuple[str, ...] = Field(default=(), description="What a reader should know although nothing is wrong.")
 
 
 class Lint(Evidence):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from shipper.model import GoldenRequest, HealthSettings, Probe
-from shipper.smoke.matching import difference
+from shipper.targets.matching import difference
 
 if TYPE_CHECKING:
     import httpx

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from shipper.errors import ConfigError, ShipperError
 from shipper.model import (
-    Dossier,
     HealthSettings,
     Image,
     RunSettings,
@@ -22,15 +21,12 @@ from shipper.model import (
 from shipper.model.context import Cancellation, Reporter, Secrets
 from shipper.smoke.candidate import Candidate
 from shipper.smoke.engine import connect, engine_errors, require_local
-from shipper.smoke.golden import ask_all
 from shipper.smoke.keeping import keep_log, log_directory
 from shipper.smoke.owner import owner_labels
-from shipper.smoke.readiness import wait_until_ready, why_it_failed
-from shipper.smoke.report import failure, outcome, remarks
 from shipper.smoke.secret_volume import secret_volume
-from shipper.smoke.stopping import stop
 from shipper.smoke.sweeping import sweep
 from shipper.smoke.trial import Trial
+from shipper.smoke.trying import try_candidate
 from shipper.targets.container import container_options
 
 if TYPE_CHECKING:
@@ -70,37 +66,56 @@ class DockerCandidates:
         _require_volumes(run, service.root)
         if swept := sweep(self._client):
             report.remark(f"removed {swept} candidate(s) of runs that were killed")
-        labels = {
-            **owner_labels(time.time(), _lifetime(run, health, smoke)),
-            "shipper.smoke.service": f"{service.service}/{service.environment}",
-        }
         values = secrets.run()
-        user = run.user or image.user
-        with secret_volume(self._client, image, user, values, labels) as volume:
-            options = container_options(run, root=service.root, secrets_volume=volume, labels=labels)
-            candidate = Candidate(self._client, image, run.port, options)
-            with _cleaned_up(candidate, cancel):
-                report.progress("creating the candidate")
-                candidate.create()
-                cancel.check()
-                trial = Trial(
-                    candidate=candidate,
-                    image=image,
-                    engine_platform=self._platform,
-                    run=run,
-                    health=health,
-                    smoke=smoke,
-                    secrets=values,
-                    report=report,
-                    cancel=cancel,
-                    started=time.monotonic(),
-                )
-                return self._with_log(trial, service, try_candidate(trial))
+        labels = _labels(service, run, health, smoke)
+        with (
+            secret_volume(self._client, image, run.user or image.user, values, labels) as volume,
+            self._candidate(image, service, run, volume, labels, cancel) as candidate,
+        ):
+            report.progress("creating the candidate")
+            candidate.create()
+            cancel.check()
+            trial = Trial(
+                candidate=candidate,
+                image=image,
+                engine_platform=self._platform,
+                run=run,
+                health=health,
+                smoke=smoke,
+                secrets=values,
+                report=report,
+                cancel=cancel,
+                started=time.monotonic(),
+            )
+            return self._with_log(trial, service, try_candidate(trial))
 
     def world(self) -> str:
         """Engine id and version: where it was tried."""
         info = self._info
         return f"{info.get('ID')} {info.get('ServerVersion')} {info.get('OSType')}/{info.get('Architecture')}"
+
+    @contextmanager
+    def _candidate(
+        self,
+        image: Image,
+        service: ServiceSettings,
+        run: RunSettings,
+        volume: str | None,
+        labels: Mapping[str, str],
+        cancel: Cancellation,
+    ) -> Iterator[Candidate]:
+        """A candidate that is gone afterwards, and from the moment of cancellation on."""
+        options = container_options(run, root=service.root, secrets_volume=volume, labels=labels)
+        candidate = Candidate(self._client, image, run.port, options)
+        try:
+            # From the cancelling thread: that also ends whatever the trial's own thread waits for.
+            with cancel.on_cancel(candidate.destroy):
+                yield candidate
+        except ShipperError:
+            cancel.check()  # errors that come of pulling the container away are not worth telling
+            raise
+        finally:
+            candidate.destroy()
 
     def _with_log(self, trial: Trial, service: ServiceSettings, found: Smoke) -> Smoke:
         text = "\n".join(trial.log_lines())
@@ -129,47 +144,6 @@ class DockerCandidates:
         return f"{version.get('Os', 'linux')}/{version.get('Arch', '')}"
 
 
-def try_candidate(trial: Trial) -> Smoke:
-    """Start a candidate that was created, ask it, end it."""
-    report, candidate = trial.report, trial.candidate
-    report.progress(f"starting, and waiting for {trial.health.path}", 0, trial.health.startup)
-    if words := candidate.start():
-        return failure(trial.image, why_it_failed(trial, start_error=words))
-    ready = wait_until_ready(trial)
-    if isinstance(ready, Dossier):
-        return failure(trial.image, ready)
-    started_in = time.monotonic() - trial.started
-    probes, findings = ask_all(trial, ready)
-    if candidate.ended() or candidate.ran_out_of_memory():
-        return failure(trial.image, _while_asked(why_it_failed(trial)), probes, findings)
-    peak = candidate.usage().peak_memory
-    stopped = stop(trial)
-    log = trial.log_lines()
-    if candidate.ran_out_of_memory():
-        return failure(trial.image, why_it_failed(trial), probes, findings)
-    low = remarks(trial.image, trial.engine_platform, trial.user, log, stopped, trial.run.stop_grace)
-    return outcome(
-        trial.image, probes, [*findings, *low], started_in=started_in, stopped=stopped, peak_memory=peak, log=log
-    )
-
-
-def _while_asked(dossier: Dossier) -> Dossier:
-    return dossier.model_copy(update={"reason": f"was ready, then {dossier.reason}"})
-
-
-@contextmanager
-def _cleaned_up(candidate: Candidate, cancel: Cancellation) -> Iterator[None]:
-    # On cancellation the container goes first, from the cancelling thread: that also ends whatever waits for it.
-    try:
-        with cancel.on_cancel(candidate.destroy):
-            yield
-    except ShipperError:
-        cancel.check()  # errors that come of pulling the container away are not worth telling
-        raise
-    finally:
-        candidate.destroy()
-
-
 def _require_volumes(run: RunSettings, root: str) -> None:
     missing = [volume.source for volume in run.volumes if not Path(root, volume.source).exists()]
     if missing:
@@ -178,6 +152,11 @@ def _require_volumes(run: RunSettings, root: str) -> None:
             hint="correct [[run.volumes]] source: the engine would mount an empty directory instead",
             details=tuple(f"run.volumes: {source} does not exist" for source in missing),
         )
+
+
+def _labels(service: ServiceSettings, run: RunSettings, health: HealthSettings, smoke: SmokeSettings) -> dict[str, str]:
+    own = {"shipper.smoke.service": f"{service.service}/{service.environment}"}
+    return {**owner_labels(time.time(), _lifetime(run, health, smoke)), **own}
 
 
 def _lifetime(run: RunSettings, health: HealthSettings, smoke: SmokeSettings) -> float:

@@ -13,19 +13,18 @@ from urllib.parse import urlsplit
 
 from shipper.model import Dossier
 from shipper.smoke.asking import Answer, fetch, health_fault
-from shipper.smoke.candidate import Usage
+from shipper.smoke.examining import why_it_failed
 from shipper.smoke.listening import listeners_of
 from shipper.smoke.patience import Look, is_hopeless
-from shipper.smoke.program import program_platform, running_platform
+from shipper.smoke.program import running_platform
 from shipper.smoke.trial import Trial
-from shipper.targets.diagnosis import Facts, Listener, architecture, diagnose, tail_of
+from shipper.targets.diagnosis import Listener, architecture, tail_of
 from shipper.targets.log_patterns import announced_ports
 
 _FIRST_WAIT = 0.02  # seconds between two questions, growing to the longest
 _LONGEST_WAIT = 0.25
 _LOOK_EVERY = 1.0  # seconds between two looks at the sockets, while nothing answers
 _NEAR = 0.3  # seconds to connect to a container on this machine
-_NO_USAGE = Usage(None, None, None)
 
 
 def wait_until_ready(trial: Trial) -> str | Dossier:
@@ -44,41 +43,6 @@ def wait_until_ready(trial: Trial) -> str | Dossier:
             return why_it_failed(trial, waiting.answer)
         trial.cancel.wait(delay)
         delay = min(delay * 1.5, _LONGEST_WAIT)
-
-
-def why_it_failed(trial: Trial, answer: Answer | None = None, start_error: str = "") -> Dossier:
-    """The dossier of a candidate that ended, ran out of memory, could not start, or is not ready."""
-    candidate = trial.candidate
-    if candidate.ran_out_of_memory():
-        candidate.watch.wait_for_exit(0.5)
-    ended = bool(start_error) or candidate.ended()
-    state = candidate.inspect()["State"]
-    exit_code = state.get("ExitCode") if ended else None
-    usage = candidate.usage() if not ended else _NO_USAGE
-    fault = health_fault(trial.health, answer) if answer is not None else None
-    return diagnose(
-        Facts(
-            port=trial.run.port,
-            path=trial.health.path,
-            expected_status=trial.health.status,
-            running=not ended,
-            exit_code=exit_code,
-            out_of_memory=_out_of_memory(trial, exit_code, bool(state.get("OOMKilled")), start_error),
-            memory_limit=trial.run.memory,
-            listeners=None if ended else listeners_of(candidate),
-            last_status=answer.status if answer is not None else None,
-            last_problem=trial.clean(fault.problem) if fault is not None else "",
-            start_error=trial.clean(start_error),
-            log=trial.log_lines()[-200:],
-            image_platform=trial.image.platform,
-            engine_platform=trial.engine_platform,
-            program_platform=program_platform(candidate) if ended and _not_executed(exit_code) else None,
-            user=trial.user,
-            waited=time.monotonic() - trial.started,
-            cpu_seconds=usage.cpu_seconds,
-            memory_used=usage.memory,
-        )
-    )
 
 
 class _Waiting:
@@ -158,15 +122,3 @@ def _wrong_architecture(trial: Trial) -> Dossier | None:
         hint="build from a base image of the right platform: look at FROM --platform",
         log_tail=tail_of(trial.log_lines()),
     )
-
-
-def _out_of_memory(trial: Trial, exit_code: int | None, flag: bool, start_error: str) -> bool:
-    watch = trial.candidate.watch
-    if flag or trial.candidate.ran_out_of_memory() or "OOM-killed" in start_error:
-        return True
-    return exit_code == 137 and watch.wait_for_oom(0.5)
-
-
-def _not_executed(exit_code: int | None) -> bool:
-    # What a shell, an init and the engine end with when a program cannot be executed.
-    return exit_code in {2, 126, 127, 132, 255}

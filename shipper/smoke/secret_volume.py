@@ -5,8 +5,6 @@ Not the volume that production uses: a candidate that is refused leaves no secre
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from secrets import token_hex
@@ -17,6 +15,7 @@ from shipper.model.secret import Secret
 from shipper.smoke.engine import engine_errors
 from shipper.smoke.inside import read_start
 from shipper.targets.container import SECRETS_DIRECTORY
+from shipper.targets.secret_files import owner_of, secrets_archive
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -45,20 +44,6 @@ def secret_volume(
         _remove(client, name)
 
 
-def owner_of(user: str, passwd: str, group: str) -> tuple[int, int]:
-    """(uid, gid) of a container's user, given the image's /etc/passwd and /etc/group. Unknown names are 0. Pure."""
-    name, _, group_name = user.partition(":")
-    accounts = [line.split(":") for line in passwd.splitlines() if line.count(":") >= 3]
-    account = next((fields for fields in accounts if name in (fields[0], fields[2])), None)
-    uid = int(name) if name.isdigit() else _number(account[2] if account else "")
-    if not group_name:
-        return uid, _number(account[3] if account else "")
-    if group_name.isdigit():
-        return uid, int(group_name)
-    groups = [line.split(":") for line in group.splitlines() if line.count(":") >= 2]
-    return uid, next((_number(fields[2]) for fields in groups if fields[0] == group_name), 0)
-
-
 def _fill(
     client: DockerClient,
     image: Image,
@@ -80,25 +65,13 @@ def _fill(
         )
         try:
             owner = owner_of(user, _text(client, writer, "passwd"), _text(client, writer, "group"))
-            client.api.put_archive(writer, SECRETS_DIRECTORY, _archive(secrets, owner))
+            client.api.put_archive(writer, SECRETS_DIRECTORY, secrets_archive(secrets, owner))
         finally:
             helper.remove(force=True)
 
 
 def _text(client: DockerClient, container: str, name: str) -> str:
     return (read_start(client, container, f"/etc/{name}", _ACCOUNTS) or b"").decode("utf-8", "replace")
-
-
-def _archive(secrets: Sequence[Secret], owner: tuple[int, int]) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
-        for secret in secrets:
-            value = secret.reveal()
-            entry = tarfile.TarInfo(secret.name)
-            entry.size, entry.mode = len(value), 0o600
-            entry.uid, entry.gid = owner
-            archive.addfile(entry, io.BytesIO(value))
-    return made.getvalue()
 
 
 def _remove(client: DockerClient, volume: str) -> None:
@@ -109,7 +82,3 @@ def _remove(client: DockerClient, volume: str) -> None:
             client.api.remove_volume(volume, force=True)
         except NotFound:
             return
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0

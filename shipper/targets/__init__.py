@@ -2,6 +2,7 @@
 
 from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Transient, UsageError
 from shipper.targets.container import SECRETS_DIRECTORY, container_options
+from shipper.targets.matching import difference
 from shipper.targets.protocol import (
     Diagnoses,
     Probes,
@@ -19,5 +20,5 @@ from shipper.targets.retry import retry_transient
 __all__ = [
     "SECRETS_DIRECTORY", "Conflict", "Denied", "Diagnoses", "Invalid", "NotFound", "PlatformError", "Probes",
     "Replaces", "RunsOnce", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind",
-    "Transient", "UsageError", "container_options", "retry_transient",
+    "Transient", "UsageError", "container_options", "difference", "retry_transient",
 ]  # fmt: skip

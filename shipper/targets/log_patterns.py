@@ -123,7 +123,7 @@ _PATTERNS = (
         "does the image's Python have the version that the code needs?",
     ),
     _pattern(
-        r"(?i)exec: \"?(?P<what>[^\s\"]+)\"?: executable file not found|FATAL tini.* exec (?P<file>\S+) failed: No such",
+        r"(?i)exec: \"?(?P<what>[^\s\"]+)\"?: executable file not found|tini.* exec (?P<file>\S+) failed: No such",
         "the command {what} is not in the image",
         "check CMD, ENTRYPOINT and [run] command",
     ),

@@ -216,9 +216,13 @@ def test_an_image_is_saved_once_and_only_the_very_same(
 def test_old_images_go_but_not_those_in_use(project: MakeProject, engine: DockerEngine) -> None:
     hello = project(HELLO)
     builds = [hello.write({"app.py": f"print({number})"}).build() for number in range(4)]
+    repository, tag = f"shipper.local/{SERVICE}", "building-1000000000-0123456789ab"
+    left_by_a_crash = f"{repository}:{tag}"
+    engine.client.api.tag(builds[3].engine_id, repository, tag)
     container = engine.client.containers.create(builds[0].reference, "true", labels={"images-test": SERVICE})
     try:
         engine.prune(SERVICE, keep=2)
         assert [engine.has(image) for image in builds] == [True, False, True, True]
+        assert left_by_a_crash not in names(engine)
     finally:
         container.remove()

@@ -28,8 +28,10 @@ MISTAKES = {
     ),
     "a number in quotes": (
         '[run]\nport = "8080"\n',
-        'shipper.toml:3:1 run.port: found "8080" (text), expected a whole number from 1 to 65535\n'
-        "  write port = 8080, without the quotes",
+        (
+            'shipper.toml:3:1 run.port: found "8080" (text), expected a whole number from 1 to 65535\n'
+            "  write port = 8080, without the quotes"
+        ),
     ),
     "true instead of a number": (
         "[run]\nport = true\n",
@@ -41,18 +43,24 @@ MISTAKES = {
     ),
     "a number instead of true": (
         "[run]\nread_only = 1\n",
-        "shipper.toml:3:1 run.read_only: found 1 (a whole number), expected true or false\n"
-        "  write read_only = true, without quotes",
+        (
+            "shipper.toml:3:1 run.read_only: found 1 (a whole number), expected true or false\n"
+            "  write read_only = true, without quotes"
+        ),
     ),
     "a unit in lower case": (
         '[run]\nmemory = "512mb"\n',
-        'shipper.toml:3:1 run.memory: found "512mb" (text), expected a size such as "512MB", "2GiB" or a\n'
-        '    number of bytes\n  write memory = "512MB"',
+        (
+            'shipper.toml:3:1 run.memory: found "512mb" (text), expected a size such as "512MB", "2GiB" or a\n'
+            '    number of bytes\n  write memory = "512MB"'
+        ),
     ),
     "a unit in words": (
         '[health]\nstartup = "30 seconds"\n',
-        'shipper.toml:3:1 health.startup: found "30 seconds" (text), expected a duration such as "500ms",\n'
-        '    "10s", "2m" or a number of seconds\n  write startup = "30s"',
+        (
+            'shipper.toml:3:1 health.startup: found "30 seconds" (text), expected a duration such as "500ms",\n'
+            '    "10s", "2m" or a number of seconds\n  write startup = "30s"'
+        ),
     ),
     "a time-out of nothing": (
         "[health]\nstartup = 0\n",
@@ -60,44 +68,60 @@ MISTAKES = {
     ),
     "a command as one text": (
         '[run]\ncommand = "uvicorn app:app"\n',
-        'shipper.toml:3:1 run.command: found "uvicorn app:app" (text), expected a list such as ["a", "b"]\n'
-        '  write command = ["uvicorn", "app:app"]',
+        (
+            'shipper.toml:3:1 run.command: found "uvicorn app:app" (text), expected a list such as ["a", "b"]\n'
+            '  write command = ["uvicorn", "app:app"]'
+        ),
     ),
     "a path without its slash": (
         '[health]\npath = "healthz"\n',
-        'shipper.toml:3:1 health.path: found "healthz" (text), expected a path that starts with "/", without\n'
-        '    spaces\n  write path = "/healthz"',
+        (
+            'shipper.toml:3:1 health.path: found "healthz" (text), expected a path that starts with "/",\n'
+            '    without spaces\n  write path = "/healthz"'
+        ),
     ),
     "a repository with a tag": (
         '[image]\nrepository = "registry.example.com/iris:latest"\n',
-        'shipper.toml:3:1 image.repository: found "registry.example.com/iris:latest" (text), expected\n'
-        "    registry, path and name without a tag or scheme, in lower case\n"
-        '  write repository = "registry.example.com/iris"',
+        (
+            'shipper.toml:3:1 image.repository: found "registry.example.com/iris:latest" (text), expected\n'
+            "    registry, path and name without a tag or scheme, in lower case\n"
+            '  write repository = "registry.example.com/iris"'
+        ),
     ),
     "a value that is not on the list": (
         '[scan]\nfail_on = "hihg"\n',
-        'shipper.toml:3:1 scan.fail_on: found "hihg" (text), expected one of "low", "medium", "high",\n'
-        '    "critical"\n  write fail_on = "high"',
+        (
+            'shipper.toml:3:1 scan.fail_on: found "hihg" (text), expected one of "low", "medium", "high",\n'
+            '    "critical"\n  write fail_on = "high"'
+        ),
     ),
     "the secret itself instead of a reference": (
         '[run.secrets]\nAPI_TOKEN = "hunter2"\n',
-        'shipper.toml:3:1 run.secrets.API_TOKEN: found text (not shown), expected a reference: "env:NAME" or\n'
-        '    "file:PATH"\n  write "env:NAME" or "file:PATH" and keep the value itself out of this file',
+        (
+            'shipper.toml:3:1 run.secrets.API_TOKEN: found text (not shown), expected a reference: "env:NAME"\n'
+            '    or "file:PATH"\n  write "env:NAME" or "file:PATH" and keep the value itself out of this file'
+        ),
     ),
     "a number as environment variable": (
         "[run.env]\nWORKERS = 4\n",
-        "shipper.toml:3:1 run.env.WORKERS: found a whole number (not shown), expected text without control\n"
-        "    characters\n  put the value in quotes",
+        (
+            "shipper.toml:3:1 run.env.WORKERS: found a whole number (not shown), expected text without control\n"
+            "    characters\n  put the value in quotes"
+        ),
     ),
     "an environment variable with a hyphen": (
         '[run.env]\nMY-VAR = "x"\n',
-        "shipper.toml:3:1 run.env.MY-VAR: not a valid name; expected a name of letters, digits and\n"
-        "    underscores, not starting with a digit\n  rename it",
+        (
+            "shipper.toml:3:1 run.env.MY-VAR: not a valid name; expected a name of letters, digits and\n"
+            "    underscores, not starting with a digit\n  rename it"
+        ),
     ),
     "a volume without its target": (
         '[[run.volumes]]\nsource = "models"\n',
-        "shipper.toml:2:7 run.volumes[0].target: missing; expected an absolute path in the container, such\n"
-        '    as "/models"\n  add target = … to [[run.volumes]]',
+        (
+            "shipper.toml:2:7 run.volumes[0].target: missing; expected an absolute path in the container, such\n"
+            '    as "/models"\n  add target = … to [[run.volumes]]'
+        ),
     ),
     "health.json that is no table": (
         '[health]\njson = "ok"\n',
@@ -117,8 +141,10 @@ MISTAKES = {
     ),
     "a method in lower case": (
         '[[smoke.requests]]\nname = "a"\nmethod = "post"\n',
-        'shipper.toml:4:1 smoke.requests[0].method: found "post" (text), expected one of "GET", "HEAD",\n'
-        '    "POST", "PUT", "PATCH", "DELETE", "OPTIONS"\n  write method = "POST"',
+        (
+            'shipper.toml:4:1 smoke.requests[0].method: found "post" (text), expected one of "GET", "HEAD",\n'
+            '    "POST", "PUT", "PATCH", "DELETE", "OPTIONS"\n  write method = "POST"'
+        ),
     ),
     "PORT against run.port": (
         '[run]\nport = 8000\nenv = { PORT = "9000" }\n',
@@ -126,13 +152,17 @@ MISTAKES = {
     ),
     "an inline cache": (
         '[image]\ncache_to = ["type=inline"]\n',
-        "shipper.toml:3:13 image.cache_to[0]: an inline cache changes the image that was tested\n"
-        '  use another cache, such as "type=registry,ref=…"',
+        (
+            "shipper.toml:3:13 image.cache_to[0]: an inline cache changes the image that was tested\n"
+            '  use another cache, such as "type=registry,ref=…"'
+        ),
     ),
     "a target without its kind": (
         "[targets.local]\nport = 8080\n",
-        "shipper.toml:2:10 targets.local.kind: missing; expected the kind of target\n"
-        '  add kind = "docker" to [targets.local]; `shipper targets` lists the kinds',
+        (
+            "shipper.toml:2:10 targets.local.kind: missing; expected the kind of target\n"
+            '  add kind = "docker" to [targets.local]; `shipper targets` lists the kinds'
+        ),
     ),
     "a default target that is not there": (
         'target = "locl"\n[targets.local]\nkind = "docker"\n',
@@ -140,8 +170,10 @@ MISTAKES = {
     ),
     "a date": (
         "[run.env]\nSINCE = 2026-01-01\n",
-        "shipper.toml:3:1 run.env.SINCE: found a date (not shown), expected text, not a date of TOML\n"
-        "  write it in quotes",
+        (
+            "shipper.toml:3:1 run.env.SINCE: found a date (not shown), expected text, not a date of TOML\n"
+            "  write it in quotes"
+        ),
     ),
     "a service per environment": (
         '[environments.dev]\nservice = "other"\n',
@@ -149,24 +181,30 @@ MISTAKES = {
     ),
     "text without quotes": (
         "[health]\npath = /healthz\n",
-        "shipper.toml:3:8 not valid TOML: invalid value\n"
-        "  path = /healthz\n"
-        "         ^\n"
-        '  write text in quotes, as in name = "value"; the truth values are true and false',
+        (
+            "shipper.toml:3:8 not valid TOML: invalid value\n"
+            "  path = /healthz\n"
+            "         ^\n"
+            '  write text in quotes, as in name = "value"; the truth values are true and false'
+        ),
     ),
     "a key that is there twice": (
         "[run]\nport = 1\nport = 2\n",
-        "shipper.toml:4:9 not valid TOML: cannot overwrite a value\n"
-        "  port = 2\n"
-        "          ^\n"
-        "  a key or table is there twice, first on line 3; keep one of them",
+        (
+            "shipper.toml:4:9 not valid TOML: cannot overwrite a value\n"
+            "  port = 2\n"
+            "          ^\n"
+            "  a key or table is there twice, first on line 3; keep one of them"
+        ),
     ),
     "a list that is not closed": (
         '[run]\ncommand = ["a",\n',
-        'shipper.toml:3:16 not valid TOML: invalid value\n'
-        '  command = ["a",\n'
-        "                 ^\n"
-        "  close what was opened: a list with ], a table with }, text with its quotes",
+        (
+            "shipper.toml:3:16 not valid TOML: invalid value\n"
+            '  command = ["a",\n'
+            "                 ^\n"
+            "  close what was opened: a list with ], a table with }, text with its quotes"
+        ),
     ),
 }
 
@@ -181,11 +219,19 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(mistake: str, tmp_pa
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", 'shipper.toml:1:1 service: missing; expected the service\'s name\n  write service = "iris-model" as the first line'),
+        (
+            "",
+            (
+                "shipper.toml:1:1 service: missing; expected the service's name\n"
+                '  write service = "iris-model" as the first line'
+            ),
+        ),
         (
             'service = "Iris Model"\n',
-            'shipper.toml:1:1 service: found "Iris Model" (text), expected lower-case letters, digits and\n'
-            '    hyphens, at most 40, starting with a letter\n  write service = "iris-model"',
+            (
+                'shipper.toml:1:1 service: found "Iris Model" (text), expected lower-case letters, digits and\n'
+                '    hyphens, at most 40, starting with a letter\n  write service = "iris-model"'
+            ),
         ),
     ],
 )

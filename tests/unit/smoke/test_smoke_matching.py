@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.smoke.matching import difference
+from shipper.targets.matching import difference
 
 pytestmark = pytest.mark.unit
 

@@ -9,8 +9,8 @@ import pytest
 from shipper.model import Finding, Image, Probe
 from shipper.smoke.keeping import keep_log
 from shipper.smoke.report import outcome, remarks
-from shipper.smoke.secret_volume import owner_of
 from shipper.smoke.stopping import Stopped
+from shipper.targets.secret_files import owner_of
 
 pytestmark = pytest.mark.unit
 

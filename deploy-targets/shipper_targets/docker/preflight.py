@@ -1,0 +1,180 @@
+"""Everything that would make a release fail on this host, found before the build."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shipper.model import Problem, Settings
+from shipper.model.quantities import show_size
+from shipper.targets import NotFound
+from shipper_targets.docker.engine import translated
+from shipper_targets.docker.proxy import Proxy
+from shipper_targets.docker.render import LABEL, route_of
+from shipper_targets.docker.settings import DockerSettings
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_LOCAL = ("http+docker://localhost", "http+docker://localunixsocket", "http+docker://localnpipe")
+
+
+def problems_of(client: DockerClient, own: DockerSettings, settings: Settings, platform: str) -> list[Problem]:
+    """All of them at once. Never writes."""
+    with translated("ask the engine about itself"):
+        info = client.api.info()
+    return [
+        *_scale(settings),
+        *_platform(settings, platform),
+        *_capacity(settings, info),
+        *_volumes(settings, is_local(client)),
+        *_route(client, own, settings),
+        *_port(client, own),
+        *_proxy_image(client, own),
+    ]
+
+
+def is_local(client: DockerClient) -> bool:
+    """Whether the engine runs on this machine, as far as its address says."""
+    return str(client.api.base_url).startswith(_LOCAL)
+
+
+def _scale(settings: Settings) -> Iterator[Problem]:
+    if settings.scale.max > 1 or settings.scale.min > 1:
+        yield Problem(
+            code=2,
+            key="scale.max",
+            message="a docker target runs exactly one container for each revision",
+            hint="set scale.min and scale.max to 1, or choose a target that scales",
+        )
+
+
+def _platform(settings: Settings, platform: str) -> Iterator[Problem]:
+    wanted = settings.image.platform
+    if wanted is not None and wanted.split("/")[:2] != platform.split("/")[:2]:
+        yield Problem(
+            code=2,
+            key="image.platform",
+            message=f"the image is to be built for {wanted}, the host runs {platform}",
+            hint=f'set platform = "{platform}", or leave it out',
+        )
+
+
+def _capacity(settings: Settings, info: dict[str, Any]) -> Iterator[Problem]:
+    run = settings.run
+    memory, cpus = int(info.get("MemTotal") or 0), int(info.get("NCPU") or 0)
+    if run.memory is not None and memory and run.memory > memory:
+        yield Problem(
+            code=2,
+            key="run.memory",
+            message=f"{show_size(run.memory)} are asked for, the host has {show_size(memory)}",
+            hint="ask for less",
+        )
+    if run.cpu is not None and cpus and run.cpu > cpus:
+        yield Problem(
+            code=2, key="run.cpu", message=f"{run.cpu:g} CPUs are asked for, the host has {cpus}", hint="ask for less"
+        )
+    if run.gpu and "nvidia" not in (info.get("Runtimes") or {}):
+        yield Problem(
+            code=2,
+            key="run.gpu",
+            message=f"{run.gpu} GPUs are asked for, the engine has no GPU runtime",
+            hint="install NVIDIA's container toolkit on the host",
+        )
+
+
+def _volumes(settings: Settings, local: bool) -> Iterator[Problem]:
+    for volume in settings.run.volumes:
+        source = Path(settings.service.root, volume.source)
+        if local and not source.exists():
+            yield Problem(
+                code=2,
+                key="run.volumes",
+                message=f"{volume.source} is not on this host",
+                hint="the engine would make an empty directory of it; give the path of what is there",
+            )
+
+
+def _route(client: DockerClient, own: DockerSettings, settings: Settings) -> Iterator[Problem]:
+    route = route_of(settings, own)
+    labels = [f"{LABEL}namespace={own.namespace}", f"{LABEL}route={route}"]
+    with translated("list the containers"):
+        records = client.api.containers(all=True, filters={"label": labels})
+    mine = (settings.service.service, settings.service.environment)
+    for record in records:
+        found = record["Labels"]
+        if (found.get(LABEL + "service"), found.get(LABEL + "environment")) != mine:
+            yield Problem(
+                code=2,
+                key="targets.route",
+                message=f"{route} is the route of the service {found.get(LABEL + 'service')} on this host",
+                hint='give this one a route of its own: route = "…"',
+            )
+            return
+
+
+def _port(client: DockerClient, own: DockerSettings) -> Iterator[Problem]:
+    proxy = f"{own.namespace}-proxy"
+    with translated("list the containers"):
+        records = client.api.containers()
+    for record in records:
+        name = record["Names"][0].lstrip("/")
+        published = {port.get("PublicPort") for port in record.get("Ports") or []}
+        if name == proxy:
+            if own.port not in published:
+                yield _moved(proxy, published)
+            return
+        if own.port in published:
+            yield _taken(own, f"the container {name}")
+            return
+    if is_local(client) and _answers(own):
+        yield _taken(own, "a process of this machine")
+
+
+def _moved(proxy: str, published: set[Any]) -> Problem:
+    found = ", ".join(str(port) for port in sorted(port for port in published if port))
+    return Problem(
+        code=2,
+        key="targets.port",
+        message=f"the host's proxy {proxy} publishes port {found}: one host has one port",
+        hint=f"set port = {found}, or give this target a namespace of its own",
+    )
+
+
+def _taken(own: DockerSettings, by: str) -> Problem:
+    return Problem(
+        code=2,
+        key="targets.port",
+        message=f"port {own.port} of the host is taken by {by}",
+        hint="stop it, or set another port for this target",
+    )
+
+
+def _answers(own: DockerSettings) -> bool:
+    address = "127.0.0.1" if own.bind == "0.0.0.0" else own.bind  # noqa: S104 - compared, not bound
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((address, own.port)) == 0
+
+
+def _proxy_image(client: DockerClient, own: DockerSettings) -> Iterator[Problem]:
+    if Proxy(client, own, "").record() is not None:
+        return
+    try:
+        with translated("look for the proxy image"):
+            client.images.get(own.proxy_image)
+        return
+    except NotFound:
+        pass
+    try:
+        with translated("ask for the proxy image"):
+            client.images.get_registry_data(own.proxy_image)
+    except Exception as error:  # noqa: BLE001 - any reason is the same to the user: it cannot be had
+        yield Problem(
+            code=33,
+            key="targets.proxy_image",
+            message=f"the proxy image {own.proxy_image} is not on the host and cannot be pulled: {error}",
+            hint=f"docker pull {own.proxy_image}, or set proxy_image to one that the host can have",
+        )

@@ -1,0 +1,244 @@
+"""Pure: from a release and settings to names, labels, the proxy's configuration and the plan's lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from shipper.model import Change, Noun, Observation, Plan, Release, Revision, Settings
+from shipper_targets.docker.settings import DockerSettings
+
+SLOTS = 64
+"""Services on one host. Backends are declared beforehand: adding one at run time needs a reload in HAProxy 2.6."""
+
+PROXY_PORT = 8080
+FIRST_ADDRESS, LAST_ADDRESS = 10, 191
+"""Last octets of fixed addresses; automatic ones come from .192 up, so that they never collide."""
+
+LABEL = "shipper."
+
+
+class Server(Noun):
+    """A revision behind the proxy."""
+
+    address: str = Field(description="ip:port, fixed for the container's life.")
+    weight: int = 0
+    served: bool = Field(default=False, description="Whether it ever had traffic: then it is stopped with grace.")
+
+
+class State(Noun):
+    """The service's state file in the host's state volume."""
+
+    schema_: int = Field(default=1, alias="schema")
+    route: str
+    servers: dict[str, Server] = Field(default_factory=dict)
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+
+def key_of(settings: Settings) -> str:
+    """The service's name on the host: two environments of one service do not collide."""
+    service = settings.service
+    return service.service if service.environment == "dev" else f"{service.service}.{service.environment}"
+
+
+def route_of(settings: Settings, own: DockerSettings) -> str:
+    """The host name that routes to this service."""
+    if own.route:
+        return own.route
+    service = settings.service
+    prefix = "" if service.environment == "dev" else f"{service.environment}."
+    return f"{prefix}{service.service}.localhost"
+
+
+def revision_name(release: Release) -> str:
+    """Such as "shop-4-7k2m9q": readable, and the same for the same release id."""
+    service = release.settings.service
+    middle = "" if service.environment == "dev" else f"-{service.environment}"
+    return f"{release.service}{middle}-{release.number}-{release.id[-6:].lower()}"
+
+
+def labels_of(release: Release, own: DockerSettings, target: str) -> dict[str, str]:
+    """The per-release record on this platform: immutable, on the container itself."""
+    service = release.settings.service
+    values = {
+        "namespace": own.namespace,
+        "service": service.service,
+        "environment": service.environment,
+        "target": target,
+        "release": release.id,
+        "number": str(release.number),
+        "fingerprint": release.fingerprint,
+        "revision": revision_name(release),
+        "config-digest": release.main.config_digest,
+        "image": release.main.reference,
+        "route": route_of(release.settings, own),
+        "commit": release.commit or "",
+        "created": f"{release.created:.3f}",
+        "runtime": json.dumps(release.settings.runtime(), sort_keys=True),
+        "secrets": json.dumps(release.secret_versions, sort_keys=True),
+        "previous-keep": own.keep,
+    }
+    return {LABEL + name: value for name, value in values.items()}
+
+
+def servers_text(state: State) -> str:
+    """What the apply script reads: a line `name address weight` for each server."""
+    return "".join(f"{name} {server.address} {server.weight}\n" for name, server in sorted(state.servers.items()))
+
+
+def slot_config(slot: str) -> str:
+    """A declared backend without servers. The apply script appends the servers in the same form."""
+    return (
+        f"backend {slot}\n"
+        "  balance roundrobin\n"
+        "  http-reuse safe\n"
+        "  use-server %[var(txn.pin)] if { var(txn.pin) -m found }\n"
+    )
+
+
+def base_config() -> str:
+    """The proxy's fixed part, measured on HAProxy 2.6 and 3.0 (shared facts on HAProxy, sections 1 to 4).
+
+    No health checks here: shipper decides when a revision gets traffic, and a check that times out under load
+    would take the only server away. Connection failures are retried, requests that change something never.
+    """
+    return _BASE
+
+
+_BASE = """\
+global
+  log stdout format raw local0 warning
+  maxconn 4000
+  user haproxy
+  group haproxy
+  stats socket ipv4@127.0.0.1:9999 level admin
+  stats timeout 2m
+  hard-stop-after 60s
+defaults
+  mode http
+  log global
+  timeout connect 2s
+  timeout client 300s
+  timeout server 300s
+  timeout http-request 30s
+  timeout http-keep-alive 60s
+  timeout tunnel 1h
+  option redispatch
+  retries 5
+  retry-on conn-failure empty-response
+  http-error status 503 content-type text/plain lf-string "shipper: no revision answers for host %[var(txn.h)]\\n"
+frontend services
+  bind :8080
+  log-format "%ci %HM %HU %ST %Tr %Ta %b/%[srv_name] %tsc"
+  http-request set-var(txn.t0) date(0,ms)
+  http-request set-var(txn.h) req.hdr(host),host_only,lower
+  http-request set-var(txn.be) var(txn.h),map(/state/hosts.map)
+  http-request set-var(txn.be) str(_default),map(/state/hosts.map,unrouted) if !{ var(txn.be) -m found }
+  http-request set-var(txn.pin) req.hdr(x-shipper-pin) if { req.hdr(x-shipper-token),map(/state/tokens.map) -m found }
+  http-request del-header X-Shipper-Pin
+  http-request del-header X-Shipper-Token
+  http-request disable-l7-retry if !METH_GET !{ method HEAD }
+  http-request set-header X-Forwarded-Proto http unless { req.hdr(x-forwarded-proto) -m found }
+  option forwardfor if-none
+  use_backend %[var(txn.be)]
+  default_backend unrouted
+  http-response set-var(txn.dt) date(0,ms),sub(txn.t0)
+  http-response set-var(txn.srv) srv_name
+  http-response set-var(txn.key) be_name,concat(/,txn.srv,)
+  http-response track-sc0 var(txn.key) table latency if { srv_name -m found }
+  http-response sc-inc-gpc(0,0) if { srv_name -m found }
+  http-response sc-inc-gpc(1,0) if { status ge 500 }
+  http-response sc-inc-gpc(2,0) if { var(txn.dt) -m int le 10 }
+  http-response sc-inc-gpc(3,0) if { var(txn.dt) -m int le 50 }
+  http-response sc-inc-gpc(4,0) if { var(txn.dt) -m int le 100 }
+  http-response sc-inc-gpc(5,0) if { var(txn.dt) -m int le 250 }
+  http-response sc-inc-gpc(6,0) if { var(txn.dt) -m int le 1000 }
+  http-response sc-inc-gpc(7,0) if { var(txn.dt) -m int le 2500 }
+  http-response del-header X-Shipper-Revision
+  http-response set-header X-Shipper-Revision %[srv_name] if { srv_name -m found }
+backend latency
+  stick-table type string len 64 size 4k expire 24h store gpc(8)
+backend unrouted
+  http-request return status 404 content-type text/plain lf-string "shipper: no service for host %[var(txn.h)]\\n"
+"""
+
+
+def plan_of(release: Release, observation: Observation, serving: Mapping[str, str] | None, own: DockerSettings) -> Plan:
+    """The difference between what serves (its labels, None when nothing does) and the release."""
+    wanted = _described(release.settings.runtime(), release.secret_versions, route_of(release.settings, own))
+    image = release.main.reference or "to be built"
+    if serving is None:
+        changes = [
+            Change(action="create", subject="revision", after=revision_name(release)),
+            Change(action="create", subject="image", after=image),
+            *(Change(action="create", subject=key, after=value) for key, value in wanted.items() if value),
+        ]
+        return Plan(summary="a first release", changes=tuple(changes), remarks=_remarks(observation))
+    found = _described(
+        json.loads(serving.get(LABEL + "runtime", "{}")),
+        json.loads(serving.get(LABEL + "secrets", "{}")),
+        serving.get(LABEL + "route", ""),
+    )
+    changes = [Change(action="keep", subject="image", before=serving.get(LABEL + "image", ""), after=image)]
+    changes += _differences(found, wanted)
+    if all(change.action == "keep" for change in changes):
+        summary = "nothing to change, if the image is the same"
+        return Plan(summary=summary, changes=tuple(changes), remarks=_remarks(observation))
+    main = observation.main
+    changes.append(
+        Change(action="shift", subject="traffic", before=main.name if main else "", after="the new revision")
+    )
+    return Plan(summary="a new revision", changes=tuple(changes), remarks=_remarks(observation))
+
+
+def _remarks(observation: Observation) -> tuple[str, ...]:
+    if observation.seen == "absent":
+        return ("the proxy is not there yet: network, state volume and proxy will be made",)
+    return ()
+
+
+def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterable[Change]:
+    for key in sorted({*found, *wanted}):
+        before, after = found.get(key, ""), wanted.get(key, "")
+        if before == after:
+            continue
+        action = "create" if not before else "remove" if not after else "change"
+        yield Change.model_validate({"action": action, "subject": key, "before": before, "after": after})
+
+
+def _described(runtime: Mapping[str, Any], secrets: Mapping[str, str], route: str) -> dict[str, str]:
+    """Flat, for people: `run.env.LOG_LEVEL` -> `debug`."""
+    flat: dict[str, str] = {"route": route}
+    for section in ("run", "scale", "health"):
+        _flatten(section, runtime.get(section, {}), flat)
+    flat.update({f"run.secrets.{name} (version)": version[:12] for name, version in secrets.items()})
+    return flat
+
+
+def _flatten(path: str, value: Any, flat: dict[str, str]) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _flatten(f"{path}.{key}", item, flat)
+    elif value not in (None, [], ()):
+        flat[path] = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+
+
+def weights_in_percent(servers: Mapping[str, int]) -> dict[str, int]:
+    """Runtime weights as percent of the traffic, summing to 100 (largest remainder)."""
+    total = sum(servers.values())
+    if total == 0:
+        return {}
+    shares = {name: weight * 100 / total for name, weight in servers.items() if weight}
+    whole = {name: int(share) for name, share in shares.items()}
+    for name in sorted(shares, key=lambda name: whole[name] - shares[name])[: 100 - sum(whole.values())]:
+        whole[name] += 1
+    return whole
+
+
+def by_age(revisions: Iterable[Revision]) -> list[Revision]:
+    """Oldest first."""
+    return sorted(revisions, key=lambda revision: (revision.number or 0, revision.created or 0.0))
