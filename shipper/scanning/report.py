@@ -113,8 +113,8 @@ class Report:
         return severity
 
 
-def read_report(path: Path, what: str, artifact: str) -> Report:
-    """The report at `path` about `what`; `artifact` is the ArtifactType that it must be of. Raises ScannerError."""
+def read_report(path: Path, what: str, *artifacts: str) -> Report:
+    """The report at `path` about `what`, of one of these ArtifactTypes. Raises ScannerError."""
     try:
         size = path.stat().st_size
         if size > LARGEST:
@@ -126,8 +126,8 @@ def read_report(path: Path, what: str, artifact: str) -> Report:
         raise unexpected(what, "it is no complete JSON") from error
     if not isinstance(raw, dict) or raw.get("SchemaVersion") != _SCHEMA:
         raise unexpected(what, f"it is not of schema {_SCHEMA}")
-    if raw.get("ArtifactType") != artifact:
-        raise unexpected(what, f"it is about {printable(repr(raw.get('ArtifactType')), 40)}, not {artifact}")
+    if raw.get("ArtifactType") not in artifacts:
+        raise unexpected(what, f"it is about {printable(repr(raw.get('ArtifactType')), 40)}, not {artifacts[0]}")
     return Report(raw, what)
 
 

@@ -34,6 +34,8 @@ CopyContext = Callable[[ServiceSettings, ImageSettings, Path], None]
 """Writes the build context, as BuildKit will see it, below the directory."""
 
 _LARGEST_DOCKERFILE = 1 << 20
+_ALSO = {"filesystem": ("repository",)}
+"""A folder with a .git in it is a "repository" to Trivy, scanned as any other folder."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ class TrivyScanner:
         ready.program.run(
             [*args, *places, *limit, *SCANNING, *ISOLATED], what, timeout=self._timeout + 5, cancel=cancel
         )
-        return read_report(output, what.partition(" ")[2], artifact)
+        return read_report(output, what.partition(" ")[2], artifact, *_ALSO.get(artifact, ()))
 
 
 def _dockerfile(service: ServiceSettings, image: ImageSettings) -> str:

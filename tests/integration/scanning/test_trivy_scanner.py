@@ -228,6 +228,13 @@ class TestTheSource:
         found = scan_source(scanner, project)
         assert (found.status, found.findings) == ("passed", ())
 
+    def test_a_git_repository_in_the_context_is_scanned_as_any_other_folder(
+        self, scanner: TrivyScanner, project: Path, run: Callable[..., Any]
+    ) -> None:
+        (project / "requirements.txt").write_text("shipper-fixture-vulnerable==1.0\n")
+        assert run("git", "init", "--quiet", str(project)).returncode == 0
+        assert "CVE-2099-0001" in {finding.id for finding in scan_source(scanner, project).findings}
+
     def test_a_hostile_repository_changes_nothing(
         self, scanner: TrivyScanner, project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
