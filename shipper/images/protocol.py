@@ -35,5 +35,8 @@ class Engine(Protocol):
     def archive(self, image: Image, report: Reporter, cancel: Cancellation) -> Path:
         """The image saved as a tar, once per image and run: scan and size share it. Config digest checked."""
 
+    def prune(self, service: str) -> tuple[str, ...]:
+        """Remove our own old tags of this service, except the newest five and what any container uses."""
+
     def world(self) -> str:
         """What a build's result depends on besides its inputs: engine id, version and image store."""

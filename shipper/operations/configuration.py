@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from shipper.config import json_schema, show
+from shipper.config import ConfigProblems, json_schema, show, validate
 from shipper.model.shown import CheckedConfiguration
 from shipper.operations.where import Where
 from shipper.operations.workspace import open_workspace
@@ -19,8 +19,10 @@ def show_configuration(where: Where, *, as_json: bool) -> str:
 
 
 def check_configuration(where: Where) -> CheckedConfiguration:
-    """Raises ConfigError (2) with every problem at once."""
+    """Every environment. Raises ConfigError (2) with every problem at once."""
     workspace = open_workspace(where)
+    if problems := validate(workspace.path, None):
+        raise ConfigProblems(problems)
     return CheckedConfiguration(
         path=str(workspace.path),
         service=workspace.settings.service.service,

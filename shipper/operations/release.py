@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shipper.errors import ShipperError
+from shipper.errors import BugError, ShipperError
 from shipper.model import (
     Deployment,
     Product,
+    Remark,
     RunFinished,
     RunStarted,
     Sealed,
@@ -19,6 +20,7 @@ from shipper.operations.services import Services, open_services
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
 from shipper.pipeline import Events, Journal, RunCancellation, Sink, WallClock, install_signals, load, run
+from shipper.reporting.failures import write_bug_report
 from shipper.version import __version__
 
 
@@ -37,6 +39,8 @@ def release(where: Where, sinks: Sequence[Sink], *, fresh: bool = False) -> int:
             events.emit(_opening(workspace))
             with open_services(workspace, clock) as services:
                 sealed = _run(workspace, services, events, cancel, clock, fresh=fresh)
+                if sealed.deployment.changed:
+                    _tidy(workspace, services, events)
         except ShipperError as error:
             finished = _failed(error)
         else:
@@ -67,6 +71,14 @@ def _run(
     if not isinstance(product, Sealed):
         raise TypeError(f"the release pipeline ended with {type(product).__name__}")
     return product
+
+
+def _tidy(workspace: Workspace, services: Services, events: Events) -> None:
+    """Old local tags of ours go. What fails here fails nobody: the release serves."""
+    try:
+        services.engine.prune(workspace.settings.service.service)
+    except ShipperError as error:
+        events.emit(Remark(text=f"old images were not removed: {error.message}"))
 
 
 def seeds_of(settings: Settings, chosen: TargetSettings) -> tuple[Product, ...]:
@@ -128,6 +140,8 @@ def _serves(deployment: Deployment) -> dict[str, object]:
 
 
 def _failed(error: ShipperError) -> RunFinished:
+    if isinstance(error, BugError):
+        error = write_bug_report(error.__cause__ or error)
     refusals = getattr(error, "refusals", ())
     return RunFinished(
         code=error.exit_code,

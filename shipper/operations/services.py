@@ -51,10 +51,11 @@ def open_services(workspace: Workspace, clock: Clock) -> Iterator[Services]:
     from shipper.scanning.trivy import TrivyScanner
     from shipper.smoke.candidates import DockerCandidates
 
+    policy = workspace.settings.scan
     with connect(os.environ.get("DOCKER_HOST")) as engine:
         yield Services(
             engine=engine,
-            scanner=TrivyScanner(copy_context=copy_context),
+            scanner=TrivyScanner(copy_context=copy_context, db_max_age=policy.db_max_age, timeout=policy.timeout),
             candidates=DockerCandidates(),
             registry=OciRegistry(),
             target=workspace.connect(),

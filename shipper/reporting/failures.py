@@ -31,12 +31,14 @@ def show_failure(error: ShipperError, *, as_json: bool) -> None:
 def failure_record(error: ShipperError) -> dict[str, object]:
     """The error for machines."""
     refusals = error.refusals if isinstance(error, GateRefused) else ()
+    problems = getattr(error, "problems", ())
     return {
         "code": error.exit_code,
         "cause": error.cause,
         "message": error.message,
         "details": list(error.details),
         "hint": error.hint,
+        "problems": [problem.model_dump(mode="json") for problem in problems],
         "refusals": [{"code": code, "reason": reason} for code, reason in refusals],
     }
 

@@ -54,9 +54,11 @@ def instructions(text: str) -> Iterator[tuple[int, str]]:
 
 
 def without_ignores(text: str) -> str:
-    """The same Dockerfile, line for line, without comments that tell a scanner what to ignore."""
-    kept = ["#" if line.lstrip().startswith("#") and _IGNORE.search(line) else line for line in text.splitlines()]
-    return "\n".join(kept) + "\n"
+    """The same Dockerfile, line for line, without words that tell a scanner what to ignore.
+
+    Trivy takes them from comments and from any continued line (measured), not only where Docker sees a comment.
+    """
+    return _IGNORE.sub(r"\1 ignored", text)
 
 
 def _escape_of(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from shipper.images.protocol import Engine
 from shipper.model import Image, ImageScan, ScanPolicy
 from shipper.model.context import Cancellation, Reporter
@@ -9,7 +11,10 @@ from shipper.pipeline.stage import Reuse, stage
 from shipper.scanning.protocol import Scanner
 
 
-@stage(version=1, reuse=Reuse(world=lambda scanner: scanner.world()))
+@stage(
+    version=1,
+    reuse=Reuse(world=lambda scanner: scanner.world(), still_true=lambda scan: Path(scan.report or ".").exists()),
+)
 def scan(
     image: Image, policy: ScanPolicy, engine: Engine, scanner: Scanner, report: Reporter, cancel: Cancellation
 ) -> ImageScan:

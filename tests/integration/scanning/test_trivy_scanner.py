@@ -287,10 +287,9 @@ class TestTheDockerfile:
         [root] = [finding for finding in found.findings if finding.id == "DS-0002"]
         assert (root.kind, root.severity, root.where) == ("misconfiguration", "high", "Dockerfile")
 
-    def test_a_comment_cannot_switch_a_check_off(self, scanner: TrivyScanner, project: Path) -> None:
-        (project / "Dockerfile").write_text(
-            "#trivy:ignore:DS-0002\nFROM python:3.11-slim\n# trivy:ignore:*\nCOPY app.py /srv/\nUSER root\n"
-        )
+    @pytest.mark.parametrize("words", ["#trivy:ignore:DS-0002", "RUN true \\\n  && echo //trivy:ignore:DS-0002"])
+    def test_nothing_in_it_can_switch_a_check_off(self, scanner: TrivyScanner, project: Path, words: str) -> None:
+        (project / "Dockerfile").write_text(f"FROM python:3.11-slim\nCOPY app.py /srv/\n{words}\nUSER root\n")
         make_hostile(project)
         assert "DS-0002" in {finding.id for finding in lint(scanner, project).findings}
 

@@ -6,7 +6,6 @@ import itertools
 from typing import Any
 
 import pytest
-from tests.unit.rollout.memory_target import MemoryTarget
 
 from shipper.errors import (
     Conflict,
@@ -38,6 +37,7 @@ from shipper.model import (
     Verdict,
 )
 from shipper.rollout import all_at_once
+from tests.unit.rollout.memory_target import MemoryTarget
 
 pytestmark = pytest.mark.unit
 
