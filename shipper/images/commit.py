@@ -38,6 +38,10 @@ _OWN_SCOPES = frozenset({"local", "worktree"})
 _PARTS = ("KEY", "VALUE")
 
 
+LOOK_BACK = 200
+"""Commits to the context's directory that are looked at for one that changed the context itself."""
+
+
 @dataclass(frozen=True)
 class Commit:
     """`id` is HEAD; `context_id` and `time` (Unix seconds) are the last commit that touched the context."""
@@ -77,8 +81,7 @@ def _read(git: _Git, paths: Sequence[Path], counts: Callable[[Path], bool]) -> C
         return Commit(remarks=_why_unknown(git.refusal))
     top, shallow, commit = [*head.splitlines(), "", "", ""][:3]
     names = [str(path) for path in paths]
-    last = git.ask("log", "-1", "--no-show-signature", "--format=%H %ct", "--", *names) or ""
-    context_id, _, time = last.strip().partition(" ")
+    context_id, time = _last_that_counts(git, Path(top), names, counts)
     remarks = ("the checkout is shallow: the last commit that touched the context may be an older one",)
     return Commit(
         id=commit,
@@ -87,6 +90,26 @@ def _read(git: _Git, paths: Sequence[Path], counts: Callable[[Path], bool]) -> C
         dirty=_is_dirty(git, Path(top), names, counts),
         remarks=remarks if shallow == "true" and context_id else (),
     )
+
+
+def _last_that_counts(
+    git: _Git, top: Path, names: Sequence[str], counts: Callable[[Path], bool]
+) -> tuple[str, str]:
+    """(id, Unix seconds) of the last commit that changed a file of the context; empty texts when there is none.
+
+    Files that .dockerignore keeps out do not count: a commit to shipper.toml or to the tests must not give another
+    image. Looks at LOOK_BACK commits, then takes the newest.
+    """
+    options = (f"-{LOOK_BACK}", "--no-show-signature", "--name-only", "--no-renames", "-z", "--format=%x01%H %ct%x00")
+    said = git.ask("log", *options, "--", *names) or ""
+    newest = ("", "")
+    for entry in said.split("\x01")[1:]:
+        header, *files = (part.strip("\n") for part in entry.split("\0"))
+        context_id, _, time = header.partition(" ")
+        newest = newest if newest[0] else (context_id, time)
+        if any(counts(top / file) for file in files if file):
+            return context_id, time
+    return newest
 
 
 def _is_dirty(git: _Git, top: Path, names: Sequence[str], counts: Callable[[Path], bool]) -> bool:

@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping
 from shipper.model import Finding
 from shipper.scanning.dockerfile import Assignment, assignments
 
-_WORDS = frozenset(
-    {"TOKEN", "SECRET", "SECRETS", "PASSWORD", "PASSWD", "PASSPHRASE", "PWD", "CREDENTIAL", "CREDENTIALS"}
-)
+_WORDS = frozenset({"TOKEN", "SECRET", "SECRETS", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS"})
 _WORDS_TOGETHER = frozenset({"APIKEY", "AUTHTOKEN", "ACCESSTOKEN", "ACCESSKEY", "SECRETKEY", "PRIVATEKEY", "PAT"})
 _KEYS = frozenset({"API", "ACCESS", "PRIVATE", "SECRET", "AUTH", "SIGNING", "ENCRYPTION", "MASTER", "LICENSE", "SSH"})
+_LAST_WORDS = frozenset({"PASS", "PWD", "PW"})
+"""Tell a secret only as the last of several words: DB_PASS, but not PASS_THROUGH and PWD."""
+
 _TELLS_WHERE = frozenset(
-    {"FILE", "PATH", "DIR", "URL", "URI", "ENDPOINT", "NAME", "LENGTH", "LIMIT", "COUNT", "TYPE", "TTL"}
+    {"FILE", "HEADER", "PATH", "DIR", "URL", "URI", "ENDPOINT", "NAME", "LENGTH", "LIMIT", "COUNT", "TYPE", "TTL"}
 )
 """Last words of names that say where or how much, not what: DB_PASSWORD_FILE, TOKEN_URL."""
 
@@ -33,7 +34,10 @@ _VALUES = re.compile(
     | [a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@$]+@
     """
 )
-_HARMLESS = re.compile(r"(?i)(?:true|false|yes|no|on|off|none|null|[0-9.]{1,12}|\$\{?\w+.*)?")
+_HARMLESS = re.compile(r"(?i)(?:true|false|yes|no|on|off|none|null|[0-9.]{1,12}|\$\{?\w+.*|<[^<>]*>|\[\w+\])?")
+"""Switches, numbers, references, and a tokenizer's own marks: PAD_TOKEN=[PAD]."""
+
+_DEFAULT = re.compile(r"\$\{\w+:?[-+](.*)\}")
 _OPAQUE = re.compile(r"[A-Za-z0-9+=]{30,}")
 """Between the separators of paths and names: a model is called meta-llama/Meta-Llama-3-8B-Instruct."""
 _ENTROPY = 4.2
@@ -53,6 +57,8 @@ def looks_secret(name: str, value: str) -> bool:
     """Whether a variable looks like a secret, by its name or by its value. References ($NAME) and switches do not."""
     if _VALUES.search(value):
         return True
+    if default := _DEFAULT.fullmatch(value.strip()):
+        return looks_secret(name, default[1])
     if _HARMLESS.fullmatch(value.strip()):
         return False
     return _secret_name(name) or _looks_random(value.strip())
@@ -78,7 +84,8 @@ def _secret_name(name: str) -> bool:
         return False
     pairs = itertools.pairwise(words)
     key = any(first in _KEYS and second in ("KEY", "KEYS") for first, second in pairs)
-    return key or any(word in _WORDS or word in _WORDS_TOGETHER for word in words)
+    last = len(words) > 1 and words[-1] in _LAST_WORDS
+    return key or last or any(word in _WORDS or word in _WORDS_TOGETHER for word in words)
 
 
 def _looks_random(value: str) -> bool:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from shipper.errors import ScannerError
 from shipper.model.context import Cancellation
@@ -54,7 +54,7 @@ def ready_database(
     A failed refresh is told in `remark` while the old one is young enough.
     """
     refreshed = ""
-    with _only_one(places):
+    with _only_one(places, cancel):
         found = _look(places, now)
         if found is None or (found.age > REFRESH_AFTER and not found.fixture):
             refreshed = _download(program, places, missing=found is None, cancel=cancel)
@@ -168,7 +168,7 @@ def _download(program: Program, places: Places, *, missing: bool, cancel: Cancel
 
 
 @contextmanager
-def _only_one(places: Places) -> Iterator[None]:
+def _only_one(places: Places, cancel: Cancellation | None) -> Iterator[None]:
     """One process at a time looks and downloads; a cache that we cannot write needs no lock."""
     try:
         lock = (places.state / "database.lock").open("w")
@@ -177,8 +177,19 @@ def _only_one(places: Places) -> Iterator[None]:
             f"{places.state} cannot be written: {error.strerror}", hint="make it writable", cause="scanner-state"
         ) from error
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while not _locked(lock, wait=cancel is None):
+            if cancel is not None and cancel.wait(0.1):
+                cancel.check()
         yield
+
+
+def _locked(lock: IO[str], *, wait: bool) -> bool:
+    """Another process may hold it for as long as a download takes."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _unreadable(places: Places, why: str) -> ScannerError:

@@ -88,7 +88,9 @@ def work_directory() -> Iterator[Path]:
 
 
 def _find(wanted: str) -> str:
-    found = shutil.which(wanted)
+    """Relative entries of PATH are passed over: a repository that is the working directory is no place for programs."""
+    entries = [entry for entry in os.get_exec_path() if Path(entry).is_absolute()]
+    found = shutil.which(wanted, path=os.pathsep.join(entries))
     if found is None:
         raise ScannerError(f"Trivy was not found: {wanted}", hint=INSTALL, cause="scanner-missing")
     return str(Path(found).absolute())

@@ -43,8 +43,11 @@ class Report:
             raise unexpected(self.what, "Metadata is not an object")
         return found
 
-    def to_keep(self) -> dict[str, Any]:
-        """What may be written to disk and is enough for a bill of materials: no secrets, no build arguments."""
+    def to_keep(self, name: str) -> dict[str, Any]:
+        """What may be written to disk and is enough for a bill of materials: no secrets, no build arguments.
+
+        `name` stands where the archive's path was, which is no name for a bill of materials.
+        """
         kept = [
             {key: result[key] for key in ("Target", "Class", "Type", "Packages", "Vulnerabilities") if key in result}
             for result in self.results
@@ -55,20 +58,24 @@ class Report:
             for key, value in self.metadata().items()
             if key in ("Size", "OS", "ImageID", "DiffIDs", "RepoTags", "RepoDigests")
         }
-        head = ("SchemaVersion", "Trivy", "ReportID", "CreatedAt", "ArtifactID", "ArtifactName", "ArtifactType")
+        head = ("SchemaVersion", "Trivy", "ReportID", "CreatedAt", "ArtifactID", "ArtifactType")
         top = {key: self.raw[key] for key in head if key in self.raw}
-        scrubbed: dict[str, Any] = _scrub({**top, "Metadata": metadata, "Results": kept})
+        scrubbed: dict[str, Any] = _scrub({**top, "ArtifactName": name, "Metadata": metadata, "Results": kept})
         return scrubbed
 
     def _all(self) -> Iterator[Finding]:
         for result in self.results:
-            target = _text(result, "Target", self.what)
+            target = self._place(_text(result, "Target", self.what))
             for raw in _objects(result.get("Vulnerabilities"), self.what, "Vulnerabilities"):
                 yield self._vulnerability(raw)
             for raw in _objects(result.get("Secrets"), self.what, "Secrets"):
                 yield self._secret(raw, target)
             for raw in _objects(result.get("Misconfigurations"), self.what, "Misconfigurations"):
                 yield self._misconfiguration(raw, target)
+
+    def _place(self, target: str) -> str:
+        """What is about the artifact itself names the archive's path on this machine: it is the configuration."""
+        return "the image's configuration" if target == self.raw.get("ArtifactName") else target
 
     def _vulnerability(self, raw: dict[str, Any]) -> Finding:
         package, version = _text(raw, "PkgName", self.what), _text(raw, "InstalledVersion", self.what)

@@ -97,11 +97,14 @@ class TrivyScanner:
         findings = tuple(
             _named_after(finding, image.dockerfile) for finding in report.findings() if finding.kind != "secret"
         )
-        reason = _arguments_reason(arguments) if arguments else _summary(findings)
+        parsed = any(result.get("Type") == "dockerfile" for result in report.results)
+        reasons = [_arguments_reason(arguments)] if arguments else []
+        if not parsed:  # Trivy says nothing about what it cannot parse (measured): silence is no pass
+            reasons.append(f"the scanner cannot parse {image.dockerfile}, so nothing else in it was checked")
         return Lint(
             subject=source.context_digest,
-            status="failed" if arguments else "passed",
-            reason=reason,
+            status="failed" if reasons else "passed",
+            reason="; ".join(reasons) or _summary(findings),
             findings=(*arguments, *findings),
         )
 
@@ -136,7 +139,7 @@ class TrivyScanner:
         _check_identity(report, image)
         findings = report.findings()
         kept = ready.places.reports / f"{_hex(image.config_digest)}-{_hex(ready.database.digest)[:12]}.json"
-        write_private(kept, json.dumps(report.to_keep()).encode())
+        write_private(kept, json.dumps(report.to_keep(image.reference)).encode())
         forget_old(ready.places.reports)
         return ImageScan(
             subject=image.config_digest,
@@ -241,6 +244,8 @@ def _check_identity(report: Report, image: Image) -> None:
     found = report.metadata().get("ImageID")
     if found != image.config_digest:
         raise unexpected("the image", f"it is about {printable(str(found), 80)}, not {image.config_digest}")
+    if report.metadata().get("DiffIDs") != list(image.diff_ids):
+        raise unexpected("the image", "its layers are not those that were built")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def gate(
         raise GateRefused(
             f"the gate refused this image, for {count}",
             reasons,
-            hint="nothing was published; mend the reasons above and release again",
+            hint=_next_step(evidence) or "nothing was published; mend the reasons above and release again",
             details=[f"{reason} (exit {code})" for code, reason in reasons] + _last_words(evidence),
         )
     return Approval(
@@ -43,6 +43,12 @@ def _check_link(image: Image, evidence: All[Evidence]) -> None:
                 f"{type(found).__name__} is about {found.subject}, not about this image or its source",
                 hint="please report this",
             )
+
+
+def _next_step(evidence: All[Evidence]) -> str:
+    """What the smoke test's diagnosis says to do: it is more exact than anything general."""
+    failed = [found for found in evidence if isinstance(found, Smoke) and found.status == "failed"]
+    return next((finding.fix for found in failed for finding in found.findings if finding.fix), "")
 
 
 def _last_words(evidence: All[Evidence]) -> list[str]:

@@ -52,7 +52,7 @@ def test_in_the_smoke_test(host: Host, tmp_path: Path) -> None:
     _serving(host, folder)
     slow = host.settings(health={"startup": "90s"})
     write_service(folder, version="2", behaviour="never-ready", settings=slow)
-    ended = host.interrupt(folder, _in("smoke", "ready"))
+    ended = host.interrupt(folder, _in("smoke", "waiting for"))
     assert ended.code == 130, ended
     assert ended.seconds < 60
     assert docker("ps", "-aq", "--filter", "label=shipper.smoke").split() == []

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
 import json
-import tarfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shipper.model import Release, Revision
-from shipper.model.secret import Secret
-from shipper.targets import SECRETS_DIRECTORY, Invalid, NotFound, container_options
-from shipper.targets.secret_files import owner_of, secrets_archive
+from shipper.model import HealthSettings, Release, Revision, RunSettings
+from shipper.targets import Invalid, NotFound, container_options
 from shipper_targets.docker.engine import translated
 from shipper_targets.docker.render import LABEL, labels_of, revision_name
 from shipper_targets.docker.settings import DockerSettings
@@ -23,7 +19,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _STATES = {"running": "running", "created": "starting", "restarting": "failed", "exited": "stopped", "dead": "failed"}
-_FILLED = ".filled"
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,21 @@ class Found:
     def number(self) -> int:
         """The release's number."""
         return int(self.labels[LABEL + "number"])
+
+    @property
+    def run(self) -> RunSettings:
+        """How its release asked to be run."""
+        return RunSettings.model_validate(self._runtime["run"])
+
+    @property
+    def health(self) -> HealthSettings:
+        """When its release is ready."""
+        return HealthSettings.model_validate(self._runtime["health"])
+
+    @property
+    def _runtime(self) -> dict[str, Any]:
+        runtime: dict[str, Any] = json.loads(self.labels[LABEL + "runtime"])
+        return runtime
 
     def as_revision(self, weight: int) -> Revision:
         """The container as the seam speaks of it."""
@@ -87,16 +97,17 @@ class Containers:
         """The container of a revision."""
         return next((found for found in self.all() if found.revision == revision), None)
 
-    def create(self, release: Release, image: str, address: str, secrets: Sequence[Secret], target: str) -> Found:
-        """A container of this release, not started yet. Raises Invalid when the engine refuses it."""
-        volume = self._secrets_volume(image, release, secrets)
+    def create(self, release: Release, image: str, address: str, secrets_volume: str | None, target: str) -> Found:
+        """A container of this release, not started yet. Raises Invalid when the engine refuses it.
+
+        The engine does not restart it: one that crashes before it has traffic stays as it ended, to be looked at.
+        """
         options = container_options(
             release.settings.run,
             root=release.settings.service.root,
-            secrets_volume=volume,
+            secrets_volume=secrets_volume,
             labels=labels_of(release, self._own, target),
         )
-        options["restart_policy"] = {"Name": "unless-stopped"}
         endpoint = self._client.api.create_endpoint_config(ipv4_address=address)
         name = f"{self._own.namespace}-{revision_name(release)}"
         with translated(f"make the container {name}"):
@@ -107,10 +118,13 @@ class Containers:
                 networking_config={self._own.namespace: endpoint},
                 **options,
             )
-        found = self.named(revision_name(release))
-        if found is None:
-            raise Invalid(f"the container {made.name} is gone")
-        return found
+        return Found(str(made.id), name, "created", made.labels)
+
+    def keep_up(self, found: Found, *, always: bool) -> None:
+        """Whether the engine starts it again, after a crash and after its own restart."""
+        policy: Any = {"Name": "unless-stopped" if always else "no"}
+        with translated(f"set the restart policy of {found.name}"):
+            self._client.api.update_container(found.id, restart_policy=policy)
 
     def start(self, found: Found) -> str:
         """Start it; what the engine said when it could not, such as "exec format error", else an empty text."""
@@ -119,6 +133,32 @@ class Containers:
                 self._client.api.start(found.id)
         except Invalid as error:
             return str(error)
+        return ""
+
+    def ran_out_of_memory(self, found: Found, record: Mapping[str, Any]) -> bool:
+        """Whether the kernel killed a process in it since its start: with workers the container itself stays up."""
+        if record["State"].get("OOMKilled"):
+            return True
+        started = _seconds(str(record["State"].get("StartedAt") or ""))
+        if started is None:
+            return False
+        wanted = {"container": found.id, "event": "oom"}
+        with translated(f"look for events of {found.name}"):
+            # Until now, not later: the engine would keep the line open.
+            until: Any = f"{time.time():.6f}"
+            events = self._client.api.events(since=int(started), until=until, filters=wanted, decode=True)
+            return any(event.get("Action") == "oom" for event in events)
+
+    def seconds_since_start(self, record: Mapping[str, Any]) -> float | None:
+        """By this machine's clock; None when it never started."""
+        started = _seconds(str(record["State"].get("StartedAt") or ""))
+        return None if started is None else max(0.0, time.time() - started)
+
+    def image_platform(self, image: str) -> str:
+        """Such as "linux/arm64"; empty when the image is gone."""
+        with contextlib.suppress(NotFound), translated("look at the image"):
+            found = self._client.images.get(image).attrs
+            return "/".join(part for part in (found["Os"], found["Architecture"], found.get("Variant", "")) if part)
         return ""
 
     def inspect(self, found: Found) -> dict[str, Any]:
@@ -165,70 +205,11 @@ class Containers:
             return None
         return said if code == 0 else None
 
-    # Secrets: one volume for each service and set of values, so that a way back finds the values of then
 
-    def sweep_secrets(self) -> None:
-        """Volumes of this service that no container uses any more are removed."""
-        labels = [f"{LABEL}namespace={self._own.namespace}", f"{LABEL}secrets-of={self._secrets_owner()}"]
-        with translated("look for secret volumes"):
-            volumes = (self._client.api.volumes(filters={"label": labels}) or {}).get("Volumes") or []
-        for volume in volumes:
-            # In use by a container: the engine refuses, and that is right.
-            with contextlib.suppress(Invalid, NotFound), translated("remove a secret volume"):
-                self._client.api.remove_volume(volume["Name"])
+def _seconds(text: str) -> float | None:
+    """Unix seconds of the engine's "2026-01-02T03:04:05.678901234Z"; None for "never" (year 1)."""
+    from datetime import datetime
 
-    def _secrets_owner(self) -> str:
-        return f"{self._service}.{self._environment}"
-
-    def _secrets_volume(self, image: str, release: Release, secrets: Sequence[Secret]) -> str | None:
-        if not secrets:
-            return None
-        versions = json.dumps(release.secret_versions, sort_keys=True)
-        short = hashlib.sha256(f"{self._secrets_owner()}\n{versions}".encode()).hexdigest()[:16]
-        name = f"{self._own.namespace}-secrets-{self._service}-{short}"
-        labels = {LABEL + "namespace": self._own.namespace, LABEL + "secrets-of": self._secrets_owner()}
-        with translated("make the volume for the secrets"):
-            self._client.api.create_volume(name, labels=labels)
-        with self._never_started(image, name) as helper:
-            if self._file(helper, f"{SECRETS_DIRECTORY}/{_FILLED}") is None:
-                user = release.settings.run.user
-                owner = owner_of(
-                    self._image_user(image) if user is None else user,
-                    self._file(helper, "/etc/passwd") or "",
-                    self._file(helper, "/etc/group") or "",
-                )
-                # The marker goes last: a volume that was left half filled is filled again.
-                for archive in (secrets_archive(secrets, owner), secrets_archive([Secret(_FILLED, b"1")], (0, 0))):
-                    with translated("hand the secrets to the host"):
-                        self._client.api.put_archive(helper, SECRETS_DIRECTORY, archive)
-        return name
-
-    def _image_user(self, image: str) -> str:
-        with translated("look at the image"):
-            return str(self._client.images.get(image).attrs["Config"].get("User") or "")
-
-    @contextlib.contextmanager
-    def _never_started(self, image: str, volume: str) -> Iterator[str]:
-        """A container of the image that never runs: the engine reads and writes files in it, nothing executes."""
-        with translated("hand the secrets to the host"):
-            made = self._client.api.create_container(
-                image,
-                command=["never-started"],
-                host_config=self._client.api.create_host_config(
-                    binds=[f"{volume}:{SECRETS_DIRECTORY}"], network_mode="none"
-                ),
-            )
-        try:
-            yield made["Id"]
-        finally:
-            with contextlib.suppress(NotFound), translated("remove a helper container"):
-                self._client.api.remove_container(made["Id"], force=True)
-
-    def _file(self, container: str, path: str) -> str | None:
-        with contextlib.suppress(NotFound), translated(f"read {path}"):
-            chunks, _ = self._client.api.get_archive(container, path)
-            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-                member = archive.next()
-                content = archive.extractfile(member) if member is not None and member.isfile() else None
-                return content.read().decode("utf-8", "replace") if content else None
+    if not text or text.startswith("0001-"):
         return None
+    return datetime.fromisoformat(text[:19] + "+00:00").timestamp()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ TIMEOUT = 120
 """Seconds that one call of the engine's API may take; stopping a container takes its grace on top."""
 
 
+_LOCAL = ("http+docker://localhost", "http+docker://localunixsocket", "http+docker://localnpipe")
+
+
 def connect(host: str | None) -> DockerClient:
     """A client of the engine at `host`; without it of DOCKER_HOST, else of the current docker context.
 
@@ -25,7 +29,31 @@ def connect(host: str | None) -> DockerClient:
     with translated("the Docker engine cannot be used"):
         if host is not None:
             return docker.DockerClient(base_url=host, timeout=TIMEOUT, use_ssh_client=True)
-        return docker.from_env(timeout=TIMEOUT, use_ssh_client=True)
+        context = None if os.environ.get("DOCKER_HOST") else _context()
+        if context is None:
+            return docker.from_env(timeout=TIMEOUT, use_ssh_client=True)
+        return docker.DockerClient(
+            base_url=context.Host, tls=context.TLSConfig or False, timeout=TIMEOUT, use_ssh_client=True
+        )
+
+
+def is_local(client: DockerClient) -> bool:
+    """Whether the engine runs on this machine, as far as its address says."""
+    return str(client.api.base_url).startswith(_LOCAL)
+
+
+def _context() -> Any:
+    """The docker context that the docker command would use; None for the default one."""
+    from docker.context import ContextAPI
+    from docker.context.config import get_current_context_name
+
+    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
+    if name in ("", "default"):
+        return None
+    context = ContextAPI.get_context(name)
+    if context is None:
+        raise Invalid(f'the docker context "{name}" does not exist')
+    return context
 
 
 @contextmanager

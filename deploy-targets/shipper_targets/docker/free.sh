@@ -1,5 +1,3 @@
 # Give addresses back.   REVISION...
-cd /state || exit 77
-exec 9>>lock
-flock -w 20 9 || exit 75
+lock
 for revision in "$@"; do rm -f "addresses/$revision"; done

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 from shipper.model import Problem, Settings
 from shipper.model.quantities import show_size
 from shipper.targets import NotFound
-from shipper_targets.docker.engine import translated
-from shipper_targets.docker.proxy import Proxy
+from shipper_targets.docker.engine import is_local, translated
 from shipper_targets.docker.render import LABEL, route_of
 from shipper_targets.docker.settings import DockerSettings
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_LOCAL = ("http+docker://localhost", "http+docker://localunixsocket", "http+docker://localnpipe")
+
+LEAST_DISK = 200_000_000
+LEAST_MEMORY = 6 * 2**20
+"""Bytes; below it the engine refuses a limit (docker run --memory)."""
 
 
 def problems_of(client: DockerClient, own: DockerSettings, settings: Settings, platform: str) -> list[Problem]:
@@ -26,6 +30,7 @@ def problems_of(client: DockerClient, own: DockerSettings, settings: Settings, p
     with translated("ask the engine about itself"):
         info = client.api.info()
     return [
+        *_engine(info, is_local(client)),
         *_scale(settings),
         *_platform(settings, platform),
         *_capacity(settings, info),
@@ -36,9 +41,23 @@ def problems_of(client: DockerClient, own: DockerSettings, settings: Settings, p
     ]
 
 
-def is_local(client: DockerClient) -> bool:
-    """Whether the engine runs on this machine, as far as its address says."""
-    return str(client.api.base_url).startswith(_LOCAL)
+def _engine(info: dict[str, Any], local: bool) -> Iterator[Problem]:
+    if info.get("OSType", "linux") != "linux":
+        yield Problem(
+            code=2,
+            key="targets.host",
+            message=f"the engine runs {info['OSType']} containers",
+            hint="switch it to Linux containers",
+        )
+    root = Path(info.get("DockerRootDir") or "/")
+    with contextlib.suppress(OSError):
+        if local and root.is_dir() and (free := shutil.disk_usage(root).free) < LEAST_DISK:
+            yield Problem(
+                code=2,
+                key="targets.host",
+                message=f"the engine's disk ({root}) has {show_size(free)} left",
+                hint="docker system df shows what takes the space",
+            )
 
 
 def _scale(settings: Settings) -> Iterator[Problem]:
@@ -71,6 +90,13 @@ def _capacity(settings: Settings, info: dict[str, Any]) -> Iterator[Problem]:
             key="run.memory",
             message=f"{show_size(run.memory)} are asked for, the host has {show_size(memory)}",
             hint="ask for less",
+        )
+    if run.memory is not None and run.memory < LEAST_MEMORY:
+        yield Problem(
+            code=2,
+            key="run.memory",
+            message=f"a limit of {show_size(run.memory)} is too small: the engine takes no less than 6 MiB",
+            hint="ask for more",
         )
     if run.cpu is not None and cpus and run.cpu > cpus:
         yield Problem(
@@ -160,14 +186,12 @@ def _answers(own: DockerSettings) -> bool:
 
 
 def _proxy_image(client: DockerClient, own: DockerSettings) -> Iterator[Problem]:
-    if Proxy(client, own, "").record() is not None:
+    with contextlib.suppress(NotFound), translated("look for the proxy"):
+        client.api.inspect_container(f"{own.namespace}-proxy")
         return
-    try:
-        with translated("look for the proxy image"):
-            client.images.get(own.proxy_image)
+    with contextlib.suppress(NotFound), translated("look for the proxy image"):
+        client.images.get(own.proxy_image)
         return
-    except NotFound:
-        pass
     try:
         with translated("ask for the proxy image"):
             client.images.get_registry_data(own.proxy_image)

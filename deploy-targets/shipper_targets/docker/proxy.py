@@ -1,59 +1,68 @@
-"""The host's one proxy: made when missing, and every change to it as one exec under the host's lock."""
+"""One service's view of the host's proxy: reading it, and every change to it as one exec under the host's lock."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
-import secrets
 import tarfile
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shipper.targets import Conflict, Invalid, NotFound, Transient
 from shipper_targets.docker.engine import first_line, translated
-from shipper_targets.docker.render import (
-    FIRST_ADDRESS,
-    LAST_ADDRESS,
-    PROXY_PORT,
-    SLOTS,
-    State,
-    base_config,
-    servers_text,
-    slot_config,
-)
+from shipper_targets.docker.render import FIRST_ADDRESS, LAST_ADDRESS, PROXY_PORT, SLOTS, State, servers_text
 from shipper_targets.docker.settings import DockerSettings
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 ABSENT = "absent"
-"""What `seen` is while there is no running proxy: the first write makes it."""
+"""What `seen` is while this service has nothing on the host."""
 
-_CANDIDATES = [f"10.213.{third}.0/24" for third in range(256)]
-_START_TIMEOUT = 20.0
-_EXIT_MEANING = {
+_MEANING = {
     75: "the host's lock is held by another change",
     77: "the proxy does not answer on its admin socket",
     78: f"the host is full: {SLOTS} services, {LAST_ADDRESS - FIRST_ADDRESS + 1} containers",
+    83: "connection refused",
     80: "the proxy did not take the change over",
-    127: "the proxy image has no bash or flock; use the Debian variant of HAProxy",
+    82: "the proxy of this host is being removed",
+    127: "the proxy image has no bash or flock: use the Debian variant of HAProxy",
 }
+_CLOSED = 82
+
+
+class Closed(Transient):
+    """The last service has left this host: its proxy is being removed, and whoever comes now makes a new one."""
 
 
 @dataclass(frozen=True)
 class Live:
-    """What one service has on the host: `version` is "VERSION EPOCH"; `weights` as the proxy balances now."""
+    """What one service has on the host.
+
+    `version` is "HOST VERSION EPOCH"; `weights` are as the proxy balances now. A proxy that does not run comes back
+    as its files say: then the weights are theirs, and `running` is false.
+    """
 
     version: str
-    token: str
-    state: State | None
+    token: str = ""
+    state: State | None = None
     weights: dict[str, int] = field(default_factory=dict)
+    routed: bool = True
+    running: bool = True
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the last write."""
+        return int(self.version.split()[2])
+
+    @property
+    def fresh(self) -> bool:
+        """Whether this service was never written here."""
+        return self.version.split()[1:] == ["0", "0"]
 
 
 class Proxy:
@@ -61,257 +70,118 @@ class Proxy:
 
     def __init__(self, client: DockerClient, own: DockerSettings, key: str) -> None:
         self._client = client
-        self._own = own
         self._key = key
         self.name = f"{own.namespace}-proxy"
-        self.network = own.namespace
         self.volume = f"{own.namespace}-state"
 
     # Reading
 
-    def record(self) -> dict[str, Any] | None:
-        """The engine's record of the proxy container; None when there is none."""
-        with contextlib.suppress(NotFound), translated("look for the proxy"):
-            found: dict[str, Any] = self._client.api.inspect_container(self.name)
-            return found
-        return None
-
-    def running(self) -> bool:
-        """Whether the proxy answers traffic."""
-        record = self.record()
-        return record is not None and bool(record["State"]["Running"])
-
     def read(self) -> Live | None:
-        """Files and running proxy, in one exec; None when the proxy is not running."""
-        if not self.running():
-            return None
-        lines = self._exec("read.sh", [self._key]).splitlines()
+        """Files and running proxy, in one exec. A proxy that is stopped or gone: the files alone. Else None."""
+        try:
+            lines = self._exec("read.sh", [self._key]).splitlines()
+        except (NotFound, Invalid) as error:
+            if not _not_running(error):
+                raise
+            return self._read_files()
         found = {line.partition(" ")[0]: line.partition(" ")[2] for line in lines if not line.startswith("server ")}
         weights = {
-            name: int(weight) if int(admin) & 0b1001 == 0 else 0  # maintenance, forced by admin or drained
+            name: int(weight) if int(admin) & 0b1001 == 0 else 0  # neither in maintenance nor drained by hand
             for name, weight, admin in (line.split()[1:4] for line in lines if line.startswith("server "))
         }
-        state = State.model_validate_json(found["state"]) if found.get("state") else None
-        return Live(found["version"], found["token"], state, weights)
+        state = State.model_validate_json(found["state"]) if "state" in found else None
+        return Live(found["version"], found["token"], state, weights, found.get("routed", "yes") == "yes")
+
+    def _read_files(self) -> Live | None:
+        with self._holder() as container:
+            content = _files_of(self._client, container, f"/state/services/{self._key}") if container else {}
+            identity = _files_of(self._client, container, "/state/id") if container else {}
+        current = content.get(f"{self._key}/current", "")
+        if not current or "id" not in identity:
+            return None
+        state = State.model_validate_json(content[f"{self._key}/{current}/state.json"])
+        version = f"{identity['id'].strip()} {content[f'{self._key}/{current}/version'].strip()}"
+        weights = {name: server.weight for name, server in state.servers.items()}
+        return Live(version, state=state, weights=weights, running=False)
+
+    @contextlib.contextmanager
+    def _holder(self) -> Iterator[str | None]:
+        """A container that has the state volume: the stopped proxy, else one that is never started."""
+        api = self._client.api
+        with contextlib.suppress(NotFound), translated("look for the proxy"):
+            api.inspect_container(self.name)
+            yield self.name
+            return
+        with translated("look for the state volume"):
+            volumes = (api.volumes(filters={"name": self.volume}) or {}).get("Volumes") or []
+            images = api.images()
+        if not images or not any(volume["Name"] == self.volume for volume in volumes):
+            yield None
+            return
+        with translated("read the state volume"):
+            host = api.create_host_config(binds=[f"{self.volume}:/state:ro"], network_mode="none")
+            made = api.create_container(images[0]["Id"], command=["never-started"], host_config=host)
+        try:
+            yield made["Id"]
+        finally:
+            with contextlib.suppress(NotFound), translated("remove a helper container"):
+                api.remove_container(made["Id"], force=True)
 
     # Writing: each of these is one exec under the lock
 
-    def apply(self, expected: str, epoch: int, state: State, *, remove: bool = False) -> None:
-        """Write the state and tell the running proxy. Raises Conflict when `expected` is not what is there."""
+    def apply(self, live: Live, epoch: int, state: State) -> None:
+        """Write the state and tell the running proxy. Raises Conflict when `live` is not what is there now."""
         text = json.dumps(state.model_dump(mode="json", by_alias=True), sort_keys=True)
-        words = [self._key, expected, str(epoch), state.route, text, servers_text(state)]
-        self._exec("apply.sh", [*words, "remove"] if remove else words)
+        self._exec("apply.sh", [self._key, live.version, str(epoch), state.route, text, servers_text(state)])
 
-    def reserve(self, expected: str, revision: str, known: Iterable[str]) -> str:
-        """A fixed address for this revision; the same one when it has one already."""
-        words = [self._key, expected, revision, str(FIRST_ADDRESS), str(LAST_ADDRESS), " ".join(known)]
-        octet = self._exec("reserve.sh", words).strip()
-        return f"{self._prefix()}.{octet}"
+    def reserve(self, live: Live, revision: str, known: Iterable[str]) -> int:
+        """The last octet of a fixed address for this revision; the same one when it has one already."""
+        words = [self._key, live.version, revision, str(FIRST_ADDRESS), str(LAST_ADDRESS), " ".join(known)]
+        return int(self._exec("reserve.sh", words))
 
     def free(self, revisions: Sequence[str]) -> None:
         """Give addresses back. Idempotent."""
         self._exec("free.sh", list(revisions))
 
+    def leave(self) -> None:
+        """The service is not behind the proxy any more. Idempotent."""
+        self._exec("leave.sh", [self._key])
+
+    def close(self) -> bool:
+        """The service's addresses are free; True when it was the last one: the host takes no further change."""
+        return int(self._exec("close.sh", [self._key])) == 0
+
+    # Waiting and asking: no lock
+
     def drain(self, revisions: Sequence[str], seconds: float) -> bool:
-        """Wait until no request is left on these; False when `seconds` were not enough."""
-        code, said = self._run("drain.sh", [self._key, str(max(1, round(seconds))), *revisions])
+        """Wait until no request is left on these, which have no weight; False when `seconds` were not enough."""
+        code, said = self.run("drain.sh", [self._key, str(max(1, round(seconds))), *revisions])
         if code not in (0, 81):
             raise _failure(code, said)
         return code == 0
 
-    def services(self) -> int:
-        """How many services are on this host."""
-        code, said = self._run_text("ls -1 /state/services 2>/dev/null | wc -l", [])
+    def ask(self, request: bytes, timeout: float, *, host: str = "127.0.0.1", port: int = PROXY_PORT) -> bytes:
+        """The bytes that come back on a raw HTTP request from inside the host's network. Raises Transient."""
+        from secrets import token_hex
+
+        name = f"request-{token_hex(8)}"
+        with translated("hand a request to the proxy"):
+            self._client.api.put_archive(self.name, "/tmp", _tar(name, request))  # noqa: S108 - in the container
+        words = [f"/tmp/{name}", f"{max(timeout, 0.1):g}", host, str(port)]  # noqa: S108
+        code, said = self._run("ask.sh", words)
         if code != 0:
-            raise _failure(code, said)
-        return int(said.strip() or 0)
+            raise Transient(f"no answer within {timeout:g} s" if code == 124 else _meaning(code))
+        return said
 
-    # Making and removing it
+    def answers(self) -> bool:
+        """Whether the proxy takes commands. Raises Closed when it is being removed."""
+        code, _ = self.run("read.sh", [self._key])
+        if code == _CLOSED:
+            raise Closed(_meaning(code))
+        return code == 0 and self._run_text("exec 3<>/dev/tcp/127.0.0.1/9999", [])[0] == 0
 
-    def ensure(self) -> None:
-        """Network, state volume and proxy are there and running. Two runs may do this at once."""
-        if self.running():
-            return
-        self._ensure_network()
-        with translated("make the state volume"):
-            self._client.api.create_volume(self.volume, labels=self._labels())
-        record = self.record()
-        if record is None:
-            self._create()
-        elif record["State"]["Status"] == "created":
-            self._wait_for_maker()
-        if not self.running():
-            self._start()
-        self._wait_until_it_answers()
-
-    def remove(self) -> None:
-        """The last service is gone: proxy, network and state volume go too. Idempotent."""
-        api = self._client.api
-        with contextlib.suppress(NotFound), translated("remove the proxy"):
-            api.remove_container(self.name, force=True, v=True)
-        with contextlib.suppress(NotFound), translated("remove the network"):
-            api.remove_network(self.network)
-        with contextlib.suppress(NotFound), translated("remove the state volume"):
-            api.remove_volume(self.volume, force=True)
-
-    def _labels(self) -> dict[str, str]:
-        return {"shipper.host": self._own.namespace}
-
-    def _prefix(self) -> str:
-        with translated("look at the network"):
-            record = self._client.api.inspect_network(self.network)
-        subnet: str = record["IPAM"]["Config"][0]["Subnet"]
-        return subnet.rpartition(".")[0]
-
-    def _ensure_network(self) -> None:
-        from docker.types import IPAMConfig, IPAMPool
-
-        if self._has_network():
-            return
-        problem = ""
-        for subnet in self._free_subnets():
-            prefix = subnet.rpartition(".")[0]
-            pool = IPAMPool(subnet=subnet, iprange=f"{prefix}.192/26", gateway=f"{prefix}.1")
-            try:
-                with translated("make the network"):
-                    self._client.api.create_network(
-                        self.network, driver="bridge", ipam=IPAMConfig(pool_configs=[pool]), labels=self._labels()
-                    )
-            except Invalid as error:  # taken meanwhile, by another run or by another network
-                if self._has_network():
-                    return
-                problem = str(error)
-                continue
-            return
-        raise Invalid(f"no network could be made: {problem or 'every candidate subnet is taken'}")
-
-    def _has_network(self) -> bool:
-        with translated("look for the network"):
-            found = self._client.api.networks(names=[self.network])
-        return any(network["Name"] == self.network for network in found)
-
-    def _free_subnets(self) -> Iterable[str]:
-        from ipaddress import ip_network
-
-        if self._own.subnet is not None:
-            return [self._own.subnet]
-        with translated("look at the networks"):
-            records = self._client.api.networks()
-        taken = [
-            ip_network(pool["Subnet"], strict=False)
-            for record in records
-            for pool in (record.get("IPAM") or {}).get("Config") or []
-            if pool.get("Subnet")
-        ]
-        # Begin at a place of the namespace's own, so that two that are made at once seldom want the same.
-        start = int(hashlib.sha256(self._own.namespace.encode()).hexdigest(), 16) % len(_CANDIDATES)
-        ordered = [*_CANDIDATES[start:], *_CANDIDATES[:start]]
-        v4 = [network for network in taken if network.version == 4]
-        return [subnet for subnet in ordered if not any(ip_network(subnet).overlaps(other) for other in v4)][:20]
-
-    def _create(self) -> None:
-        from docker.types import LogConfig
-
-        self._ensure_image()
-        api: Any = self._client.api  # the stubs do not know the shape of a networking config
-        address = f"{self._prefix()}.2"
-        host = api.create_host_config(
-            binds=[f"{self.volume}:/state"],
-            port_bindings={f"{PROXY_PORT}/tcp": (self._own.bind, self._own.port)},
-            restart_policy={"Name": "unless-stopped"},
-            network_mode=self.network,
-            security_opt=["no-new-privileges:true"],
-            log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": "10m", "max-file": "3"}),
-        )
-        network = api.create_networking_config({self.network: api.create_endpoint_config(ipv4_address=address)})
-        try:
-            with translated("make the proxy"):
-                api.create_container(
-                    self._own.proxy_image,
-                    command=["haproxy", "-W", "-db", "-f", "/state/cfg"],
-                    entrypoint=[],
-                    user="0",
-                    name=self.name,
-                    ports=[PROXY_PORT],
-                    labels=self._labels(),
-                    stop_signal="SIGUSR1",
-                    host_config=host,
-                    networking_config=network,
-                )
-        except Invalid as error:
-            if "already in use" not in str(error):
-                raise
-            self._wait_for_maker()
-            return
-        self._seed()
-
-    def _ensure_image(self) -> None:
-        image = self._own.proxy_image
-        with contextlib.suppress(NotFound), translated("look for the proxy image"):
-            self._client.images.get(image)
-            return
-        with translated(f"pull the proxy image {image}"):
-            self._client.images.pull(image)
-
-    def _seed(self) -> None:
-        """The volume's first content; one that has content keeps it."""
-        fixed = {"cfg/00-base.cfg": base_config()}
-        fresh = {
-            "token": secrets.token_hex(16),
-            "hosts.map": "",
-            **{f"cfg/slot{number:02}.cfg": slot_config(f"slot{number:02}") for number in range(SLOTS)},
-        }
-        known = self._file("/state/token")
-        content = fixed if known else {**fixed, **fresh, "tokens.map": f"{fresh['token']} 1\n"}
-        with translated("fill the state volume"):
-            self._client.api.put_archive(self.name, "/state", _tar(content))
-
-    def _file(self, path: str) -> bytes | None:
-        with contextlib.suppress(NotFound), translated("read the state volume"):
-            chunks, _ = self._client.api.get_archive(self.name, path)
-            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-                member = archive.next()
-                found = archive.extractfile(member) if member is not None else None
-                return found.read() if found else None
-        return None
-
-    def _wait_for_maker(self) -> None:
-        """Another run is making the proxy; when it does not get on, it was killed, and we go on in its place."""
-        deadline = time.monotonic() + 5.0
-        while time.monotonic() < deadline:
-            if self.running():
-                return
-            time.sleep(0.1)
-        self._seed()
-
-    def _start(self) -> None:
-        try:
-            with translated("start the proxy"):
-                self._client.api.start(self.name)
-        except Invalid as error:
-            if "port is already allocated" in str(error) or "address already in use" in str(error):
-                with contextlib.suppress(NotFound), translated("remove the proxy"):
-                    self._client.api.remove_container(self.name, force=True)
-                raise Invalid(f"port {self._own.port} of the host is taken by something else") from error
-            raise
-
-    def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + _START_TIMEOUT
-        said = ""
-        while time.monotonic() < deadline:
-            if self.running():
-                code, said = self._run("read.sh", [self._key])
-                if code == 0 and self._run_text("exec 3<>/dev/tcp/127.0.0.1/9999", [])[0] == 0:
-                    return
-            time.sleep(0.1)
-        with translated("read the proxy's log"):
-            log = self._client.api.logs(self.name, tail=5).decode("utf-8", "replace")
-        raise Transient(f"the proxy does not get ready: {first_line(log or said)}")
-
-    # One exec
-
-    def _exec(self, script: str, words: list[str]) -> str:
-        code, said = self._run(script, words)
+    def _exec(self, script: str, words: Sequence[str]) -> str:
+        code, said = self.run(script, words)
         if code == 76:
             raise Conflict(f"somebody else wrote: version {words[1]} was seen, {said.strip()} is there")
         if code == 79:
@@ -320,39 +190,68 @@ class Proxy:
             raise _failure(code, said)
         return said
 
-    def _run(self, script: str, words: list[str]) -> tuple[int, str]:
-        return self._run_text(_script(script), words)
+    def run(self, script: str, words: Sequence[str]) -> tuple[int, str]:
+        """A script's exit status and what it printed."""
+        code, said = self._run(script, words)
+        return code, said.decode("utf-8", "replace")
 
-    def _run_text(self, text: str, words: list[str]) -> tuple[int, str]:
+    def _run(self, script: str, words: Sequence[str]) -> tuple[int, bytes]:
+        return self._run_text(script_text(script), words)
+
+    def _run_text(self, text: str, words: Sequence[str]) -> tuple[int, bytes]:
         api = self._client.api
         with translated("talk to the proxy"):
-            created = api.exec_create(self.name, ["bash", "-c", text, "shipper", *words])
-            said = api.exec_start(created["Id"]).decode("utf-8", "replace")
+            created = api.exec_create(self.name, ["bash", "-c", text, "shipper", *words], user="0")
+            said: bytes = api.exec_start(created["Id"])
             code = api.exec_inspect(created["Id"])["ExitCode"]
         return int(code if code is not None else -1), said
 
 
+@cache
+def script_text(name: str) -> str:
+    """A script with what all of them share before it."""
+    here = files("shipper_targets.docker")
+    return "\n".join(here.joinpath(part).read_text(encoding="utf-8") for part in ("lib.sh", name))
+
+
+def _not_running(error: Exception) -> bool:
+    words = str(error)
+    return isinstance(error, NotFound) or "is not running" in words or "is paused" in words or "restarting" in words
+
+
+def _meaning(code: int) -> str:
+    return _MEANING.get(code, f"the change ended with {code}")
+
+
 def _failure(code: int, said: str) -> Transient | Invalid:
-    words = _EXIT_MEANING.get(code, f"the change ended with {code}")
-    problem = f"{words}: {first_line(said)}" if said.strip() else words
+    problem = f"{_meaning(code)}: {first_line(said)}" if said.strip() else _meaning(code)
+    if code == _CLOSED:
+        return Closed(problem)
     return Invalid(problem) if code in (78, 127) else Transient(problem)
 
 
-@cache
-def _script(name: str) -> str:
-    return files("shipper_targets.docker").joinpath(name).read_text(encoding="utf-8")
+def _files_of(client: DockerClient, container: str, path: str) -> dict[str, str]:
+    """Path to content of every file below `path`; a link's content is where it points. Empty when it is not there."""
+    with contextlib.suppress(NotFound), translated("read the state volume"):
+        chunks, _ = client.api.get_archive(container, path)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            return {
+                member.name: member.linkname if member.issym() else _text(archive, member)
+                for member in archive
+                if member.isfile() or member.issym()
+            }
+    return {}
 
 
-def _tar(content: dict[str, str]) -> bytes:
+def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    content = archive.extractfile(member)
+    return content.read().decode("utf-8", "replace") if content else ""
+
+
+def _tar(name: str, content: bytes) -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as archive:
-        for folder in ("cfg", "services", "addresses"):
-            entry = tarfile.TarInfo(folder)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-            archive.addfile(entry)
-        for name, text in content.items():
-            entry = tarfile.TarInfo(name)
-            data = text.encode()
-            entry.size, entry.mode = len(data), 0o600 if name == "token" else 0o644
-            archive.addfile(entry, io.BytesIO(data))
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(content), 0o600
+        archive.addfile(entry, io.BytesIO(content))
     return made.getvalue()

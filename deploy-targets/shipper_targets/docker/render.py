@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from shipper.model import Change, Noun, Observation, Plan, Release, Revision, Settings
+from shipper.model import Address, Change, Noun, Observation, Plan, Release, Settings, Stamp
 from shipper_targets.docker.settings import DockerSettings
 
 SLOTS = 64
@@ -25,7 +25,8 @@ class Server(Noun):
     """A revision behind the proxy."""
 
     address: str = Field(description="ip:port, fixed for the container's life.")
-    weight: int = 0
+    weight: int = Field(default=0, description="Percent of the traffic.")
+    route: str = Field(default="", description="The host name that its release asked for.")
     served: bool = Field(default=False, description="Whether it ever had traffic: then it is stopped with grace.")
 
 
@@ -33,7 +34,8 @@ class State(Noun):
     """The service's state file in the host's state volume."""
 
     schema_: int = Field(default=1, alias="schema")
-    route: str
+    route: str = Field(description="The host name that routes here: it changes with the traffic, not before.")
+    stamp: Stamp = Field(default_factory=Stamp)
     servers: dict[str, Server] = Field(default_factory=dict)
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
@@ -52,6 +54,18 @@ def route_of(settings: Settings, own: DockerSettings) -> str:
     service = settings.service
     prefix = "" if service.environment == "dev" else f"{service.environment}."
     return f"{prefix}{service.service}.localhost"
+
+
+def address_of(own: DockerSettings, route: str) -> Address:
+    """Where the service answers. A proxy on another machine's loopback can be reached there only."""
+    from urllib.parse import urlsplit
+
+    remote = urlsplit(own.host or "")
+    machine = remote.hostname if remote.scheme in ("ssh", "tcp", "http", "https") else None
+    everywhere = own.bind == "0.0.0.0"  # noqa: S104 - compared, not bound
+    near = (machine or "127.0.0.1") if everywhere else own.bind
+    reach = "public" if everywhere else "internal" if machine else "local"
+    return Address.model_validate({"url": f"http://{near}:{own.port}", "host": route, "reach": reach})
 
 
 def revision_name(release: Release) -> str:
@@ -85,19 +99,22 @@ def labels_of(release: Release, own: DockerSettings, target: str) -> dict[str, s
     return {LABEL + name: value for name, value in values.items()}
 
 
+def shifted(state: State, weights: Mapping[str, int]) -> State:
+    """The state with this traffic, in percent; who is not named gets none. The route follows the most of it."""
+    servers = {
+        name: server.model_copy(
+            update={"weight": weights.get(name, 0), "served": server.served or weights.get(name, 0) > 0}
+        )
+        for name, server in state.servers.items()
+    }
+    main = max(servers, key=lambda name: servers[name].weight, default="")
+    route = servers[main].route if main and servers[main].weight else ""
+    return state.model_copy(update={"servers": servers, "route": route or state.route})
+
+
 def servers_text(state: State) -> str:
     """What the apply script reads: a line `name address weight` for each server."""
     return "".join(f"{name} {server.address} {server.weight}\n" for name, server in sorted(state.servers.items()))
-
-
-def slot_config(slot: str) -> str:
-    """A declared backend without servers. The apply script appends the servers in the same form."""
-    return (
-        f"backend {slot}\n"
-        "  balance roundrobin\n"
-        "  http-reuse safe\n"
-        "  use-server %[var(txn.pin)] if { var(txn.pin) -m found }\n"
-    )
 
 
 def base_config() -> str:
@@ -105,6 +122,8 @@ def base_config() -> str:
 
     No health checks here: shipper decides when a revision gets traffic, and a check that times out under load
     would take the only server away. Connection failures are retried, requests that change something never.
+    A pinned request (our own, with the host's token) goes to that revision's address and to nobody else, is not
+    tried again, and is not counted: an unknown pin is 404, a revision that does not listen 503 at once.
     """
     return _BASE
 
@@ -133,41 +152,61 @@ defaults
   http-error status 503 content-type text/plain lf-string "shipper: no revision answers for host %[var(txn.h)]\\n"
 frontend services
   bind :8080
+  acl counted srv_name -m found
+  acl asks_for_one var(txn.pin) -m found
+  acl pinned var(txn.at) -m found
   log-format "%ci %HM %HU %ST %Tr %Ta %b/%[srv_name] %tsc"
   http-request set-var(txn.t0) date(0,ms)
   http-request set-var(txn.h) req.hdr(host),host_only,lower
   http-request set-var(txn.be) var(txn.h),map(/state/hosts.map)
   http-request set-var(txn.be) str(_default),map(/state/hosts.map,unrouted) if !{ var(txn.be) -m found }
   http-request set-var(txn.pin) req.hdr(x-shipper-pin) if { req.hdr(x-shipper-token),map(/state/tokens.map) -m found }
+  http-request set-var(txn.at) var(txn.pin),map(/state/pins.map) if asks_for_one
+  http-request return status 404 content-type text/plain string "shipper: no such revision" if asks_for_one !pinned
   http-request del-header X-Shipper-Pin
   http-request del-header X-Shipper-Token
   http-request disable-l7-retry if !METH_GET !{ method HEAD }
   http-request set-header X-Forwarded-Proto http unless { req.hdr(x-forwarded-proto) -m found }
   option forwardfor if-none
+  use_backend pinned if pinned
   use_backend %[var(txn.be)]
   default_backend unrouted
   http-response set-var(txn.dt) date(0,ms),sub(txn.t0)
   http-response set-var(txn.srv) srv_name
   http-response set-var(txn.key) be_name,concat(/,txn.srv,)
-  http-response track-sc0 var(txn.key) table latency if { srv_name -m found }
-  http-response sc-inc-gpc(0,0) if { srv_name -m found }
-  http-response sc-inc-gpc(1,0) if { status ge 500 }
-  http-response sc-inc-gpc(2,0) if { var(txn.dt) -m int le 10 }
-  http-response sc-inc-gpc(3,0) if { var(txn.dt) -m int le 50 }
-  http-response sc-inc-gpc(4,0) if { var(txn.dt) -m int le 100 }
-  http-response sc-inc-gpc(5,0) if { var(txn.dt) -m int le 250 }
-  http-response sc-inc-gpc(6,0) if { var(txn.dt) -m int le 1000 }
-  http-response sc-inc-gpc(7,0) if { var(txn.dt) -m int le 2500 }
+  http-response track-sc0 var(txn.key) table latency if counted !pinned
+  http-response sc-inc-gpc(0,0) if counted !pinned
+  http-response sc-inc-gpc(1,0) if { status ge 500 } !pinned
+  http-response sc-inc-gpc(2,0) if { var(txn.dt) -m int le 10 } !pinned
+  http-response sc-inc-gpc(3,0) if { var(txn.dt) -m int le 50 } !pinned
+  http-response sc-inc-gpc(4,0) if { var(txn.dt) -m int le 100 } !pinned
+  http-response sc-inc-gpc(5,0) if { var(txn.dt) -m int le 250 } !pinned
+  http-response sc-inc-gpc(6,0) if { var(txn.dt) -m int le 1000 } !pinned
+  http-response sc-inc-gpc(7,0) if { var(txn.dt) -m int le 2500 } !pinned
   http-response del-header X-Shipper-Revision
-  http-response set-header X-Shipper-Revision %[srv_name] if { srv_name -m found }
+  http-response set-header X-Shipper-Revision %[srv_name] if counted !pinned
+  http-response set-header X-Shipper-Revision %[var(txn.pin)] if counted pinned
 backend latency
-  stick-table type string len 64 size 4k expire 24h store gpc(8)
+  stick-table type string len 128 size 4k expire 24h store gpc(8)
+backend pinned
+  no option redispatch
+  retries 0
+  http-reuse never
+  http-request set-dst var(txn.at),field(1,:)
+  http-request set-dst-port var(txn.at),field(2,:)
+  server direct 0.0.0.0:0
 backend unrouted
   http-request return status 404 content-type text/plain lf-string "shipper: no service for host %[var(txn.h)]\\n"
 """
 
 
-def plan_of(release: Release, observation: Observation, serving: Mapping[str, str] | None, own: DockerSettings) -> Plan:
+def plan_of(
+    release: Release,
+    observation: Observation,
+    serving: Mapping[str, str] | None,
+    own: DockerSettings,
+    remarks: tuple[str, ...] = (),
+) -> Plan:
     """The difference between what serves (its labels, None when nothing does) and the release."""
     wanted = _described(release.settings.runtime(), release.secret_versions, route_of(release.settings, own))
     image = release.main.reference or "to be built"
@@ -177,28 +216,31 @@ def plan_of(release: Release, observation: Observation, serving: Mapping[str, st
             Change(action="create", subject="image", after=image),
             *(Change(action="create", subject=key, after=value) for key, value in wanted.items() if value),
         ]
-        return Plan(summary="a first release", changes=tuple(changes), remarks=_remarks(observation))
+        return Plan(summary="a first release", changes=tuple(changes), remarks=remarks)
     found = _described(
         json.loads(serving.get(LABEL + "runtime", "{}")),
         json.loads(serving.get(LABEL + "secrets", "{}")),
         serving.get(LABEL + "route", ""),
     )
-    changes = [Change(action="keep", subject="image", before=serving.get(LABEL + "image", ""), after=image)]
-    changes += _differences(found, wanted)
+    same = serving.get(LABEL + "config-digest") == release.main.config_digest
+    changes = [
+        Change.model_validate(
+            {
+                "action": "keep" if same else "change",
+                "subject": "image",
+                "before": serving.get(LABEL + "image", ""),
+                "after": image,
+            }
+        ),
+        *_differences(found, wanted),
+    ]
     if all(change.action == "keep" for change in changes):
-        summary = "nothing to change, if the image is the same"
-        return Plan(summary=summary, changes=tuple(changes), remarks=_remarks(observation))
+        return Plan(summary="nothing to change, if the image is the same", changes=tuple(changes), remarks=remarks)
     main = observation.main
     changes.append(
-        Change(action="shift", subject="traffic", before=main.name if main else "", after="the new revision")
+        Change(action="shift", subject="traffic", before=main.name if main else "", after=revision_name(release))
     )
-    return Plan(summary="a new revision", changes=tuple(changes), remarks=_remarks(observation))
-
-
-def _remarks(observation: Observation) -> tuple[str, ...]:
-    if observation.seen == "absent":
-        return ("the proxy is not there yet: network, state volume and proxy will be made",)
-    return ()
+    return Plan(summary="a new revision", changes=tuple(changes), remarks=remarks)
 
 
 def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterable[Change]:
@@ -237,8 +279,3 @@ def weights_in_percent(servers: Mapping[str, int]) -> dict[str, int]:
     for name in sorted(shares, key=lambda name: whole[name] - shares[name])[: 100 - sum(whole.values())]:
         whole[name] += 1
     return whole
-
-
-def by_age(revisions: Iterable[Revision]) -> list[Revision]:
-    """Oldest first."""
-    return sorted(revisions, key=lambda revision: (revision.number or 0, revision.created or 0.0))

@@ -69,8 +69,8 @@ def test_nothing_that_repeats_a_secret_is_kept_or_told() -> None:
         ],
     }
     report = Report(raw, "it")
-    assert "hunter2" not in json.dumps(report.to_keep())
-    assert report.to_keep()["Metadata"] == {"ImageID": "i"}
+    assert "hunter2" not in json.dumps(report.to_keep("shop:test"))
+    assert report.to_keep("shop:test")["Metadata"] == {"ImageID": "i"}
     assert report.packages() == 1
     only = Report({"Results": raw["Results"][1:2]}, "it").findings()  # type: ignore[index]
     assert "hunter2" not in only[0].model_dump_json()

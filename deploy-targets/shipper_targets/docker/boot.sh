@@ -1,0 +1,14 @@
+# The proxy's own start: everything that HAProxy reads is made again from the services' files. BASE_CONFIG
+mkdir -p cfg services addresses
+[ -s id ] || od -An -N8 -tx1 /dev/urandom | tr -d ' \n' | put id
+[ -s token ] || (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' | put token)
+read -r token <token || [ -n "$token" ]
+printf '%s 1\n' "$token" | put tokens.map
+printf '%s' "$1" | put cfg/00-base.cfg
+for number in {00..63}; do slot_config "slot$number" | put "cfg/slot$number.cfg"; done
+for here in services/*/current/; do
+  read -r slot <"${here%current/}slot" && slot_config "$slot" "${here}servers" | put "cfg/$slot.cfg"
+done
+hosts_map | put hosts.map
+pins_map | put pins.map
+exec haproxy -W -db -f /state/cfg

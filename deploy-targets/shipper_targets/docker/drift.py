@@ -1,0 +1,48 @@
+"""Drift: what we own on this host and somebody else changed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shipper.model import Drift
+from shipper_targets.docker.containers import Found
+from shipper_targets.docker.proxy import Live
+
+
+def drift_of(live: Live | None, containers: Sequence[tuple[Found, Mapping[str, Any] | None]]) -> tuple[Drift, ...]:
+    """Weights and servers, the route, containers that are gone, and the limits of those that serve.
+
+    `containers` come with the engine's record where they serve. A proxy or container that merely does not run is no
+    drift: the next write, or the engine, starts it.
+    """
+    if live is None or live.state is None:
+        return ()
+    ours = {name: server.weight for name, server in live.state.servers.items()}
+    found = [
+        _drift(f"weight of {name}", ours.get(name, "absent"), live.weights.get(name, "absent"))
+        for name in sorted({*ours, *live.weights})
+    ]
+    found.append(_drift("route", live.state.route, live.state.route if live.routed else "absent"))
+    there = {container.revision for container, _ in containers}
+    found += [
+        _drift(f"container of {name}", "present", "present" if name in there else "absent")
+        for name, weight in sorted(ours.items())
+        if weight
+    ]
+    for container, record in containers:
+        if record is not None:
+            found += _limits(container, record["HostConfig"])
+    return tuple(drift for drift in found if drift.ours != drift.found)
+
+
+def _limits(container: Found, host: Mapping[str, Any]) -> list[Drift]:
+    run = container.run
+    return [
+        _drift(f"memory of {container.revision}", run.memory or 0, host.get("Memory") or 0),
+        _drift(f"cpu of {container.revision}", round((run.cpu or 0) * 1e9), host.get("NanoCpus") or 0),
+    ]
+
+
+def _drift(field: str, ours: object, found: object) -> Drift:
+    return Drift(field=field, ours=str(ours), found=str(found))

@@ -1,0 +1,144 @@
+"""Traffic on a Docker host: nothing is dropped, nothing is asked twice, and the weights are what they say."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import pytest
+
+from shipper.model import ProbeRequest
+from shipper.targets import Invalid, NotFound
+from tests.integration.docker_target.conftest import Place, Service, until
+from tests.rig import load
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_first_revision_serves_only_after_the_shift(shop: Service) -> None:
+    revision = shop.ready()
+    assert shop.weights() == {}
+    assert shop.ask().status == 503
+    shop.shift({revision.name: 100})
+    answer = shop.ask()
+    assert (answer.status, answer.text) == (200, "v1")
+    assert answer.revision == revision.name  # the proxy's word, although the service claims to be somebody else
+    assert shop.ask(host="whatever.example").text == "v1"  # alone on its host, it answers to any name
+
+
+def test_a_release_and_the_way_back_drop_no_request(place: Place, shop: Service) -> None:
+    first = shop.next()
+    old = shop.serve(first)
+    slow: list[str] = []
+    with load.start(shop.port, 120, host="shop.localhost") as fast:
+        waiting = [threading.Thread(target=lambda: slow.append(shop.ask("/slow/1.5").text)) for _ in range(4)]
+        for thread in waiting:
+            thread.start()
+        assert until(lambda: _in_flight(place) >= 4)
+        new = shop.serve()
+        shop.retire(old)
+        for thread in waiting:
+            thread.join()
+        back = shop.create(first)
+        assert back.name == old.name
+        assert shop.follow(back).state == "ready"
+        shop.shift({back.name: 100})
+    result = fast.stop()
+    assert result.failures == {}
+    assert result.sent > 100
+    assert set(result.by_revision) == {old.name, new.name}
+    assert slow == ["v1"] * 4
+    assert shop.ask().revision == old.name
+    assert len(shop.target.revisions()) == 2  # the warm container took the traffic back: no third one was made
+
+
+def test_a_request_that_changes_something_is_never_asked_twice(place: Place, shop: Service) -> None:
+    first, second = shop.ready(), shop.ready()
+    shop.shift({first.name: 50, second.name: 50})
+    assert shop.ask("/die", method="POST").status == 502
+    names = [f"{place.namespace}-{revision.name}" for revision in (first, second)]
+    assert until(lambda: sum(_restarts(place, name) for name in names) == 1)
+    assert until(lambda: shop.ask().status == 200)
+    assert sum(_restarts(place, name) for name in names) == 1
+
+
+def test_weights_are_exact(shop: Service) -> None:
+    one, two, none = shop.ready(), shop.ready(), shop.ready()
+    for share in (50, 90):
+        shop.shift({one.name: share, two.name: 100 - share})
+        assert shop.weights() == {one.name: share, two.name: 100 - share}
+        answers = Counter(shop.ask().revision for _ in range(100))
+        assert answers == {one.name: share, two.name: 100 - share}
+    assert none.name not in shop.weights()
+
+
+def test_only_the_one_with_the_token_chooses_a_revision(place: Place, shop: Service) -> None:
+    old, new = shop.serve(), shop.ready()
+    assert shop.target.probe(new, ProbeRequest()).body == b"v2"
+    assert shop.target.probe(old, ProbeRequest()).body == b"v1"
+    assert shop.ask(X_Shipper_Pin=new.name).text == "v1"
+    assert shop.ask(X_Shipper_Pin=new.name, X_Shipper_Token="guessed").text == "v1"
+    seen = shop.target.probe(new, ProbeRequest(path="/headers")).body.decode().lower()
+    assert "x-shipper" not in seen
+    counted = place.by_hand("show table latency")
+    assert f"/{old.name}" in counted
+    assert f"/{new.name}" not in counted  # our own questions are not the gate's evidence
+
+
+def test_a_revision_that_left_the_proxy_is_asked_by_nobody(shop: Service) -> None:
+    old = shop.serve()
+    shop.serve()
+    shop.retire(old)
+    with pytest.raises(NotFound, match="not behind the proxy"):
+        shop.target.probe(old, ProbeRequest(method="POST", path="/die"))
+    assert shop.ask().text == "v2"
+
+
+def test_an_engine_whose_port_is_out_of_reach_is_asked_from_inside(
+    shop: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revision = shop.ready()
+    monkeypatch.setattr("shipper_targets.docker.adapter.is_local", lambda client: False)
+    body = b"\x00\xff" * 100_000
+    answer = shop.target.probe(revision, ProbeRequest(method="POST", path="/count", body=body))
+    assert (answer.status, answer.body, answer.revision) == (200, b"200000 bytes", revision.name)
+
+
+def test_two_services_answer_to_their_own_names(place: Place) -> None:
+    shop, cart = place.service("shop"), place.service("cart")
+    staging = place.service("shop", environment="staging")
+    shop.serve(VERSION="the shop")
+    assert shop.ask(host="anything").text == "the shop"
+    cart.serve(VERSION="the cart")
+    staging.serve(VERSION="the shop to be")
+    answers = [shop.ask(host=f"{name}.localhost").text for name in ("shop", "cart", "staging.shop", "SHOP")]
+    assert answers == ["the shop", "the cart", "the shop to be", "the shop"]
+    assert shop.ask(host="anything").status == 404
+
+
+def test_a_route_belongs_to_one_service(place: Place) -> None:
+    place.service("shop").serve()
+    thief = place.service("thief", route="shop.localhost")
+    with pytest.raises(Invalid, match=r"shop\.localhost belongs to the service shop"):
+        thief.create()
+
+
+def test_a_new_route_comes_with_the_traffic_and_goes_with_it(place: Place) -> None:
+    old = place.service("shop").serve()
+    place.service("cart").serve()
+    shop = place.service("shop", route="new.example")
+    new = shop.ready()
+    assert shop.ask(host="shop.localhost").text == "v1"
+    assert shop.ask(host="new.example").status == 404
+    shop.shift({new.name: 100})
+    assert shop.ask(host="new.example").text == "v2"
+    shop.shift({old.name: 100})
+    assert shop.ask(host="shop.localhost").text == "v1"
+
+
+def _in_flight(place: Place) -> int:
+    return place.by_hand("show sess").count("be=slot00")
+
+
+def _restarts(place: Place, name: str) -> int:
+    return int(place.client.api.inspect_container(name)["RestartCount"])
