@@ -27,6 +27,13 @@ def needed(make: Callable[[], Rig]) -> Rig:
         pytest.skip(f"the rig is not complete: {error}")
 
 
+def needed_or_skipped(reason: str) -> None:
+    """What the rig cannot have here fails the suite in CI and skips, with the reason, elsewhere."""
+    if IN_CI:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def rig() -> Rig:
     """Engine, registry, base image, proxy image, scanner and its database."""

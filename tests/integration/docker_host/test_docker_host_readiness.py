@@ -7,7 +7,7 @@ import time
 import pytest
 
 from shipper.model import HealthSettings
-from tests.integration.docker_target.conftest import Place, Service
+from tests.integration.docker_host.conftest import Place, Service
 
 pytestmark = pytest.mark.integration
 

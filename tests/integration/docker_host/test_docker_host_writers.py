@@ -8,7 +8,7 @@ import pytest
 
 from shipper.model import Stamp
 from shipper.targets import Conflict, Invalid
-from tests.integration.docker_target.conftest import Place, Service
+from tests.integration.docker_host.conftest import Place, Service
 
 pytestmark = pytest.mark.integration
 

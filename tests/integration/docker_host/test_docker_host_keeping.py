@@ -8,7 +8,7 @@ import pytest
 
 from shipper.model import ImageRef, TargetSpec
 from shipper.targets import Invalid, NotFound
-from tests.integration.docker_target.conftest import Place, Service
+from tests.integration.docker_host.conftest import Place, Service
 from tests.rig.api import Rig
 
 pytestmark = pytest.mark.integration

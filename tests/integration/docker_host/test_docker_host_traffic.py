@@ -9,7 +9,7 @@ import pytest
 
 from shipper.model import ProbeRequest
 from shipper.targets import Invalid, NotFound
-from tests.integration.docker_target.conftest import Place, Service, until
+from tests.integration.docker_host.conftest import Place, Service, until
 from tests.rig import load
 
 pytestmark = pytest.mark.integration

@@ -7,7 +7,7 @@ import pytest
 from shipper.model import RunSettings, Stamp
 from shipper.targets import Conflict
 from shipper_targets.docker import host
-from tests.integration.docker_target.conftest import Place, Service, until
+from tests.integration.docker_host.conftest import Place, Service, until
 
 pytestmark = pytest.mark.integration
 
