@@ -27,7 +27,7 @@ pytestmark = pytest.mark.e2e
 _NUMBERS = itertools.count()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ended:
     """A command that has ended: its exit code and what it said."""
 
@@ -35,6 +35,12 @@ class Ended:
     stdout: str
     stderr: str
     seconds: float
+
+    def __repr__(self) -> str:
+        last = self.events[-1] if self.events else {}
+        said = [last.get("message", ""), *last.get("details", ())] if last else [self.stdout[-2000:]]
+        told = [event["text"] for event in self.events if event["event"] in ("stage-progress", "remark")][-8:]
+        return f"exit {self.code}: {' | '.join(said)}\n{self.stderr[-2000:]}\nlast told: {told}"
 
     @property
     def events(self) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ def test_a_person_reads_the_address_the_proof_and_how_to_go_back(host: Host, tmp
 
 def test_a_change_takes_over_without_a_failed_request(host: Host, tmp_path: Path) -> None:
     project = write_service(tmp_path / "shop", version="1", settings=host.settings())
-    assert host.release(project.folder).code == 0
+    assert (ended := host.release(project.folder)).code == 0, ended
     write_service(tmp_path / "shop", version="2", settings=host.settings())
     with load.start(host.port, rate=200, seconds=120, timeout=10) as running:
         ended = host.release(project.folder)
@@ -56,7 +56,7 @@ def test_a_change_takes_over_without_a_failed_request(host: Host, tmp_path: Path
 
 def test_the_same_again_says_so_and_changes_nothing(host: Host, tmp_path: Path) -> None:
     project = write_service(tmp_path / "shop", settings=host.settings())
-    assert host.release(project.folder).code == 0
+    assert (ended := host.release(project.folder)).code == 0, ended
     before = (host.containers(every=True), host.ask().revision)
     ended = host.release(project.folder)
     assert ended.code == 0
@@ -122,7 +122,7 @@ def test_secrets_arrive_as_files_and_nowhere_else(host: Host, tmp_path: Path) ->
 def test_two_services_share_a_host_each_under_its_name(host: Host, tmp_path: Path) -> None:
     for name in ("shop", "cart"):
         project = write_service(tmp_path / name, service=name, settings=host.settings())
-        assert host.release(project.folder).code == 0
+        assert (ended := host.release(project.folder)).code == 0, ended
     assert host.ask(host="shop.localhost").json["service"] == "shop"
     assert host.ask(host="cart.localhost").json["service"] == "cart"
     assert host.ask(host="other.localhost").status == 404
@@ -134,7 +134,7 @@ def test_status_plan_and_logs_tell_what_is(host: Host, tmp_path: Path) -> None:
     assert planned.code == 3
     assert "to be built" in planned.stdout
     assert host.containers(every=True) == []
-    assert host.release(project.folder).code == 0
+    assert (ended := host.release(project.folder)).code == 0, ended
     status = host.run("status", "-C", project.folder)
     assert status.code == 0
     assert "identity, verified" in status.stdout

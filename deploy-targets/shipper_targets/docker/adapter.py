@@ -139,11 +139,7 @@ class DockerTarget:
             response = asking.from_bytes(raw, request.method)
         if response.revision == revision.name:
             return response
-        if response.revision is not None:
-            self._token = ""  # another host's by now: our pin was not believed
-            raise Transient(f"answered by {response.revision} instead")
-        if response.status == 404 and response.body.startswith(b"shipper: "):
-            raise NotFound(f"{revision.name} is not behind the proxy")
+        self._misdirected(revision, response)
         reasons = {503: "nothing listens on its port yet", 504: "no answer in time"}
         raise Transient(reasons.get(response.status, "it closed the connection without an answer"))
 
@@ -270,6 +266,14 @@ class DockerTarget:
                 raise Transient("the proxy is not running")
             self._token = live.token
         return self._token
+
+    def _misdirected(self, revision: Revision, response: ProbeResponse) -> None:
+        """Raises when the answer is not about this revision at all."""
+        if response.body == render.NO_SUCH_REVISION:
+            raise NotFound(f"{revision.name} is not behind the proxy")
+        if response.revision is not None or response.body.startswith(render.UNPINNED):
+            self._token = ""  # of another proxy, made since: our pin was not believed
+            raise Transient(f"answered by {response.revision or 'the proxy'} instead")
 
     def _reaches(self, found: Found, port: int, health: HealthSettings) -> bool:
         """Whether the container answers its readiness path on another port."""

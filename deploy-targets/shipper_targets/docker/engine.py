@@ -79,6 +79,8 @@ def _refused(doing: str, error: Any) -> PlatformError:
     status = error.status_code
     if status == 404:
         return NotFound(words)
+    if "active endpoints" in words:  # 403, but it is no question of permission: a network that is in use
+        return Invalid(words)
     if status in (401, 403) or "denied" in words:
         return Denied(words)
     if status in (408, 429, 502, 503, 504):

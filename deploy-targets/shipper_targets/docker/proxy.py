@@ -80,6 +80,8 @@ class Proxy:
         """Files and running proxy, in one exec. A proxy that is stopped or gone: the files alone. Else None."""
         try:
             lines = self._exec("read.sh", [self._key]).splitlines()
+        except Closed:
+            return None
         except (NotFound, Invalid) as error:
             if not _not_running(error):
                 raise

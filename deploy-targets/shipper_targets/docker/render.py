@@ -20,6 +20,10 @@ FIRST_ADDRESS, LAST_ADDRESS = 10, 191
 
 LABEL = "shipper."
 
+NO_SUCH_REVISION = b"shipper: no such revision"
+UNPINNED = (b"shipper: no revision answers", b"shipper: no service")
+"""How the proxy's own answers begin: on a pin that it does not know, and where it saw no pin."""
+
 
 class Server(Noun):
     """A revision behind the proxy."""
@@ -147,6 +151,7 @@ defaults
   timeout http-keep-alive 60s
   timeout tunnel 1h
   option redispatch
+  option http-server-close
   retries 5
   retry-on conn-failure empty-response
   http-error status 503 content-type text/plain lf-string "shipper: no revision answers for host %[var(txn.h)]\\n"
@@ -192,6 +197,8 @@ backend pinned
   no option redispatch
   retries 0
   http-reuse never
+  option httpclose
+  http-error status 503 content-type text/plain string "shipper: nothing listens there"
   http-request set-dst var(txn.at),field(1,:)
   http-request set-dst-port var(txn.at),field(2,:)
   server direct 0.0.0.0:0

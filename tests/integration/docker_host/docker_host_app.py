@@ -11,7 +11,7 @@ say = os.environ.get
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         path = self.path
         if path == "/healthz":
             return self.answer(int(say("HEALTH_STATUS", "200")), say("HEALTH_BODY", "{}"))
@@ -19,21 +19,21 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(float(path.rpartition("/")[2]))
         if path == "/secret":
             file = "/run/secrets/TOKEN"
-            status = os.stat(file)
-            with open(file) as content:
+            status = os.stat(file)  # noqa: PTH116
+            with open(file) as content:  # noqa: PTH123 - short is readable
                 return self.answer(200, f"{content.read()} {status.st_uid} {oct(status.st_mode & 0o777)} {os.getuid()}")
         if path == "/headers":
             return self.answer(200, str(self.headers))
         return self.answer(200, say("VERSION", "?"))
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         if self.path == "/die":
             print("dying as asked", flush=True)
             os._exit(3)
         return self.answer(200, f"{len(body)} bytes")
 
-    def answer(self, status, text):
+    def answer(self, status: int, text: str) -> None:
         data = text.encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def log_message(self, *words):
+    def log_message(self, *words: object) -> None:
         pass
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_slow_start_is_waited_for_and_told_in_small_steps(shop: Service) -> No
         reasons.append(step.reason)
     assert step.state == "ready"
     assert "nothing listens on its port yet" in reasons
-    assert max(later - earlier for earlier, later in zip(at, at[1:], strict=False)) < 1
+    assert max(later - earlier for earlier, later in itertools.pairwise(at)) < 1
 
 
 def test_ready_is_what_the_configuration_says(place: Place) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 
 import pytest
 
@@ -13,17 +12,6 @@ from tests.integration.docker_host.conftest import Place, Service, until
 from tests.rig import load
 
 pytestmark = pytest.mark.integration
-
-
-def test_the_first_revision_serves_only_after_the_shift(shop: Service) -> None:
-    revision = shop.ready()
-    assert shop.weights() == {}
-    assert shop.ask().status == 503
-    shop.shift({revision.name: 100})
-    answer = shop.ask()
-    assert (answer.status, answer.text) == (200, "v1")
-    assert answer.revision == revision.name  # the proxy's word, although the service claims to be somebody else
-    assert shop.ask(host="whatever.example").text == "v1"  # alone on its host, it answers to any name
 
 
 def test_a_release_and_the_way_back_drop_no_request(place: Place, shop: Service) -> None:
@@ -50,26 +38,6 @@ def test_a_release_and_the_way_back_drop_no_request(place: Place, shop: Service)
     assert slow == ["v1"] * 4
     assert shop.ask().revision == old.name
     assert len(shop.target.revisions()) == 2  # the warm container took the traffic back: no third one was made
-
-
-def test_a_request_that_changes_something_is_never_asked_twice(place: Place, shop: Service) -> None:
-    first, second = shop.ready(), shop.ready()
-    shop.shift({first.name: 50, second.name: 50})
-    assert shop.ask("/die", method="POST").status == 502
-    names = [f"{place.namespace}-{revision.name}" for revision in (first, second)]
-    assert until(lambda: sum(_restarts(place, name) for name in names) == 1)
-    assert until(lambda: shop.ask().status == 200)
-    assert sum(_restarts(place, name) for name in names) == 1
-
-
-def test_weights_are_exact(shop: Service) -> None:
-    one, two, none = shop.ready(), shop.ready(), shop.ready()
-    for share in (50, 90):
-        shop.shift({one.name: share, two.name: 100 - share})
-        assert shop.weights() == {one.name: share, two.name: 100 - share}
-        answers = Counter(shop.ask().revision for _ in range(100))
-        assert answers == {one.name: share, two.name: 100 - share}
-    assert none.name not in shop.weights()
 
 
 def test_only_the_one_with_the_token_chooses_a_revision(place: Place, shop: Service) -> None:
@@ -102,18 +70,6 @@ def test_an_engine_whose_port_is_out_of_reach_is_asked_from_inside(
     body = b"\x00\xff" * 100_000
     answer = shop.target.probe(revision, ProbeRequest(method="POST", path="/count", body=body))
     assert (answer.status, answer.body, answer.revision) == (200, b"200000 bytes", revision.name)
-
-
-def test_two_services_answer_to_their_own_names(place: Place) -> None:
-    shop, cart = place.service("shop"), place.service("cart")
-    staging = place.service("shop", environment="staging")
-    shop.serve(VERSION="the shop")
-    assert shop.ask(host="anything").text == "the shop"
-    cart.serve(VERSION="the cart")
-    staging.serve(VERSION="the shop to be")
-    answers = [shop.ask(host=f"{name}.localhost").text for name in ("shop", "cart", "staging.shop", "SHOP")]
-    assert answers == ["the shop", "the cart", "the shop to be", "the shop"]
-    assert shop.ask(host="anything").status == 404
 
 
 def test_a_route_belongs_to_one_service(place: Place) -> None:

@@ -1,0 +1,178 @@
+"""What is left when somebody is killed in the middle: whatever it is, the next write carries on from there."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from shipper.model import Stamp
+from shipper.targets import PlatformError
+from tests.integration.docker_target.conftest import eventually
+from tests.rig import load
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+
+def test_a_proxy_that_was_made_but_never_started_is_taken_over(host: Any) -> None:
+    service = host.service()
+    service.target._host._ensure_network()
+    service.target._host._create(host.proxy)  # and killed here
+    service.serve("one")
+    host.engine.containers.get(host.proxy).remove(force=True)
+    service.target._host._create(host.proxy)  # and killed here, with the state of before
+    host.engine.containers.get(host.proxy).remove(force=True)
+    revision = service.serve("two")
+    assert service.ask().headers["x-shipper-revision"] == revision.name
+
+
+def test_a_process_that_saw_the_host_removed_asks_the_new_one(host: Any) -> None:
+    service = host.service()
+    service.serve("one")
+    host.clear()
+    service.serve("two")
+    service.target.remove()
+    service.serve("three")
+    assert service.ask().text == "three"
+
+
+def test_a_network_that_somebody_else_uses_stays_when_everything_of_ours_goes(host: Any) -> None:
+    service = host.service()
+    service.serve()
+    name = f"{host.namespace}-database"
+    host.engine.containers.run(host.image, name=name, network=host.namespace, environment={"PORT": "1"}, detach=True)
+    service.target.remove()
+    assert sorted(host.left()) == [host.namespace, name]
+    service.serve("again")
+    assert service.ask().text == "again"
+
+
+def test_a_writer_that_is_killed_leaves_what_the_next_one_can_use(host: Any) -> None:
+    service = host.service()
+    first, second = service.serve("one"), service.serve("two")
+
+    def write() -> None:
+        target = service.connected()
+        while True:
+            for name in (first.name, second.name):
+                with contextlib.suppress(PlatformError):
+                    target.shift({name: 100}, Stamp(), target.observe().seen)
+                with contextlib.suppress(PlatformError):
+                    target.create(service.release("more"), Stamp(), target.observe().seen)
+
+    with load.start(host.port, 60, host=service.route) as asked:
+        for seconds in (0.25, 0.4, 0.55, 0.7, 0.85, 1.0):
+            with another_process(write) as writer:
+                time.sleep(seconds)
+                os.kill(writer.pid, signal.SIGKILL)
+        assert eventually(lambda: service.target.observe().drift == ())
+        last = service.serve("last")
+        result = asked.stop()
+    assert result.failures == {}
+    old = [revision for revision in service.target.revisions() if revision.name != last.name]
+    service.retire(*old, to="removed")
+    assert [revision.name for revision in service.target.revisions()] == [last.name]
+    assert service.ask().text == "last"
+
+
+def test_a_proxy_that_is_killed_during_a_change_comes_back_with_all_of_it_or_nothing(host: Any) -> None:
+    service = host.service()
+    first, second = service.serve("one"), service.serve("two")
+
+    def write() -> None:
+        target = service.connected()
+        while True:
+            for name in (first.name, second.name):
+                with contextlib.suppress(PlatformError):
+                    target.shift({name: 100}, Stamp(), target.observe().seen)
+
+    for seconds in (0.5, 0.62, 0.71):
+        with another_process(write) as writer:
+            time.sleep(seconds)
+            os.kill(int(host.engine.containers.get(host.proxy).attrs["State"]["Pid"]), signal.SIGKILL)
+            os.kill(writer.pid, signal.SIGKILL)
+        assert eventually(lambda: service.ask().status_code == 200)
+        observed = service.target.observe()
+        assert observed.drift == ()
+        assert service.ask().headers["x-shipper-revision"] == observed.main.name
+    service.shift(first)
+    assert service.ask().text == "one"
+
+
+def test_a_reload_of_the_proxy_loses_no_request_and_changes_nothing(host: Any) -> None:
+    service = host.service()
+    first, second = service.serve("one"), service.serve("two")
+    service.shift(first, second)
+    before = service.target.observe()
+    with (
+        load.start(host.port, 60, host=service.route) as keep_alive,
+        load.start(host.port, 40, host=service.route, keep_alive=False) as fresh,
+    ):
+        for _ in range(2):
+            host.engine.containers.get(host.proxy).kill("USR2")
+            assert eventually(lambda: service.target.observe() == before)
+        service.shift(second)
+        results = [keep_alive.stop(), fresh.stop()]
+    assert [result.failures for result in results] == [{}, {}]
+    assert service.ask().text == "two"
+
+
+def test_two_processes_that_come_first_at_the_same_time_share_one_proxy(host: Any) -> None:
+    services = [host.service("one"), host.service("two")]
+    with contextlib.ExitStack() as stack:
+        for service in services:
+            stack.enter_context(another_process(lambda service=service: service.serve(service.name), wait=30))
+    assert [service.ask().text for service in services] == ["one", "two"]
+    assert [name for name in host.left() if name.endswith("-proxy")] == [host.proxy]
+
+
+def test_a_connection_that_idles_on_the_old_revision_does_not_hold_it(service: Any) -> None:
+    import httpx
+
+    old = service.serve("old")
+    with httpx.Client(trust_env=False, headers={"Host": service.route}) as client:
+        url = f"http://127.0.0.1:{service.host.port}/"
+        assert client.get(url).text == "old"
+        new = service.serve("new")
+        begun = time.monotonic()
+        service.retire(old, to="removed")
+        assert time.monotonic() - begun < 5
+        answer = client.get(url)
+    assert (answer.text, answer.headers["x-shipper-revision"]) == ("new", new.name)
+
+
+def test_a_revision_whose_container_somebody_stopped_can_be_retired_and_brought_back(service: Any) -> None:
+    first = service.release("one")
+    old = service.create(first)
+    assert service.wait(old).state == "ready"
+    service.shift(old)
+    new = service.serve("two")
+    service.container(old).stop(timeout=1)
+    service.retire(old)
+    assert service.weights() == {new.name: 100}
+    again = service.create(first)
+    assert again.name == old.name
+    assert service.wait(again).state == "ready"
+    service.shift(again)
+    assert service.ask().text == "one"
+
+
+@contextlib.contextmanager
+def another_process(call: Callable[[], Any], *, wait: float = 0.0) -> Iterator[Any]:
+    """`call` in a process of its own; ended, or killed after `wait` seconds, when the block is left."""
+    process = multiprocessing.get_context("fork").Process(target=call, daemon=True)
+    process.start()
+    try:
+        yield process
+        if wait:
+            process.join(wait)
+            assert process.exitcode == 0
+    finally:
+        process.kill()
+        process.join(10)
