@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import time
 from typing import Literal
 
 from shipper.model.event import Event, EvidenceFound, Remark, StageLog, StageProgress
@@ -11,6 +12,9 @@ from shipper.pipeline.events import Events
 
 current_stage: contextvars.ContextVar[str] = contextvars.ContextVar("stage", default="")
 """The stage that this thread works for; diagnostics show it."""
+
+PROGRESS_PAUSE = 0.1
+"""Seconds: an image that is saved or pushed tells every megabyte, which nobody can read and every sink must take."""
 
 MAX_LINE = 4000
 """Characters of a log line that an event carries."""
@@ -22,6 +26,7 @@ class StageReporter:
     def __init__(self, events: Events, stage: str) -> None:
         self._events = events
         self._stage = stage
+        self._last_text, self._last_told = "", 0.0
         self.told: set[str] = set()
         """Digests of the evidence that the stage reported itself."""
 
@@ -32,7 +37,12 @@ class StageReporter:
         total: float | None = None,
         unit: Literal["bytes", "steps", "percent", ""] = "",
     ) -> None:
-        """What is being done right now."""
+        """What is being done right now. The same text again within PROGRESS_PAUSE is left out, but for the end."""
+        now = time.monotonic()
+        ended = done is not None and done == total
+        if text == self._last_text and now - self._last_told < PROGRESS_PAUSE and not ended:
+            return
+        self._last_text, self._last_told = text, now
         self._events.emit(StageProgress(stage=self._stage, text=text, done=done, total=total, unit=unit))
 
     def log(self, line: str, stream: str = "stdout") -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from shipper.model import Problem, Settings
 from shipper.model.quantities import show_size
 from shipper.targets import NotFound
 from shipper_targets.docker.engine import is_local, translated
+from shipper_targets.docker.ports import problems_with_port
 from shipper_targets.docker.render import LABEL, route_of
 from shipper_targets.docker.settings import DockerSettings
 
@@ -36,7 +36,7 @@ def problems_of(client: DockerClient, own: DockerSettings, settings: Settings, p
         *_capacity(settings, info),
         *_volumes(settings, is_local(client)),
         *_route(client, own, settings),
-        *_port(client, own),
+        *problems_with_port(client, own),
         *_proxy_image(client, own),
     ]
 
@@ -139,50 +139,6 @@ def _route(client: DockerClient, own: DockerSettings, settings: Settings) -> Ite
                 hint='give this one a route of its own: route = "…"',
             )
             return
-
-
-def _port(client: DockerClient, own: DockerSettings) -> Iterator[Problem]:
-    proxy = f"{own.namespace}-proxy"
-    with translated("list the containers"):
-        records = client.api.containers()
-    for record in records:
-        name = record["Names"][0].lstrip("/")
-        published = {port.get("PublicPort") for port in record.get("Ports") or []}
-        if name == proxy:
-            if own.port not in published:
-                yield _moved(proxy, published)
-            return
-        if own.port in published:
-            yield _taken(own, f"the container {name}")
-            return
-    if is_local(client) and _answers(own):
-        yield _taken(own, "a process of this machine")
-
-
-def _moved(proxy: str, published: set[Any]) -> Problem:
-    found = ", ".join(str(port) for port in sorted(port for port in published if port))
-    return Problem(
-        code=2,
-        key="targets.port",
-        message=f"the host's proxy {proxy} publishes port {found}: one host has one port",
-        hint=f"set port = {found}, or give this target a namespace of its own",
-    )
-
-
-def _taken(own: DockerSettings, by: str) -> Problem:
-    return Problem(
-        code=2,
-        key="targets.port",
-        message=f"port {own.port} of the host is taken by {by}",
-        hint="stop it, or set another port for this target",
-    )
-
-
-def _answers(own: DockerSettings) -> bool:
-    address = "127.0.0.1" if own.bind == "0.0.0.0" else own.bind  # noqa: S104 - compared, not bound
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex((address, own.port)) == 0
 
 
 def _proxy_image(client: DockerClient, own: DockerSettings) -> Iterator[Problem]:
