@@ -92,9 +92,7 @@ def _read(git: _Git, paths: Sequence[Path], counts: Callable[[Path], bool]) -> C
     )
 
 
-def _last_that_counts(
-    git: _Git, top: Path, names: Sequence[str], counts: Callable[[Path], bool]
-) -> tuple[str, str]:
+def _last_that_counts(git: _Git, top: Path, names: Sequence[str], counts: Callable[[Path], bool]) -> tuple[str, str]:
     """(id, Unix seconds) of the last commit that changed a file of the context; empty texts when there is none.
 
     Files that .dockerignore keeps out do not count: a commit to shipper.toml or to the tests must not give another

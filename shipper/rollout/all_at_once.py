@@ -75,7 +75,7 @@ def observe_before(target: Target) -> Observation:
     if before.drift:
         raise DriftError(
             "somebody changed by hand what shipper owns on this target",
-            hint="put it back, or see docs/howto.md on drift",
+            hint="put it back as shipper left it (docs/howto.md, drift), then release again",
             details=[f"{drift.field}: {drift.ours} -> {drift.found}" for drift in before.drift],
         )
     return before

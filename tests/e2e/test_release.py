@@ -128,6 +128,30 @@ def test_two_services_share_a_host_each_under_its_name(host: Host, tmp_path: Pat
     assert host.ask(host="other.localhost").status == 404
 
 
+def test_traffic_moved_by_hand_is_refused_and_told(host: Host, tmp_path: Path) -> None:
+    project = write_service(tmp_path / "shop", settings=host.settings())
+    assert (ended := host.release(project.folder)).code == 0, ended
+    server = f"slot00/{ended.finished['serves']['revision']}"
+    by_hand = f"exec 3<>/dev/tcp/127.0.0.1/9999; echo 'set server {server} weight 7' >&3; cat <&3"
+    docker("exec", f"{host.namespace}-proxy", "bash", "-c", by_hand)
+    write_service(tmp_path / "shop", version="2", settings=host.settings())
+    ended = host.release(project.folder)
+    assert ended.code == 31, ended
+    assert "100 -> 7" in ended.said
+    assert host.ask().json["version"] == "1"
+    docker("restart", f"{host.namespace}-proxy")  # what docs/howto.md says: the proxy comes back as shipper left it
+    assert (ended := host.release(project.folder)).code == 0, ended
+    assert host.ask().json["version"] == "2"
+
+
+def test_a_serving_container_that_was_removed_is_mended_by_a_release(host: Host, tmp_path: Path) -> None:
+    project = write_service(tmp_path / "shop", settings=host.settings())
+    assert (ended := host.release(project.folder)).code == 0, ended
+    docker("rm", "-f", *host.containers())
+    assert (ended := host.release(project.folder)).code == 0, ended
+    assert host.ask().json["version"] == "1"
+
+
 def test_status_plan_and_logs_tell_what_is(host: Host, tmp_path: Path) -> None:
     project = write_service(tmp_path / "shop", settings=host.settings())
     planned = host.run("plan", "-C", project.folder, "--exit-code")

@@ -11,10 +11,11 @@ from shipper_targets.docker.proxy import Live
 
 
 def drift_of(live: Live | None, containers: Sequence[tuple[Found, Mapping[str, Any] | None]]) -> tuple[Drift, ...]:
-    """Weights and servers, the route, containers that are gone, and the limits of those that serve.
+    """Weights and servers, the route, and the limits of the containers that serve.
 
-    `containers` come with the engine's record where they serve. A proxy or container that merely does not run is no
-    drift: the next write, or the engine, starts it.
+    `containers` come with the engine's record where they serve. A proxy or container that does not run is no drift:
+    the next write, or the engine, starts it. Nor is a container that is gone: a release is how it is mended, and
+    must not be refused for it.
     """
     if live is None or live.state is None:
         return ()
@@ -24,12 +25,6 @@ def drift_of(live: Live | None, containers: Sequence[tuple[Found, Mapping[str, A
         for name in sorted({*ours, *live.weights})
     ]
     found.append(_drift("route", live.state.route, live.state.route if live.routed else "absent"))
-    there = {container.revision for container, _ in containers}
-    found += [
-        _drift(f"container of {name}", "present", "present" if name in there else "absent")
-        for name, weight in sorted(ours.items())
-        if weight
-    ]
     for container, record in containers:
         if record is not None:
             found += _limits(container, record["HostConfig"])

@@ -260,9 +260,6 @@ def host(rig: Rig, engine: DockerClient, service_image: str) -> Iterator[Host]:
 
 
 @pytest.fixture
-def service(shared_host: Host) -> Iterator[Service]:
-    """A service of the test's own on the shared host."""
-    made = shared_host.service()
-    yield made
-    with contextlib.suppress(Exception):
-        made.target.remove()
+def service(shared_host: Host) -> Service:
+    """A service of the test's own on the shared host, which is cleared at the end."""
+    return shared_host.service()

@@ -32,16 +32,6 @@ def test_a_proxy_that_was_made_but_never_started_is_taken_over(host: Any) -> Non
     assert service.ask().headers["x-shipper-revision"] == revision.name
 
 
-def test_a_process_that_saw_the_host_removed_asks_the_new_one(host: Any) -> None:
-    service = host.service()
-    service.serve("one")
-    host.clear()
-    service.serve("two")
-    service.target.remove()
-    service.serve("three")
-    assert service.ask().text == "three"
-
-
 def test_a_network_that_somebody_else_uses_stays_when_everything_of_ours_goes(host: Any) -> None:
     service = host.service()
     service.serve()
@@ -67,7 +57,7 @@ def test_a_writer_that_is_killed_leaves_what_the_next_one_can_use(host: Any) -> 
                     target.create(service.release("more"), Stamp(), target.observe().seen)
 
     with load.start(host.port, 60, host=service.route) as asked:
-        for seconds in (0.25, 0.4, 0.55, 0.7, 0.85, 1.0):
+        for seconds in (0.3, 0.5, 0.7, 0.9):
             with another_process(write) as writer:
                 time.sleep(seconds)
                 os.kill(writer.pid, signal.SIGKILL)
@@ -92,7 +82,7 @@ def test_a_proxy_that_is_killed_during_a_change_comes_back_with_all_of_it_or_not
                 with contextlib.suppress(PlatformError):
                     target.shift({name: 100}, Stamp(), target.observe().seen)
 
-    for seconds in (0.5, 0.62, 0.71):
+    for seconds in (0.5, 0.65):
         with another_process(write) as writer:
             time.sleep(seconds)
             os.kill(int(host.engine.containers.get(host.proxy).attrs["State"]["Pid"]), signal.SIGKILL)

@@ -57,15 +57,6 @@ def test_the_process_that_has_the_port_is_named(host: Any) -> None:
     assert problem.message == f"port {port} of the host is taken by {name} (process {os.getpid()})"
 
 
-def test_the_container_that_has_the_port_is_named(host: Any) -> None:
-    name = f"{host.namespace}-stranger"
-    host.engine.containers.run(
-        host.image, name=name, detach=True, environment={"PORT": "80"}, ports={"80/tcp": ("127.0.0.1", host.port)}
-    )
-    (problem,) = preflight(host.service())
-    assert problem.message == f"port {host.port} of the host is taken by the container {name}"
-
-
 @pytest.mark.parametrize("running", [True, False])
 def test_a_port_or_address_that_is_not_the_proxys_is_refused(host: Any, running: bool) -> None:
     host.service().serve()
@@ -108,11 +99,6 @@ def test_a_socket_that_may_not_be_opened_is_a_problem_of_permission(host: Any) -
         service = host.service(own={"host": f"unix://{path}"})
         codes = as_nobody(lambda: [problem.code for problem in preflight(service)])
     assert codes == [32]
-
-
-def test_an_engine_that_is_not_there_is_unreachable(host: Any, tmp_path: Path) -> None:
-    (problem,) = preflight(host.service(own={"host": f"unix://{tmp_path}/docker.sock"}))
-    assert (problem.code, bool(problem.hint)) == (33, True)
 
 
 def taken_port() -> Any:
