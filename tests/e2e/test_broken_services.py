@@ -61,7 +61,8 @@ def test_what_only_the_target_shows_leaves_the_old_one_serving(
     host: Host, tmp_path: Path, behaviour: Behaviour
 ) -> None:
     good = write_service(tmp_path / "shop", version="1", settings=host.settings())
-    assert (ended := host.release(good.folder)).code == 0, ended
+    ended = host.release(good.folder)
+    assert ended.code == 0, ended
     subnet = docker("network", "inspect", host.namespace, "--format", "{{(index .IPAM.Config 0).Subnet}}").strip()
     settings = host.settings(health={"startup": "4s"})
     write_service(tmp_path / "shop", version="2", behaviour=behaviour, network=subnet, settings=settings)

@@ -21,7 +21,8 @@ Event = dict[str, Any]
 
 def _serving(host: Host, folder: Path) -> None:
     write_service(folder, version="1", settings=host.settings())
-    assert (ended := host.release(folder)).code == 0, ended
+    ended = host.release(folder)
+    assert ended.code == 0, ended
 
 
 def _still_served(host: Host) -> bool:

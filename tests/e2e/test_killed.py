@@ -43,7 +43,8 @@ POINTS = {
 def test_killed_at_any_point_the_next_run_finishes_the_work(host: Host, tmp_path: Path, point: str) -> None:
     folder = tmp_path / "shop"
     write_service(folder, version="1", settings=host.settings())
-    assert (ended := host.release(folder)).code == 0, ended
+    ended = host.release(folder)
+    assert ended.code == 0, ended
     write_service(folder, version="2", settings=host.settings())
     with load.start(host.port, rate=50, timeout=10) as running:
         killed = host.interrupt(folder, POINTS[point], signal.SIGKILL)
@@ -62,7 +63,8 @@ def test_killed_at_any_point_the_next_run_finishes_the_work(host: Host, tmp_path
 def test_two_releases_at_once_end_with_one_of_them_serving(host: Host, tmp_path: Path) -> None:
     folders = {version: tmp_path / version for version in "23"}
     write_service(tmp_path / "1", version="1", settings=host.settings())
-    assert (ended := host.release(tmp_path / "1")).code == 0, ended
+    ended = host.release(tmp_path / "1")
+    assert ended.code == 0, ended
     for version, folder in folders.items():
         write_service(folder, version=version, settings=host.settings())
     runs: dict[str, Ended] = {}

@@ -42,7 +42,8 @@ def test_a_person_reads_the_address_the_proof_and_how_to_go_back(host: Host, tmp
 
 def test_a_change_takes_over_without_a_failed_request(host: Host, tmp_path: Path) -> None:
     project = write_service(tmp_path / "shop", version="1", settings=host.settings())
-    assert (ended := host.release(project.folder)).code == 0, ended
+    ended = host.release(project.folder)
+    assert ended.code == 0, ended
     write_service(tmp_path / "shop", version="2", settings=host.settings())
     with load.start(host.port, rate=200, seconds=120, timeout=10) as running:
         ended = host.release(project.folder)
@@ -56,7 +57,8 @@ def test_a_change_takes_over_without_a_failed_request(host: Host, tmp_path: Path
 
 def test_the_same_again_says_so_and_changes_nothing(host: Host, tmp_path: Path) -> None:
     project = write_service(tmp_path / "shop", settings=host.settings())
-    assert (ended := host.release(project.folder)).code == 0, ended
+    ended = host.release(project.folder)
+    assert ended.code == 0, ended
     before = (host.containers(every=True), host.ask().revision)
     ended = host.release(project.folder)
     assert ended.code == 0
@@ -122,7 +124,8 @@ def test_secrets_arrive_as_files_and_nowhere_else(host: Host, tmp_path: Path) ->
 def test_two_services_share_a_host_each_under_its_name(host: Host, tmp_path: Path) -> None:
     for name in ("shop", "cart"):
         project = write_service(tmp_path / name, service=name, settings=host.settings())
-        assert (ended := host.release(project.folder)).code == 0, ended
+        ended = host.release(project.folder)
+        assert ended.code == 0, ended
     assert host.ask(host="shop.localhost").json["service"] == "shop"
     assert host.ask(host="cart.localhost").json["service"] == "cart"
     assert host.ask(host="other.localhost").status == 404
@@ -130,7 +133,8 @@ def test_two_services_share_a_host_each_under_its_name(host: Host, tmp_path: Pat
 
 def test_traffic_moved_by_hand_is_refused_and_told(host: Host, tmp_path: Path) -> None:
     project = write_service(tmp_path / "shop", settings=host.settings())
-    assert (ended := host.release(project.folder)).code == 0, ended
+    ended = host.release(project.folder)
+    assert ended.code == 0, ended
     server = f"slot00/{ended.finished['serves']['revision']}"
     by_hand = f"exec 3<>/dev/tcp/127.0.0.1/9999; echo 'set server {server} weight 7' >&3; cat <&3"
     docker("exec", f"{host.namespace}-proxy", "bash", "-c", by_hand)
@@ -140,15 +144,18 @@ def test_traffic_moved_by_hand_is_refused_and_told(host: Host, tmp_path: Path) -
     assert "100 -> 7" in ended.said
     assert host.ask().json["version"] == "1"
     docker("restart", f"{host.namespace}-proxy")  # what docs/howto.md says: the proxy comes back as shipper left it
-    assert (ended := host.release(project.folder)).code == 0, ended
+    ended = host.release(project.folder)
+    assert ended.code == 0, ended
     assert host.ask().json["version"] == "2"
 
 
 def test_a_serving_container_that_was_removed_is_mended_by_a_release(host: Host, tmp_path: Path) -> None:
     project = write_service(tmp_path / "shop", settings=host.settings())
-    assert (ended := host.release(project.folder)).code == 0, ended
+    ended = host.release(project.folder)
+    assert ended.code == 0, ended
     docker("rm", "-f", *host.containers())
-    assert (ended := host.release(project.folder)).code == 0, ended
+    ended = host.release(project.folder)
+    assert ended.code == 0, ended
     assert host.ask().json["version"] == "1"
 
 
@@ -158,7 +165,8 @@ def test_status_plan_and_logs_tell_what_is(host: Host, tmp_path: Path) -> None:
     assert planned.code == 3
     assert "to be built" in planned.stdout
     assert host.containers(every=True) == []
-    assert (ended := host.release(project.folder)).code == 0, ended
+    ended = host.release(project.folder)
+    assert ended.code == 0, ended
     status = host.run("status", "-C", project.folder)
     assert status.code == 0
     assert "identity, verified" in status.stdout

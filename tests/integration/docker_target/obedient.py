@@ -14,7 +14,7 @@ PORT = int(os.environ["PORT"])
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         if path == "/healthz":
             status = 500 if BEHAVE == "sick" else 200
@@ -27,14 +27,14 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(json.dumps({name.lower(): value for name, value in self.headers.items()}))
         return self.answer(os.environ.get("NAME", "it"))
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         print("POST", self.path, flush=True)
         if self.path == "/die":
             os._exit(3)
         self.answer(os.environ.get("NAME", "it"))
 
-    def answer(self, text, status=200):
+    def answer(self, text: str, status: int = 200) -> None:
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -42,11 +42,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *words):
+    def log_message(self, *words: object) -> None:
         pass
 
 
-def secret(name):
+def secret(name: str) -> str:
     found = pathlib.Path("/run/secrets", name)
     return f"{os.getuid()} {oct(found.stat().st_mode & 0o777)} {found.stat().st_uid} {found.read_text()}"
 

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -117,7 +118,7 @@ def test_two_processes_that_come_first_at_the_same_time_share_one_proxy(host: An
     services = [host.service("one"), host.service("two")]
     with contextlib.ExitStack() as stack:
         for service in services:
-            stack.enter_context(another_process(lambda service=service: service.serve(service.name), wait=30))
+            stack.enter_context(another_process(partial(service.serve, service.name), wait=30))
     assert [service.ask().text for service in services] == ["one", "two"]
     assert [name for name in host.left() if name.endswith("-proxy")] == [host.proxy]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -74,12 +75,13 @@ def test_a_write_on_what_was_seen_before_somebody_wrote_is_refused(service: Any)
     revision = service.serve()
     seen = service.seen
     service.target.write_stamp(Stamp(), seen)
-    for write in (
+    writes: list[Callable[[], object]] = [
         lambda: service.target.create(service.release("late"), Stamp(), seen),
         lambda: service.target.shift({}, Stamp(), seen),
         lambda: service.target.retire([revision], "stopped", seen),
         lambda: service.target.write_stamp(Stamp(), seen),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(Conflict, match="was seen"):
             write()
     assert service.weights() == {revision.name: 100}
