@@ -62,13 +62,6 @@ class Host:
     def service(self, name: str = "", *, own: Mapping[str, Any] | None = None, **settings: Any) -> Service:
         return Service(self, name or f"web{next(_COUNT)}", own or {}, settings)
 
-    def exec(self, *words: str) -> str:
-        said: Any = self.engine.containers.get(self.proxy).exec_run(list(words)).output
-        return str(said.decode())
-
-    def admin(self, command: str) -> str:
-        return self.exec("bash", "-c", 'exec 3<>/dev/tcp/127.0.0.1/9999; echo "$1" >&3; cat <&3', "-", command)
-
     def left(self) -> list[str]:
         """Everything on the engine whose name begins with the namespace."""
         api = self.engine.api

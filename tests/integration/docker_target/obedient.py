@@ -1,8 +1,6 @@
 """The service behind the docker target's tests: standard library only, its behaviour comes from BEHAVE."""
 
-import json
 import os
-import pathlib
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,14 +15,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         if path == "/healthz":
-            status = 500 if BEHAVE == "sick" else 200
-            return self.answer(json.dumps({"ready": BEHAVE != "loading"}), status)
+            return self.answer("{}", 500 if BEHAVE == "sick" else 200)
         if path == "/slow":
             time.sleep(float(query))
-        if path == "/secret":
-            return self.answer(secret(query))
-        if path == "/headers":
-            return self.answer(json.dumps({name.lower(): value for name, value in self.headers.items()}))
         return self.answer(os.environ.get("NAME", "it"))
 
     def do_POST(self) -> None:
@@ -46,11 +39,6 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def secret(name: str) -> str:
-    found = pathlib.Path("/run/secrets", name)
-    return f"{os.getuid()} {oct(found.stat().st_mode & 0o777)} {found.stat().st_uid} {found.read_text()}"
-
-
 class Server(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
@@ -59,7 +47,4 @@ class Server(ThreadingHTTPServer):
 if BEHAVE == "crash":
     print("I have no model", flush=True)
     sys.exit(4)
-if BEHAVE == "deaf":
-    time.sleep(3600)
-host = "127.0.0.1" if BEHAVE == "loopback" else "0.0.0.0"
-Server((host, 9000 if BEHAVE == "elsewhere" else PORT), Handler).serve_forever()
+Server(("0.0.0.0", PORT), Handler).serve_forever()
