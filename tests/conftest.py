@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -13,6 +14,37 @@ if TYPE_CHECKING:
     from tests.rig.api import Rig
 
 IN_CI = bool(os.environ.get("CI"))
+
+
+SWEEP = bool(os.environ.get("SHIPPER_SWEEP"))
+SEED = int(os.environ.get("SHIPPER_SEED") or random.SystemRandom().randrange(10**6))
+
+
+def pytest_report_header() -> str:
+    """Which cases a sample took can be had again."""
+    if SWEEP:
+        return "sweep: every case runs"
+    return f"sample: SHIPPER_SEED={SEED} takes the same cases again, `make sweep` runs them all"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`sweep` tests run in `make sweep` only; of a `sample(n)` test's cases `make test` takes n."""
+    if SWEEP:
+        return
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sample"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out = {item.nodeid for item in items if item.get_closest_marker("sweep")}
+    for several in cases.values():
+        marker = several[0].get_closest_marker("sample")
+        assert marker is not None
+        taken = random.Random(SEED).sample(several, min(marker.args[0], len(several)))
+        left_out |= {item.nodeid for item in several if item not in taken}
+    gone = [item for item in items if item.nodeid in left_out]
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if item.nodeid not in left_out]
 
 
 def needed(make: Callable[[], Rig]) -> Rig:

@@ -6,6 +6,7 @@ python3 tools/test.py [static] [unit] [integration] [e2e]      all of them when 
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tests.rig.api import RigError, ensure
 from tools.venvs import BUILD, ROOT, SetUpError, dev
 
 TIERS = ("unit", "integration", "e2e")
@@ -54,11 +56,30 @@ def main(wanted: list[str]) -> int:
     lines = [Line("set-up", True, str(commands), time.monotonic() - started)]
     if not wanted or "static" in wanted:
         lines += [check(commands, name) for name in CHECKS]
-    lines += [tier(commands, name) for name in TIERS if not wanted or name in wanted]
+    tiers = [name for name in TIERS if not wanted or name in wanted]
+    if set(tiers) - {"unit"}:
+        lines.append(rig())
+        seed = os.environ.setdefault("SHIPPER_SEED", str(random.randrange(10**6)))
+        sweep = bool(os.environ.get("SHIPPER_SWEEP"))
+        print("\nsweep: every case" if sweep else f"\nsample: SHIPPER_SEED={seed} takes the same cases again")
+    lines += [tier(commands, name) for name in tiers]
     if not wanted:
         lines.append(unmarked(commands))
     print("\n" + "\n".join(str(line) for line in lines), flush=True)
     return 0 if all(line.ok for line in lines) else 1
+
+
+def rig() -> Line:
+    """Find or make what the tests run on, one line for each part. Missing parts fail in CI and skip elsewhere."""
+    started = time.monotonic()
+    print("\nrig", flush=True)
+    try:
+        ensure(tell=lambda outcome: print(f"  {outcome.line()}", flush=True))
+        said = "complete"
+    except RigError as error:
+        said = f"not complete: {error}"
+    ok = said == "complete" or not os.environ.get("CI")
+    return Line("rig", ok, said, time.monotonic() - started)
 
 
 def check(commands: Path, name: str) -> Line:

@@ -65,7 +65,8 @@ class Attempt:
         What fails here fails nobody: the release serves. It is told and tried again with the next release.
         """
         previous = self.before.main
-        old = [found for found in self.target.revisions() if found.name != revision.name]
+        # Only what is older: a revision with a higher number is another run's, which is still at work on it.
+        old = [found for found in self.target.revisions() if (found.number or 0) < (revision.number or 0)]
         keep = [found for found in old if previous is not None and found.name == previous.name]
         self._retire(keep, "stopped")
         self._retire([found for found in old if found not in keep], "removed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -10,6 +12,9 @@ from shipper.model import Observation
 from shipper.targets import Target
 
 Result = TypeVar("Result")
+
+PAUSE = 0.2
+"""Seconds, at most, before a write is decided anew: putting back has two seconds in all (design.md section 5)."""
 
 TRIES = 5
 """How often a write is decided anew after a conflict, before somebody else is believed to be at work."""
@@ -39,7 +44,8 @@ def write(
         try:
             return call(now)
         except Conflict:
-            continue
+            # A moment of a length of our own: two writers that conflict must not meet again at once.
+            time.sleep(random.uniform(0.0, PAUSE))  # noqa: S311 - no secret
     raise RolloutFailed(
         f"could not {what}: another writer changed the target {TRIES} times in a row",
         hint="wait for the other run to end, then release again",

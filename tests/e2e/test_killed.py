@@ -39,6 +39,7 @@ POINTS = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_any_point_the_next_run_finishes_the_work(host: Host, tmp_path: Path, point: str) -> None:
     folder = tmp_path / "shop"

@@ -18,6 +18,8 @@ from tests.rig.shell import RigError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+pytestmark = pytest.mark.integration
+
 
 def command(
     *words: str, state: Path | None = None, env: Mapping[str, str] | None = None

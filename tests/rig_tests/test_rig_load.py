@@ -19,6 +19,8 @@ from tests.rig import load
 REPOSITORY = Path(__file__).resolve().parents[2]
 Reply = Callable[[BaseHTTPRequestHandler, int], None]
 
+pytestmark = pytest.mark.integration
+
 
 @contextmanager
 def server(reply: Reply) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -134,12 +135,17 @@ class DockerTarget:
         pin = {"Host": self._route, "X-Shipper-Pin": revision.name, "X-Shipper-Token": self._pin_token()}
         url = render.address_of(self._own, self._route).url
         response = asking.over_the_port(url, request, pin) if is_local(self._client) else None
-        if response is None:
+        if response is None or _not_about(revision, response):
+            # Nothing of this host is at that port here: a socket that is forwarded from another machine.
             raw = self._proxy.ask(asking.as_bytes(request, pin), request.timeout)
             response = asking.from_bytes(raw, request.method)
         if response.revision == revision.name:
             return response
-        self._misdirected(revision, response)
+        if response.body == render.NO_SUCH_REVISION:
+            raise NotFound(f"{revision.name} is not behind the proxy")
+        if _not_about(revision, response):
+            self._token = ""  # of another proxy, made since: our pin was not believed
+            raise Transient(f"answered by {response.revision or 'the proxy'} instead")
         reasons = {503: "nothing listens on its port yet", 504: "no answer in time"}
         raise Transient(reasons.get(response.status, "it closed the connection without an answer"))
 
@@ -167,11 +173,13 @@ class DockerTarget:
         octet = self._proxy.reserve(live, name, there)
         address = self._host.address(octet)
         found = there.get(name) or self._make(release, address)
-        self._readiness.start(found)
         state = self._state(live, stamp)
         server = state.servers.get(name) or Server(
             address=f"{address}:{release.settings.run.port}", route=render.route_of(release.settings, self._own)
         )
+        if found.status == "exited" and not server.weight:
+            self._containers.keep_up(found, always=False)  # as for a new one: if it crashes, it stays as it ended
+        self._readiness.start(found)
         self._proxy.apply(live, stamp.epoch, state.model_copy(update={"servers": {**state.servers, name: server}}))
         return self._container(name).as_revision(0)
 
@@ -267,14 +275,6 @@ class DockerTarget:
             self._token = live.token
         return self._token
 
-    def _misdirected(self, revision: Revision, response: ProbeResponse) -> None:
-        """Raises when the answer is not about this revision at all."""
-        if response.body == render.NO_SUCH_REVISION:
-            raise NotFound(f"{revision.name} is not behind the proxy")
-        if response.revision is not None or response.body.startswith(render.UNPINNED):
-            self._token = ""  # of another proxy, made since: our pin was not believed
-            raise Transient(f"answered by {response.revision or 'the proxy'} instead")
-
     def _reaches(self, found: Found, port: int, health: HealthSettings) -> bool:
         """Whether the container answers its readiness path on another port."""
         networks = self._containers.inspect(found)["NetworkSettings"]["Networks"]
@@ -351,7 +351,17 @@ class DockerTarget:
         return found
 
     def _record(self, found: Found, percent: Mapping[str, int]) -> dict[str, object] | None:
-        return dict(self._containers.inspect(found)) if percent.get(found.revision) else None
+        if percent.get(found.revision):
+            with contextlib.suppress(NotFound):  # removed since it was listed
+                return dict(self._containers.inspect(found))
+        return None
+
+
+def _not_about(revision: Revision, response: ProbeResponse) -> bool:
+    """Whether the pin was not believed: another revision answered, or a proxy that saw no pin, or no proxy of ours."""
+    if response.revision is not None:
+        return response.revision != revision.name
+    return not response.body.startswith(render.PINNED) and response.status not in (502, 504)
 
 
 def _epoch_of(seen: str) -> int:

@@ -190,8 +190,14 @@ class Containers:
 
     def remove(self, found: Found) -> None:
         """Gone, killed if it runs. Idempotent."""
-        with contextlib.suppress(NotFound), translated(f"remove {found.name}"):
-            self._client.api.remove_container(found.id, force=True, v=True)
+        try:
+            with translated(f"remove {found.name}"):
+                self._client.api.remove_container(found.id, force=True, v=True)
+        except NotFound:
+            return
+        except Invalid as error:
+            if "already in progress" not in str(error):  # somebody else is at it
+                raise
 
     def execute(self, found: Found, words: Sequence[str]) -> str | None:
         """What a program inside printed; None when it is not there or failed."""

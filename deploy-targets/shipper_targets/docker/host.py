@@ -23,6 +23,7 @@ SCHEMA = 1
 _CANDIDATES = [f"10.213.{third}.0/24" for third in range(256)]
 _START_TIMEOUT = 20.0
 _MAKER_TIMEOUT = 5.0
+_LAST_REQUESTS = 2  # seconds for what is in flight when the proxy is replaced: until then nothing new is answered
 _HOST, _SCHEMA = "shipper.host", "shipper.proxy-schema"
 
 
@@ -67,7 +68,8 @@ class Host:
             elif _schema(record) > SCHEMA:
                 raise Invalid(f"{self._proxy.name} was made by a newer shipper: update this one")
             elif _schema(record) < SCHEMA:
-                self._replace(record)
+                with contextlib.suppress(NotFound):  # another run replaces it at this moment: look again
+                    self._replace(record)
             elif not record["State"]["Running"]:
                 self._start(record["Id"], ours=False)
             try:
@@ -149,6 +151,7 @@ class Host:
 
     def _make(self) -> None:
         self._ensure_image()
+        self._drop_next()
         self._ensure_network()
         with translated("make the state volume"):
             self._client.api.create_volume(self._proxy.volume, labels=self._labels())
@@ -193,12 +196,22 @@ class Host:
         """The new one is made beside the old one, so that only stop and start are without an answer."""
         api = self._client.api
         self._ensure_image()
-        new = self._create(f"{self._proxy.name}-{record['Id'][:8]}-next")
+        self._drop_next()
+        new = self._create(self._next)
         with translated("replace the proxy"):
-            api.stop(record["Id"], timeout=10)
+            api.stop(record["Id"], timeout=_LAST_REQUESTS)
             api.remove_container(record["Id"], force=True)
             api.rename(new, self._proxy.name)
         self._start(new, ours=True)
+
+    @property
+    def _next(self) -> str:
+        return f"{self._proxy.name}-next"
+
+    def _drop_next(self) -> None:
+        """What a killed run left of a replacement."""
+        with contextlib.suppress(NotFound), translated("remove a proxy that never ran"):
+            self._client.api.remove_container(self._next, force=True)
 
     def _ensure_image(self) -> None:
         image = self._own.proxy_image

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import tarfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -32,7 +33,8 @@ _MEANING = {
     82: "the proxy of this host is being removed",
     127: "the proxy image has no bash or flock: use the Debian variant of HAProxy",
 }
-_CLOSED = 82
+_NOT_DRAINED, _CLOSED = 81, 82
+_DRAIN_PIECE = 20.0
 
 
 class Closed(Transient):
@@ -157,10 +159,15 @@ class Proxy:
 
     def drain(self, revisions: Sequence[str], seconds: float) -> bool:
         """Wait until no request is left on these, which have no weight; False when `seconds` were not enough."""
-        code, said = self.run("drain.sh", [self._key, str(max(1, round(seconds))), *revisions])
-        if code not in (0, 81):
-            raise _failure(code, said)
-        return code == 0
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            # In pieces: a long wait would run into the time limit of an API call.
+            code, said = self.run("drain.sh", [self._key, str(max(1, round(min(left, _DRAIN_PIECE)))), *revisions])
+            if code == 0:
+                return True
+            if code != _NOT_DRAINED:
+                raise _failure(code, said)
+        return False
 
     def ask(self, request: bytes, timeout: float, *, host: str = "127.0.0.1", port: int = PROXY_PORT) -> bytes:
         """The bytes that come back on a raw HTTP request from inside the host's network. Raises Transient."""

@@ -21,8 +21,8 @@ FIRST_ADDRESS, LAST_ADDRESS = 10, 191
 LABEL = "shipper."
 
 NO_SUCH_REVISION = b"shipper: no such revision"
-UNPINNED = (b"shipper: no revision answers", b"shipper: no service")
-"""How the proxy's own answers begin: on a pin that it does not know, and where it saw no pin."""
+PINNED = (NO_SUCH_REVISION, b"shipper: nothing listens there")
+"""How the proxy's own answers to a pinned request begin."""
 
 
 class Server(Noun):

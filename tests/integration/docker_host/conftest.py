@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import itertools
 import os
 import socket
 import tarfile
@@ -38,6 +39,7 @@ from shipper_targets.docker.adapter import DockerTarget
 from shipper_targets.docker.settings import DockerSettings
 from tests.rig.api import Rig
 
+_COUNT = itertools.count(1)
 DOCKERFILE = 'FROM {base}\nCOPY docker_host_app.py /app.py\nUSER 1234:1234\nCMD ["python", "-u", "/app.py"]\n'
 
 
@@ -133,13 +135,15 @@ class Service:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         try:
             names = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, headers={"Host": host or self._route(), **names})
+            connection.request(method, path, headers={"Host": host or self.route, **names})
             answer = connection.getresponse()
             return Answer(answer.status, answer.read().decode(), answer.getheader("X-Shipper-Revision"))
         finally:
             connection.close()
 
-    def _route(self) -> str:
+    @property
+    def route(self) -> str:
+        """The host name that routes here now."""
         address = self.target.observe().address
         assert address is not None
         return str(address.host)
@@ -153,9 +157,11 @@ class Place:
     namespace: str
     port: int
     image: str
+    shared: bool = False
 
-    def service(self, name: str = "shop", *, secrets: dict[str, str] | None = None, **more: Any) -> Service:
+    def service(self, name: str = "", *, secrets: dict[str, str] | None = None, **more: Any) -> Service:
         """A service here; `more` are [health], [run], the environment, and the target's own settings."""
+        name = name or (f"shop{next(_COUNT)}" if self.shared else "shop")
         values = Values(secrets or {})
         settings = Settings(
             service=ServiceSettings(service=name, environment=more.pop("environment", "dev"), root="/"),
@@ -214,20 +220,40 @@ def app_image(client: DockerClient, rig: Rig) -> Iterator[str]:
     client.images.remove(tag, force=True)
 
 
-@pytest.fixture
-def place(client: DockerClient, app_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+@pytest.fixture(scope="session")
+def shared(client: DockerClient, app_image: str) -> Iterator[Place]:
+    """The host of all tests that mind only their own service: theirs have names of their own."""
     port = _free_port()
-    here = Place(client, f"dhost-{os.getpid()}-{port}", port, app_image)
-    try:
-        yield here
-    finally:
-        here.clean_up()
+    yield from _place(Place(client, f"dhost-{os.getpid()}-{port}", port, app_image, shared=True))
+
+
+@pytest.fixture
+def own_place(client: DockerClient, app_image: str, private_cache: None) -> Iterator[Place]:
+    """A host of the test's own."""
+    port = _free_port()
+    yield from _place(Place(client, f"dhost-{os.getpid()}-{port}", port, app_image))
+
+
+@pytest.fixture
+def place(shared: Place, private_cache: None) -> Place:
+    return shared
+
+
+@pytest.fixture
+def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 @pytest.fixture
 def shop(place: Place) -> Service:
     return place.service()
+
+
+def _place(here: Place) -> Iterator[Place]:
+    try:
+        yield here
+    finally:
+        here.clean_up()
 
 
 def until(true: Callable[[], bool], *, seconds: float = 15.0) -> bool:

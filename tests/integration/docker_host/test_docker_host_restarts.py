@@ -12,6 +12,12 @@ from tests.integration.docker_host.conftest import Place, Service, until
 pytestmark = pytest.mark.integration
 
 
+@pytest.fixture
+def place(own_place: Place) -> Place:
+    """Every test here does something to the host itself."""
+    return own_place
+
+
 def test_a_restart_of_everything_comes_back_equal(place: Place) -> None:
     shop, cart = place.service("shop"), place.service("cart")
     one, two = shop.ready(), shop.ready()

@@ -36,7 +36,8 @@ def test_what_has_traffic_is_not_retired(shop: Service) -> None:
     assert shop.ask().text == "v1"
 
 
-def test_a_host_that_was_being_removed_when_its_run_was_killed_is_made_anew(place: Place, shop: Service) -> None:
+def test_a_host_that_was_being_removed_when_its_run_was_killed_is_made_anew(own_place: Place) -> None:
+    shop = own_place.service()
     revision = shop.serve()
     shop.shift({})
     shop.retire(revision, to="removed")

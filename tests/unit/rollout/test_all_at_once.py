@@ -30,6 +30,7 @@ from shipper.model import (
     Event,
     ImageRef,
     Progress,
+    Revision,
     ServiceSettings,
     Settings,
     Stamp,
@@ -151,6 +152,19 @@ def test_of_three_releases_the_oldest_is_removed() -> None:
     for letter in "abc":
         release(target, letter)
     assert sorted(target.held) == ["web-2", "web-3"]
+
+
+def test_another_runs_newer_revision_is_left_alone() -> None:
+    target = MemoryTarget()
+    release(target, "a")
+
+    def another_run_creates() -> None:
+        target.held["web-9"] = Revision(name="web-9", release="another", number=9)
+        target.version += 1
+
+    target.after["progress"] = [another_run_creates]
+    assert release(target, "b").number == 2
+    assert sorted(target.held) == ["web-1", "web-2", "web-9"]
 
 
 def test_the_same_release_again_is_nothing_to_do() -> None:
