@@ -56,6 +56,12 @@ class Daemon:
         return pid is not None
 
 
+def forget_dead(name: str, pidfile: Path) -> None:
+    """Remove a pid file whose process was killed: its number is a zombie's or another program's by now."""
+    if Daemon(name, pidfile, pidfile).pid() is None:
+        pidfile.unlink(missing_ok=True)
+
+
 def wait_until(condition: Callable[[], bool], patience: float, pause: float = 0.05) -> bool:
     """Poll until `condition` holds; False when `patience` seconds passed first."""
     deadline = time.monotonic() + patience

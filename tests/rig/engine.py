@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 from tests.rig import debian
-from tests.rig.daemons import namesakes
+from tests.rig.daemons import forget_dead, namesakes
 from tests.rig.docker import engine_answers
 from tests.rig.machine import Machine, elsewhere, is_root
 from tests.rig.shell import RigError, attempt
 
 OLDEST_ENGINE = 23
+_OWN_PIDFILES = {
+    "dockerd": Path("/var/run/docker.pid"),
+    "containerd": Path("/var/run/docker/containerd/containerd.pid"),
+}
 _SUITE = f"/{debian.ENGINE_SUITE}"
 _PACKAGES = (
     *("iptables", "docker-registry"),
@@ -51,6 +56,8 @@ def make(machine: Machine) -> str:
         debian.install(_PACKAGES, machine.state / "apt")
     config = machine.state / "dockerd.json"
     config.write_text(json.dumps(settings(machine), indent=1))
+    for name, pidfile in _OWN_PIDFILES.items():
+        forget_dead(name, pidfile)  # dockerd believes the number in it, whoever has it now
     daemon = machine.dockerd
     daemon.start(["dockerd", "--config-file", config], engine_answers)
     return look(machine) or ""

@@ -131,6 +131,25 @@ def test_a_daemon_is_started_once_known_and_stopped(tmp_path: Path) -> None:
     assert not daemon.stop()
 
 
+def test_a_pid_file_is_forgotten_when_its_process_was_killed_and_not_while_it_runs(tmp_path: Path) -> None:
+    pidfile = tmp_path / "pid"
+    killed = subprocess.Popen(["sleep", "60"])
+    try:
+        pidfile.write_text(str(killed.pid))
+        daemons.forget_dead("sleep", pidfile)
+        assert pidfile.exists()
+        killed.kill()
+        os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # it has ended and stays a zombie
+        daemons.forget_dead("sleep", pidfile)
+        assert not pidfile.exists()
+    finally:
+        killed.kill()
+        killed.wait()
+    pidfile.write_text(str(os.getpid()))  # another program has the number
+    daemons.forget_dead("sleep", pidfile)
+    assert not pidfile.exists()
+
+
 def test_a_daemon_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
     daemon = daemons.Daemon("sh", tmp_path / "pid", tmp_path / "log")
 
