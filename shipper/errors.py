@@ -239,3 +239,14 @@ class Denied(PlatformError):
 
 class Invalid(PlatformError):
     """The platform refuses this request as it is; repeating it cannot help."""
+
+
+def caused_by(error: BaseException, kind: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
+    """Whether an error of this kind is at the bottom, however deep an SDK and its HTTP libraries have wrapped it."""
+    seen: list[object] = [error]
+    for candidate in seen:
+        if isinstance(candidate, kind):
+            return True
+        if isinstance(candidate, BaseException) and len(seen) < 100:
+            seen += [candidate.__cause__, candidate.__context__, *candidate.args]
+    return False

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from shipper.errors import CredentialsError, ShipperError, UnreachableError
+from shipper.errors import CredentialsError, ShipperError, UnreachableError, caused_by
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -45,27 +45,16 @@ def engine_errors(what: str, failure: type[ShipperError] = UnreachableError) -> 
 
 
 def _not_reached(what: str, error: Exception) -> ShipperError:
-    if _has_cause(error, PermissionError):
+    if caused_by(error, PermissionError):
         return CredentialsError(
             f"{what}: no permission to open its socket",
             hint="add your user to the group docker, or set DOCKER_HOST to an engine of your own",
         )
-    if _has_cause(error, (FileNotFoundError, ConnectionRefusedError)):
+    if caused_by(error, (FileNotFoundError, ConnectionRefusedError)):
         return UnreachableError(f"{what}: it is not running", hint="start Docker, or set DOCKER_HOST to another engine")
     return UnreachableError(
         f"{what}: {_first_line(str(error))}", hint="does `docker info` work? check DOCKER_HOST and the docker context"
     )
-
-
-def _has_cause(error: BaseException, kind: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
-    """Whether the error was caused by one of this kind, however deep the SDK, requests and urllib3 have wrapped it."""
-    seen: list[object] = [error]
-    for candidate in seen:
-        if isinstance(candidate, kind):
-            return True
-        if isinstance(candidate, BaseException) and len(seen) < 100:
-            seen += [candidate.__cause__, candidate.__context__, *candidate.args]
-    return False
 
 
 def _first_line(text: object) -> str:

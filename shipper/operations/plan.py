@@ -8,7 +8,6 @@ from shipper.errors import PlatformError
 from shipper.model import (
     ImageRef,
     Observation,
-    Problem,
     Release,
     TargetSpec,
     fingerprint_of,
@@ -47,12 +46,6 @@ def plan(where: Where) -> Planned:
         plan=found,
         image_known=False,
     )
-
-
-def problems_of(where: Where) -> list[Problem]:
-    """The preflight alone."""
-    workspace = open_workspace(where)
-    return list(workspace.connect().preflight(TargetSpec(settings=workspace.settings, target=workspace.chosen.name)))
 
 
 def _release(workspace: Workspace, target: Target, observation: Observation) -> Release:

@@ -1,6 +1,6 @@
 """Targets: the protocol, discovery, and what adapters may use of ours."""
 
-from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Transient, UsageError
+from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Transient, UsageError, caused_by
 from shipper.targets.container import SECRETS_DIRECTORY, container_options
 from shipper.targets.matching import difference
 from shipper.targets.protocol import (
@@ -20,5 +20,5 @@ from shipper.targets.retry import retry_transient
 __all__ = [
     "SECRETS_DIRECTORY", "Conflict", "Denied", "Diagnoses", "Invalid", "NotFound", "PlatformError", "Probes",
     "Replaces", "RunsOnce", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind",
-    "Transient", "UsageError", "container_options", "difference", "retry_transient",
+    "Transient", "UsageError", "caused_by", "container_options", "difference", "retry_transient",
 ]  # fmt: skip

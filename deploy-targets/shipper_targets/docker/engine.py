@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient
+from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient, caused_by
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -86,17 +86,6 @@ def _refused(doing: str, error: Any) -> PlatformError:
     if status in (408, 429, 502, 503, 504):
         return Transient(words)
     return Invalid(words)
-
-
-def caused_by(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether an error of this kind is at the bottom, however deep the SDK has wrapped it."""
-    seen: list[object] = [error]
-    for candidate in seen:
-        if isinstance(candidate, kind):
-            return True
-        if isinstance(candidate, BaseException) and len(seen) < 100:
-            seen += [candidate.__cause__, candidate.__context__, *candidate.args]
-    return False
 
 
 def first_line(text: object) -> str:
