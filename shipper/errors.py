@@ -133,6 +133,12 @@ class LockedError(ShipperError):
     meaning = "another run holds the lock; nothing written"
 
 
+class Overtaken(LockedError):
+    """Another run took the lease over, or wrote with a higher epoch: this one writes nothing any more."""
+
+    cause = "overtaken"
+
+
 class DriftError(ShipperError):
     """Somebody changed what we own by hand."""
 
@@ -155,6 +161,12 @@ class UnreachableError(ShipperError):
     code = 33
     cause = "unreachable"
     meaning = "platform unreachable; nothing written"
+
+
+class LedgerError(UnreachableError):
+    """The ledger's store does not answer, refuses us, or holds what we cannot read."""
+
+    cause = "ledger"
 
 
 class RolloutFailed(ShipperError):

@@ -1,8 +1,10 @@
 """The nouns: frozen types that everything else speaks in. Imports nothing of ours."""
 
+from shipper.model.deployable import Deployable
 from shipper.model.event import (
     Event,
     EvidenceFound,
+    GateJudged,
     Remark,
     RunFinished,
     RunStarted,
@@ -25,15 +27,32 @@ from shipper.model.evidence import (
     SourceScan,
     as_summary,
 )
-from shipper.model.image import Deployable, Digest, Image, ImageRef, LargeFile, Source
+from shipper.model.image import Digest, Image, ImageRef, LargeFile, Source
+from shipper.model.ledger import (
+    Adopted,
+    Entry,
+    Fact,
+    Finished,
+    Holder,
+    LedgerState,
+    Outcome,
+    Recorded,
+    Removed,
+    Started,
+    Unknown,
+)
 from shipper.model.noun import Noun, Product, digest_of
-from shipper.model.release import Release, Revision, Stamp, fingerprint_of, new_release_id
+from shipper.model.order import Order, Wanted
+from shipper.model.release import Release, Revision, Stamp, fingerprint_of, new_release_id, short
 from shipper.model.secret import Secret, redact
 from shipper.model.settings import (
     Expectation,
+    GateSettings,
     GoldenRequest,
     HealthSettings,
     ImageSettings,
+    LedgerSettings,
+    RollbackSettings,
     RolloutSettings,
     RunSettings,
     ScaleSettings,
@@ -41,6 +60,7 @@ from shipper.model.settings import (
     ServiceSettings,
     Settings,
     SmokeSettings,
+    Strategy,
     TargetSettings,
     Volume,
 )
@@ -57,8 +77,10 @@ from shipper.model.target import (
     Problem,
     Progress,
     Readiness,
+    Restorable,
     Sealed,
     TargetSpec,
+    Traffic,
     Traits,
     Verdict,
 )

@@ -48,6 +48,10 @@ class Cancellation(Protocol):
     def cancelled(self) -> bool:
         """True from the moment of cancellation on."""
 
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left for putting things back; None when nobody is waiting with a SIGKILL."""
+
     def check(self) -> None:
         """Raise errors.Interrupted (or Terminated) when cancelled."""
 
@@ -79,5 +83,8 @@ class Secrets(Protocol):
     def build(self) -> tuple[Secret, ...]:
         """`[image.secrets]`. Raises ConfigError when one cannot be resolved."""
 
-    def versions(self) -> dict[str, str]:
-        """Name to a keyed hash of the value of `[run.secrets]`: changes with the value, tells nothing about it."""
+    def versions(self, key: bytes | None = None) -> dict[str, str]:
+        """Name to a keyed hash of the value of `[run.secrets]`: changes with the value, tells nothing about it.
+
+        `key` is the place's own (targets.KeysSecrets), so that every machine finds the same; this user's when None.
+        """

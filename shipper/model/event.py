@@ -77,6 +77,18 @@ class TrafficShifted(Event):
     putting_back: bool = False
 
 
+class GateJudged(Event):
+    """A gate of a bake time was judged. `measured` holds the figures that decided."""
+
+    event: Literal["gate-judged"] = "gate-judged"
+    gate: Literal["error-rate", "latency", "golden", "command"]
+    revision: str
+    weight: int
+    ok: bool
+    reason: str = ""
+    measured: dict[str, float] = Field(default_factory=dict)
+
+
 class Remark(Event):
     """Something that a reader should know although nothing failed."""
 

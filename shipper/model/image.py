@@ -57,12 +57,3 @@ class ImageRef(Noun):
     reference: str = Field(description="repo@sha256:… once published, else the engine's name for it.")
     platform: str
     size: int = 0
-
-
-class Deployable(Product):
-    """What a rollout may deploy. Comes from publish (or, next, from select and admit) and from nowhere else."""
-
-    images: dict[str, ImageRef] = Field(description='Role to image; the service itself is "main".')
-    commit: str | None = None
-    dirty: bool = False
-    published: bool = Field(description="False when the image went to the target's engine without a registry.")

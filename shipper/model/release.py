@@ -10,7 +10,7 @@ from pydantic import Field
 
 from shipper.model.image import ImageRef
 from shipper.model.noun import Noun, Product, digest_of
-from shipper.model.settings import Settings
+from shipper.model.settings import Settings, TargetSettings
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -19,11 +19,15 @@ class Release(Product):
     """The immutable record "this image with this resolved configuration for this service, environment, target"."""
 
     id: str = Field(description="ULID: sortable by time, the idempotency key on every platform.")
-    number: int = Field(ge=1, description="For people: 1 + the highest known.")
+    number: int = Field(ge=0, description="For people: 1 + the highest known; 0 is what was adopted.")
     fingerprint: str = Field(description="What makes two releases the same: see `fingerprint_of`.")
     images: dict[str, ImageRef]
     settings: Settings
     target: str = Field(description="The target's name.")
+    place: TargetSettings | None = Field(default=None, description="The target: kind and the kind's own settings.")
+    ledger: str = Field(default="", description="URL of the ledger that knows of this release.")
+    rollback_to: int | None = Field(default=None, description="The number of the release that this one brings back.")
+    strategy: str = Field(default="", description="The rollout that it was brought into service with.")
     secret_versions: dict[str, str] = Field(default_factory=dict)
     commit: str | None = None
     dirty: bool = False
@@ -56,10 +60,15 @@ class Revision(Noun):
 class Stamp(Noun):
     """Under 200 characters on the platform itself. Never what serves: `observe` says that."""
 
-    epoch: int = 0
-    highest: int = 0
-    verified: tuple[int, ...] = ()
-    quarantined: tuple[str, ...] = ()
+    epoch: int = Field(default=0, description="The fence: a write with a lower one is refused.")
+    highest: int = Field(default=0, description="The highest number that was ever used here.")
+    verified: tuple[int, ...] = Field(default=(), description="Numbers verified here, newest last; the last few.")
+    quarantined: tuple[str, ...] = Field(default=(), description="Short fingerprints, newest last; the last few.")
+
+
+def short(fingerprint: str) -> str:
+    """The part of a fingerprint that a stamp and people use: 12 hex digits."""
+    return fingerprint.removeprefix("sha256:")[:12]
 
 
 def new_release_id(now: float | None = None) -> str:

@@ -272,12 +272,83 @@ class ScanPolicy(Product):
     timeout: Seconds = Field(default=600.0, description="The longest that one scan may take.")
 
 
+Strategy = Literal["all-at-once", "blue-green", "canary", "recreate", "rolling"]
+
+
+class GateSettings(Product):
+    """`[rollout.gate]`: judged during every bake time; the first gate that fails puts things back."""
+
+    error_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=0.01, description="The largest share of requests that may fail (5xx or no answer) on the new revision."
+    )
+    latency: Seconds | None = Field(
+        default=None, description="The longest that `quantile` of the new revision's requests may take."
+    )
+    quantile: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.95, description="The quantile for `latency`.")
+    min_requests: Annotated[int, Field(ge=0)] = Field(
+        default=20,
+        description="Below this many requests on the new revision a share or quantile says nothing: our own golden "
+        "requests decide then, and the run says so.",
+    )
+    golden: bool = Field(default=True, description="Ask the golden requests of the new revision again and again.")
+    command: tuple[Line, ...] | None = Field(
+        default=None,
+        max_length=100,
+        description="A command that is run at each bake time's end; any status but 0 fails the gate. It gets "
+        "SHIPPER_SERVICE, SHIPPER_ENVIRONMENT, SHIPPER_REVISION, SHIPPER_NUMBER, SHIPPER_WEIGHT and SHIPPER_ADDRESS.",
+    )
+    command_timeout: Seconds = Field(default=60.0, description="The longest that the command may take.")
+
+
+class RollbackSettings(Product):
+    """`[rollback]`: how the way back is kept open."""
+
+    keep: Literal["running", "stopped", "none"] = Field(
+        default="running",
+        description="The previous revision after a release: running is the fastest way back and costs its memory.",
+    )
+    releases: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=5, description="How many earlier verified releases clean-up must leave able to come back."
+    )
+    secrets: Literal["pinned", "current"] | None = Field(
+        default=None,
+        description="The values of then, or those of what serves. The target's own default when absent: pinned where "
+        "the platform can prove that they are still there.",
+    )
+
+
+class LedgerSettings(Product):
+    """`[ledger]`: where the log of what was decided and done is kept."""
+
+    url: Annotated[Line, StringConstraints(min_length=1, max_length=1024)] | None = Field(
+        default=None,
+        description='"s3://bucket/prefix", "gs://…", "az://…" for teams; this user\'s own directory when absent.',
+    )
+    protected: bool = Field(
+        default=False,
+        description="Refuse a release whose lease covers one machine only (a ledger of kind file).",
+    )
+
+
 class RolloutSettings(Product):
     """`[rollout]`: how traffic gets from old to new."""
 
-    strategy: Literal["all-at-once"] = Field(default="all-at-once", description="One shift from the old to the new.")
+    strategy: Strategy | None = Field(
+        default=None,
+        description="all-at-once: one shift. blue-green: one shift, then `bake` with the old one ready to take over. "
+        "canary: `steps`, each baked and gated. recreate: the old one is stopped first, so nothing answers for a "
+        "while. rolling: the platform replaces instances. The target's own default when absent.",
+    )
     timeout: Seconds = Field(default=600.0, description="The longest until the new revision is ready.")
+    deadline: Seconds = Field(default=3600.0, description="The longest for the whole rollout; then it is put back.")
     drain: Seconds = Field(default=30.0, description="The longest to wait for requests on the old revision to end.")
+    steps: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=20)] = Field(
+        default=(10, 50), description="canary: shares of the traffic in percent before all of it, rising."
+    )
+    bake: Seconds = Field(
+        default=60.0, description="canary: the time at each step; blue-green: the time after the shift."
+    )
+    gate: GateSettings = Field(default_factory=GateSettings, description="What a bake time must not show.")
 
 
 class TargetSettings(Product):
@@ -299,6 +370,8 @@ class Settings(Product):
     smoke: SmokeSettings = Field(default_factory=SmokeSettings)
     scan: ScanPolicy = Field(default_factory=ScanPolicy)
     rollout: RolloutSettings = Field(default_factory=RolloutSettings)
+    rollback: RollbackSettings = Field(default_factory=RollbackSettings)
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
     target: str | None = Field(
         default=None, description="The target used when --target is not given: a name, a kind or a URL."

@@ -21,6 +21,9 @@ class Traits(Noun):
     probes_revisions: bool = False
     first_create_serves: bool = False
     needs_registry: bool = True
+    holds_lock: bool = Field(
+        default=False, description="Writers of several machines exclude each other on the platform itself."
+    )
 
 
 class Problem(Noun):
@@ -152,6 +155,25 @@ class Verdict(Noun):
     probes: tuple[dict[str, Any], ...] = ()
 
 
+class Traffic(Noun):
+    """What a revision was asked and how it answered, as the platform counted since some moment of its own.
+
+    Only differences between two readings mean something; a reading below an earlier one means that counting began
+    anew. `buckets`: upper bound in seconds -> requests that took at most so long (cumulative).
+    """
+
+    requests: int = 0
+    errors: int = Field(default=0, description="5xx answers, and requests that got no answer.")
+    buckets: dict[float, int] = Field(default_factory=dict)
+
+
+class Restorable(Noun):
+    """Whether a release of then can come back, and how fast."""
+
+    warm: bool = Field(default=False, description="Its revision lives: one traffic write brings it back.")
+    problems: tuple[str, ...] = Field(default=(), description="What is gone (image, secret values), and what to pass.")
+
+
 class Deployment(Product):
     """What the rollout ended with."""
 
@@ -165,6 +187,8 @@ class Deployment(Product):
     verdict: Verdict
     image: str = Field(description="The reference that serves.")
     seconds: float
+    rollback_to: int | None = None
+    ledger: str = Field(default="", description="URL of the ledger that has it; empty when it could not be recorded.")
 
 
 class Sealed(Product):

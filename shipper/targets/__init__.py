@@ -4,9 +4,13 @@ from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, T
 from shipper.targets.container import SECRETS_DIRECTORY, container_options
 from shipper.targets.matching import difference
 from shipper.targets.protocol import (
+    AsksInside,
     Diagnoses,
+    KeysSecrets,
+    Measures,
     Probes,
     Replaces,
+    Retired,
     RunsOnce,
     SplitsTraffic,
     StoresImages,
@@ -18,7 +22,8 @@ from shipper.targets.protocol import (
 from shipper.targets.retry import retry_transient
 
 __all__ = [
-    "SECRETS_DIRECTORY", "Conflict", "Denied", "Diagnoses", "Invalid", "NotFound", "PlatformError", "Probes",
-    "Replaces", "RunsOnce", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind",
-    "Transient", "UsageError", "caused_by", "container_options", "difference", "retry_transient",
+    "SECRETS_DIRECTORY", "AsksInside", "Conflict", "Denied", "Diagnoses", "Invalid", "KeysSecrets", "Measures",
+    "NotFound", "PlatformError", "Probes", "Replaces", "Retired", "RunsOnce", "SplitsTraffic", "StoresImages",
+    "StreamsLogs", "Target", "TargetContext", "TargetKind", "Transient", "UsageError", "caused_by",
+    "container_options", "difference", "retry_transient",
 ]  # fmt: skip

@@ -24,13 +24,17 @@ from shipper.model import (
     Problem,
     Progress,
     Release,
+    Restorable,
     Revision,
     Settings,
     Stamp,
     TargetSpec,
+    Traffic,
     Traits,
 )
-from shipper.model.context import Secrets
+from shipper.model.context import Cancellation, Reporter, Secrets
+
+Retired = Literal["warm", "stopped", "removed"]
 
 
 @runtime_checkable
@@ -67,14 +71,25 @@ class Target(Protocol):
     def revisions(self) -> Sequence[Revision]:
         """Every revision of ours, oldest first."""
 
-    def retire(self, revisions: Sequence[Revision], to: Literal["stopped", "removed"], seen: str) -> None:
-        """Stop or remove revisions that have no traffic. Removing one that is gone is not an error."""
+    def retire(self, revisions: Sequence[Revision], to: Retired, stamp: Stamp, seen: str) -> None:
+        """Revisions that have no traffic leave its way, once nothing is in flight on them; the stamp goes along.
+
+        warm: ready to take traffic again within a write. stopped: costs no memory, has to start again. removed:
+        gone, with its record and what nobody else uses. Removing one that is gone is not an error; one that has
+        traffic is Invalid.
+        """
 
     def write_stamp(self, stamp: Stamp, seen: str) -> None:
         """Write the stamp alone."""
 
-    def remove(self) -> None:
+    def remove(self, stamp: Stamp, seen: str) -> None:
         """Remove everything of this service here. Idempotent."""
+
+    def records(self) -> Sequence[Release]:
+        """The immutable record of every release that the platform still has, oldest first: no ledger is needed."""
+
+    def restorable(self, release: Release) -> Restorable:
+        """Whether this release of then can come back: its revision, else its image and its secret values. No write."""
 
 
 @runtime_checkable
@@ -98,7 +113,7 @@ class Replaces(Target, Protocol):
     def replace(self, release: Release, stamp: Stamp, seen: str) -> Revision:
         """Apply. The same release id gives the same revision."""
 
-    def abort(self, in_flight: str, seen: str) -> None:
+    def abort(self, in_flight: str, stamp: Stamp, seen: str) -> None:
         """Stop an operation that is under way and put back what was there."""
 
 
@@ -145,14 +160,43 @@ class StoresImages(Protocol):
         """Load a saved image and return its config digest."""
 
 
+@runtime_checkable
+class Measures(Protocol):
+    """The platform counts requests, errors and latency for each revision."""
+
+    def measure(self) -> Mapping[str, Traffic]:
+        """Revision name to its counters, as they are now. No write."""
+
+
+@runtime_checkable
+class AsksInside(Protocol):
+    """The service's address can be asked from where the target is, when it cannot be reached from here."""
+
+    def ask(self, request: ProbeRequest) -> ProbeResponse:
+        """As a client there would: routed by weight. Raises Transient when nothing answers in time."""
+
+
+@runtime_checkable
+class KeysSecrets(Protocol):
+    """The place has a key of its own for the versions of secrets, the same for every machine that may write there."""
+
+    def secret_key(self) -> bytes | None:
+        """At least 16 random bytes; None while there is none: the first `create` makes it. No write."""
+
+    def make_secret_key(self) -> bytes:
+        """The same, made when there is none. Affects no traffic."""
+
+
 @dataclass(frozen=True)
 class TargetContext:
-    """What an adapter gets when it is connected."""
+    """What an adapter gets when it is connected. `report` and `cancel` are for calls that take long (a pull)."""
 
     name: str
     settings: Settings
     own: Mapping[str, Any]
     secrets: Secrets
+    report: Reporter | None = None
+    cancel: Cancellation | None = None
 
 
 class TargetKind(Protocol):

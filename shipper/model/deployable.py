@@ -1,0 +1,31 @@
+"""What a rollout may deploy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from shipper.model.image import ImageRef
+from shipper.model.noun import Product
+from shipper.model.settings import Settings
+
+
+class Deployable(Product):
+    """Images with the configuration they run with. Made by publish, select (rollback) and admit, and by nobody else."""
+
+    images: dict[str, ImageRef] = Field(description='Role to image; the service itself is "main".')
+    settings: Settings
+    commit: str | None = None
+    commit_time: int | None = Field(default=None, description="Unix seconds: for the out-of-order guard.")
+    dirty: bool = False
+    published: bool = Field(description="False when the image went to the target's engine without a registry.")
+    origin: Literal["build", "image", "rollback"] = "build"
+    secret_versions: dict[str, str] | None = Field(
+        default=None, description="Versions to bring back; None: those of this run's own values."
+    )
+    rollback_to: int | None = Field(default=None, description="The number that is brought back.")
+    revision: str | None = Field(default=None, description="The revision that still lives and needs only traffic.")
+    quarantine: tuple[str, ...] = Field(default=(), description="Short fingerprints that are bad here, once it serves.")
+    lift: tuple[str, ...] = Field(default=(), description="Short fingerprints that somebody asked for by name.")
+    reason: str = ""
