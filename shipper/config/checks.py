@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from shipper.config.positions import KeyPath
 from shipper.config.repository import inside, repository_of
+from shipper.model.quantities import show_duration
 from shipper.model.settings import (
     GoldenRequest,
     ImageSettings,
+    LedgerSettings,
+    RolloutSettings,
     RunSettings,
     ScaleSettings,
     SmokeSettings,
@@ -104,9 +109,54 @@ def _request(index: int, request: GoldenRequest) -> Iterator[Contradiction]:
         yield Contradiction(("requests", index, "expect", "status"), message, "remove bad or the status")
 
 
+def _rollout(rollout: RolloutSettings, _root: Path) -> Iterator[Contradiction]:
+    for index, (before, after) in enumerate(pairwise(rollout.steps), 1):
+        if after <= before:
+            message = f"{after} does not rise above {before}, the step before it"
+            yield Contradiction(("steps", index), message, "write rising shares, such as steps = [10, 50]")
+    if rollout.strategy == "canary" and not rollout.steps:
+        hint = "write steps = [10, 50], or choose all-at-once"
+        yield Contradiction(("steps",), "a canary needs at least one step", hint, "strategy")
+    baking = _baking(rollout)
+    if baking >= rollout.deadline:
+        message = f"the bake times alone take {show_duration(baking)}, the deadline is {show_duration(rollout.deadline)}"
+        yield Contradiction(("deadline",), message, "raise deadline, or bake for less time", "bake")
+
+
+def _baking(rollout: RolloutSettings) -> float:
+    """Seconds that the strategy bakes in all; none where the target chooses the strategy."""
+    times = {"canary": len(rollout.steps), "blue-green": 1}.get(rollout.strategy or "", 0)
+    return times * rollout.bake
+
+
+def _ledger(ledger: LedgerSettings, _root: Path) -> Iterator[Contradiction]:
+    if ledger.url is None:
+        return
+    try:
+        parts = urlsplit(ledger.url)
+        credentials = parts.username is not None or parts.password is not None
+    except ValueError:
+        yield Contradiction(("url",), "not a URL", LEDGER_HINT)
+        return
+    if parts.scheme not in LEDGER_SCHEMES:
+        yield Contradiction(("url",), f'"{parts.scheme or "no scheme"}" is no kind of ledger', LEDGER_HINT)
+    elif parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
+        yield Contradiction(("url",), "a file ledger needs an absolute path", "write file:///srv/shipper/ledger")
+    elif parts.scheme != "file" and not parts.netloc:
+        yield Contradiction(("url",), "names no bucket", LEDGER_HINT)
+    elif credentials:
+        hint = "leave them out; the store's own environment variables are used"
+        yield Contradiction(("url",), "has credentials in it", hint)
+
+
+LEDGER_SCHEMES = ("s3", "gs", "az", "file", "memory")
+LEDGER_HINT = 'write "s3://bucket/prefix", "gs://…", "az://…" or "file:///absolute/path"'
+
 _CHECKS: dict[str, Callable[[Any, Path], Iterator[Contradiction]]] = {
     "image": _image,
     "run": _run,
+    "rollout": _rollout,
+    "ledger": _ledger,
     "scale": _scale,
     "smoke": _smoke,
 }

@@ -46,15 +46,16 @@ class ResolvedSecrets:
         """`[image.secrets]`. Raises ConfigProblems naming every reference of the configuration without a value."""
         return self._section("image")
 
-    def versions(self) -> dict[str, str]:
+    def versions(self, key: bytes | None = None) -> dict[str, str]:
         """Name -> keyed hash of the value (HMAC-SHA256, 32 hex digits) of `[run.secrets]`.
 
-        The key is this user's and machine's own (see keyfile), so a hash says nothing to anybody else.
+        With the place's own `key` every machine that may write there finds the same; without one it is this user's
+        and machine's own (see keyfile). To anybody without the key a hash says nothing.
         """
         secrets = self.run()
         if not secrets:
             return {}
-        key = machine_key(self._environ)
+        key = machine_key(self._environ) if key is None else key
         return {secret.name: _version(key, secret) for secret in secrets}
 
     def _section(self, section: str) -> tuple[Secret, ...]:

@@ -11,6 +11,8 @@ from shipper.config.shape import keys, schema_of
 from shipper.model.settings import (
     HealthSettings,
     ImageSettings,
+    LedgerSettings,
+    RollbackSettings,
     RolloutSettings,
     RunSettings,
     ScaleSettings,
@@ -26,6 +28,8 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "smoke": SmokeSettings,
     "scan": ScanPolicy,
     "rollout": RolloutSettings,
+    "rollback": RollbackSettings,
+    "ledger": LedgerSettings,
 }
 TOP_LEVEL = ("service", "target", *SECTIONS, "targets", "environments")
 IN_ENVIRONMENT = ("target", *SECTIONS, "targets")

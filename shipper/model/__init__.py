@@ -70,6 +70,7 @@ from shipper.model.target import (
     Deployment,
     Dossier,
     Drift,
+    Garbage,
     Observation,
     Plan,
     ProbeRequest,

@@ -174,6 +174,15 @@ class Restorable(Noun):
     problems: tuple[str, ...] = Field(default=(), description="What is gone (image, secret values), and what to pass.")
 
 
+class Garbage(Noun):
+    """Something of ours on a target that nothing there needs any more."""
+
+    kind: str = Field(description="revision, record, secrets, image, leftover, or the adapter's own word.")
+    name: str = Field(description="The platform's name for it; with `kind` it is found again.")
+    why: str = Field(description='For people, such as "release 3 is older than the last 5 verified ones".')
+    size: int | None = Field(default=None, description="Bytes that its removal frees, when known.")
+
+
 class Deployment(Product):
     """What the rollout ended with."""
 

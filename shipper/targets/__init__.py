@@ -5,6 +5,7 @@ from shipper.targets.container import SECRETS_DIRECTORY, container_options
 from shipper.targets.matching import difference
 from shipper.targets.protocol import (
     AsksInside,
+    Collects,
     Diagnoses,
     KeysSecrets,
     Measures,
@@ -22,8 +23,8 @@ from shipper.targets.protocol import (
 from shipper.targets.retry import retry_transient
 
 __all__ = [
-    "SECRETS_DIRECTORY", "AsksInside", "Conflict", "Denied", "Diagnoses", "Invalid", "KeysSecrets", "Measures",
-    "NotFound", "PlatformError", "Probes", "Replaces", "Retired", "RunsOnce", "SplitsTraffic", "StoresImages",
-    "StreamsLogs", "Target", "TargetContext", "TargetKind", "Transient", "UsageError", "caused_by",
+    "SECRETS_DIRECTORY", "AsksInside", "Collects", "Conflict", "Denied", "Diagnoses", "Invalid", "KeysSecrets",
+    "Measures", "NotFound", "PlatformError", "Probes", "Replaces", "Retired", "RunsOnce", "SplitsTraffic",
+    "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind", "Transient", "UsageError", "caused_by",
     "container_options", "difference", "retry_transient",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from shipper.model import (
     Dossier,
+    Garbage,
     Observation,
     Plan,
     ProbeRequest,
@@ -75,7 +76,8 @@ class Target(Protocol):
         """Revisions that have no traffic leave its way, once nothing is in flight on them; the stamp goes along.
 
         warm: ready to take traffic again within a write. stopped: costs no memory, has to start again. removed:
-        gone, with its record and what nobody else uses. Removing one that is gone is not an error; one that has
+        gone; what its release needs to be applied again (record, secret values, image) stays until `collect`, where
+        the platform keeps these apart from the revision. Removing one that is gone is not an error; one that has
         traffic is Invalid.
         """
 
@@ -185,6 +187,17 @@ class KeysSecrets(Protocol):
 
     def make_secret_key(self) -> bytes:
         """The same, made when there is none. Affects no traffic."""
+
+
+@runtime_checkable
+class Collects(Protocol):
+    """The platform keeps what old releases needed until somebody cleans up."""
+
+    def garbage(self, keep: Sequence[int]) -> Sequence[Garbage]:
+        """What would go if only these numbers, and what serves, must be able to come back. No write."""
+
+    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> None:
+        """Remove it; the stamp goes along. What is gone already, or came into use since, is left alone."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from shipper.model import (
     Dossier,
@@ -24,7 +24,7 @@ from shipper.model import (
     TargetSpec,
     Traits,
 )
-from shipper.targets import Conflict, Denied, Invalid, NotFound, TargetContext, Transient, retry_transient
+from shipper.targets import Conflict, Denied, Invalid, NotFound, Retired, TargetContext, Transient, retry_transient
 from shipper_targets.docker import asking, images, render
 from shipper_targets.docker.containers import Containers, Found
 from shipper_targets.docker.drift import drift_of
@@ -40,7 +40,14 @@ from shipper_targets.docker.settings import DockerSettings
 if TYPE_CHECKING:
     from docker import DockerClient
 
-TRAITS = Traits(strategies=("all-at-once",), weight_step=1, max_sharing=16, probes_revisions=True, needs_registry=False)
+TRAITS = Traits(
+    strategies=("all-at-once", "blue-green", "canary", "recreate"),
+    weight_step=1,
+    max_sharing=16,
+    probes_revisions=True,
+    needs_registry=False,
+    holds_lock=True,
+)
 
 
 class DockerTarget:
@@ -196,8 +203,8 @@ class DockerTarget:
         state = state.model_copy(update={"servers": {**state.servers, **warm}})
         self._proxy.apply(live, stamp.epoch, render.shifted(state, weights))
 
-    def retire(self, revisions: Sequence[Revision], to: Literal["stopped", "removed"], seen: str) -> None:
-        """Drain, leave the proxy, then what `keep` says for a stopped one; a removed one is gone.
+    def retire(self, revisions: Sequence[Revision], to: Retired, stamp: Stamp, seen: str) -> None:
+        """Drain, leave the proxy, then: a warm one runs on, a stopped one is stopped, a removed one is gone.
 
         A revision that is not there any more is no error; one that has traffic is Invalid.
         """
@@ -205,8 +212,8 @@ class DockerTarget:
         if not revisions or seen == ABSENT:
             self._end(names, to, {})
             return
-        live = self._running(seen, Stamp(epoch=_epoch_of(seen)))
-        state = self._state(live)
+        live = self._running(seen, stamp)
+        state = self._state(live, stamp)
         leaving = {name: state.servers[name] for name in names if name in state.servers}
         if busy := [name for name, server in leaving.items() if server.weight]:
             raise Invalid(f"{', '.join(busy)} has traffic")
@@ -214,7 +221,7 @@ class DockerTarget:
             self._proxy.drain(served, self._settings.rollout.drain)
         if leaving:
             rest = {name: server for name, server in state.servers.items() if name not in leaving}
-            self._proxy.apply(live, live.epoch, state.model_copy(update={"servers": rest}))
+            self._proxy.apply(live, stamp.epoch, state.model_copy(update={"servers": rest}))
         self._end(names, to, leaving)
 
     def write_stamp(self, stamp: Stamp, seen: str) -> None:
@@ -222,7 +229,7 @@ class DockerTarget:
         live = self._running(seen, stamp)
         self._proxy.apply(live, stamp.epoch, self._state(live, stamp))
 
-    def remove(self) -> None:
+    def remove(self, stamp: Stamp, seen: str) -> None:
         """Containers, secrets, addresses and the slot; the proxy, too, when this was the last service."""
         present = self._host.present()
         if present:
@@ -329,18 +336,17 @@ class DockerTarget:
             raise Invalid(f"{name} does not run")
         return Server(address=f"{address}:{found.run.port}", served=True, route=found.labels[render.LABEL + "route"])
 
-    def _end(self, names: Sequence[str], to: str, leaving: Mapping[str, Server]) -> None:
-        keep = "none" if to == "removed" else self._own.keep
+    def _end(self, names: Sequence[str], to: Retired, leaving: Mapping[str, Server]) -> None:
         found = [container for container in self._containers.all() if container.revision in names]
-        if keep == "running" or not found:
+        if to == "warm" or not found:
             return
         for container in found:
             name = container.revision
             if name not in leaving or leaving[name].served:
                 self._containers.stop(container, container.run.stop_grace)
-            if keep == "none":
+            if to == "removed":
                 self._containers.remove(container)
-        if keep == "none":
+        if to == "removed":
             self._secrets.sweep()
             self._proxy.free([container.revision for container in found])
 
@@ -362,7 +368,3 @@ def _not_about(revision: Revision, response: ProbeResponse) -> bool:
     if response.revision is not None:
         return response.revision != revision.name
     return not response.body.startswith(render.PINNED) and response.status not in (502, 504)
-
-
-def _epoch_of(seen: str) -> int:
-    return int(seen.split()[2])

@@ -98,7 +98,6 @@ def labels_of(release: Release, own: DockerSettings, target: str) -> dict[str, s
         "created": f"{release.created:.3f}",
         "runtime": json.dumps(release.settings.runtime(), sort_keys=True),
         "secrets": json.dumps(release.secret_versions, sort_keys=True),
-        "previous-keep": own.keep,
     }
     return {LABEL + name: value for name, value in values.items()}
 

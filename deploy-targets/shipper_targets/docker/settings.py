@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -35,8 +35,5 @@ class DockerSettings(BaseModel):
     )
     subnet: Subnet | None = Field(
         default=None, description="The /24 network of the containers; a free one is chosen when absent."
-    )
-    keep: Literal["running", "stopped", "none"] = Field(
-        default="running", description="What becomes of the previous revision's container after a release."
     )
     platform: Platform | None = Field(default=None, description="The engine's platform, if it is not to be asked.")

@@ -33,6 +33,8 @@ SOURCE = Source(commit=None, commit_time=None, dirty=False, context_digest="sha2
 class Run:
     """A run that can be cancelled from another thread."""
 
+    remaining: float | None = None
+
     def __init__(self) -> None:
         self._asked = threading.Event()
         self.waiting = threading.Event()

@@ -36,6 +36,8 @@ STAMP = "%Y-%m-%dT%H:%M:%SZ"
 class Calm:
     """A run that nobody cancels, unless told so before it begins."""
 
+    remaining: float | None = None
+
     def __init__(self, cancelled: bool = False) -> None:
         self.cancelled = cancelled
 
