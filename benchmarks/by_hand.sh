@@ -3,6 +3,7 @@
 #
 #   by_hand.sh setup                  network and proxy, once
 #   by_hand.sh release PROJECT TAG    the release; its last line is JSON: milliseconds per step
+#   by_hand.sh rollback TAG           the image of then in front again, by somebody who knows its tag; JSON as well
 #   by_hand.sh down                   remove everything of it
 #
 # NAME (by-hand), IMAGE (127.0.0.1:5000/by-hand/iris), PORT (8091), APP_PORT (8000), HEALTH (/healthz),
@@ -84,6 +85,20 @@ release() {
   step smoke
   docker push --quiet "$image" >/dev/null
   step push
+  replace "$image" "$new" "$old"
+}
+
+rollback() {
+  local old
+  old=$(docker ps -q --filter "label=by-hand=$NAME")
+  then=${EPOCHREALTIME/./}
+  local started=$then
+  docker image inspect "$IMAGE:$1" >/dev/null
+  replace "$IMAGE:$1" "$NAME-$1-$started" "$old"
+}
+
+replace() {  # replace IMAGE NAME OLD: start, wait, reload, verify, remove; then the JSON
+  local image=$1 new=$2 old=$3
   docker run -d --name "$new" --label "by-hand=$NAME" --network "$NAME" --restart unless-stopped --read-only --tmpfs /tmp \
     --memory 512m --cpus 1 --init -e "PORT=$APP_PORT" "$image" >/dev/null
   step run
@@ -114,6 +129,7 @@ down() {
 case ${1:-} in
   setup) setup ;;
   release) release "$2" "$3" ;;
+  rollback) rollback "$2" ;;
   down) down ;;
-  *) sed -n '2,9p' "$0"; exit 2 ;;
+  *) sed -n '2,10p' "$0"; exit 2 ;;
 esac

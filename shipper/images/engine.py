@@ -67,6 +67,14 @@ class DockerEngine:
         finally:
             self._drop_quietly(temporary)
 
+    def admit(
+        self, reference: str, service: str, platform: str, report: Reporter, cancel: Cancellation
+    ) -> Image:
+        """An image that exists already, pulled if it must be (shipper.images.admit)."""
+        from shipper.images.admit import admit
+
+        return admit(self, reference, service, platform, report, cancel)
+
     def has(self, image: Image) -> bool:
         """Whether the image's own name still stands for these very bytes on this engine."""
         import docker.errors
@@ -181,7 +189,7 @@ class DockerEngine:
             reference = reference_of(service, config_digest)
             repository, _, tag = reference.rpartition(":")
             self._api.tag(temporary, repository, tag)
-            size = self._uncompressed_size(found)
+            size = self.uncompressed_size(found)
         platform = platform_of(found)
         if not same_platform(platform, request.platform):
             report.remark(f"the image was built for {platform}, not for {request.platform} as asked")
@@ -209,8 +217,8 @@ class DockerEngine:
             details=(f"builder: {said or 'no config digest'}", f"engine:  {engine_id}"),
         )
 
-    def _uncompressed_size(self, found: Mapping[str, Any]) -> int:
-        """The classic store's own number; the containerd store's is that of compressed layers, there the unpacked
+    def uncompressed_size(self, found: Mapping[str, Any]) -> int:
+        """Of an inspected image. The classic store's own number; the containerd store's is that of compressed layers, there the unpacked
         layers are summed, as its snapshots use the disk (measured: 167 MB for what is 147 MB in the classic store)."""
         if self.store == "classic":
             return int(found["Size"])

@@ -40,3 +40,12 @@ class Engine(Protocol):
 
     def world(self) -> str:
         """What a build's result depends on besides its inputs: engine id, version and image store."""
+
+
+@runtime_checkable
+class AdmitsImages(Protocol):
+    """An engine that takes an image which exists already, on it or in a registry."""
+
+    def admit(self, reference: str, service: str, platform: str, report: Reporter, cancel: Cancellation) -> Image:
+        """That image under its own name on the engine. Raises errors.UsageError when there is none, or for another
+        platform; CredentialsError, UnreachableError, PublishError."""

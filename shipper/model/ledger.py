@@ -23,6 +23,7 @@ class Holder(Noun):
     machine: str = Field(description="Host name.")
     pid: int
     boot: str = Field(default="", description="The machine's boot id; a dead process of this boot holds nothing.")
+    birth: str = Field(default="", description="When the process began, by the boot's own clock: pids are used again.")
     since: float = Field(description="Unix seconds by the holder's own clock; for people, never compared.")
 
 
@@ -107,6 +108,8 @@ class Recorded(Noun):
     rollback_to: int | None = None
     reason: str = ""
     position: int = Field(description="Of its `started` entry: the whole release is there.")
+    run: str = Field(default="", description="The run that began it.")
+    epoch: int = Field(default=0, description="The lease's epoch under which it was begun.")
 
 
 class LedgerState(Noun):

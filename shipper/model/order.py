@@ -28,3 +28,11 @@ class Wanted(Product):
     secrets: Literal["pinned", "current"] | None = None
     quarantine_image: bool = Field(default=False, description="The bad image's digest is quarantined as well.")
     reason: str = ""
+
+
+class Admission(Product):
+    """What `shipper release --image` was asked for: an image that exists already."""
+
+    reference: str = Field(
+        description='"repo:tag", "repo@sha256:…", or the name or config digest of an image on the engine.'
+    )

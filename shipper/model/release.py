@@ -30,6 +30,7 @@ class Release(Product):
     strategy: str = Field(default="", description="The rollout that it was brought into service with.")
     secret_versions: dict[str, str] = Field(default_factory=dict)
     commit: str | None = None
+    commit_time: int | None = Field(default=None, description="Unix seconds: for the out-of-order guard.")
     dirty: bool = False
     created: float = Field(description="Unix seconds.")
 

@@ -3,43 +3,116 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from shipper.config import ResolvedSecrets, check_target_settings, choose_target, find, load
-from shipper.model import Settings, TargetSettings
-from shipper.model.context import Secrets
+from shipper.config import NoConfiguration, ResolvedSecrets, check_target_settings, choose_target, find, load
+from shipper.errors import PlatformError
+from shipper.model import Release, Settings, TargetSettings
+from shipper.model.context import Cancellation, Reporter, Secrets
 from shipper.operations.where import Where
 from shipper.targets import Target, TargetContext, TargetKind, discovery
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Everything that a command needs to know before it talks to anybody."""
+    """Everything that a command needs to know before it talks to anybody.
 
-    path: Path
+    `path` is None when the service was named and its configuration is not at hand: then `settings` are those of its
+    newest release on the target, as far as the target has it.
+    """
+
+    path: Path | None
     settings: Settings
     chosen: TargetSettings
     kind: TargetKind
     secrets: Secrets
+    where: Where
+    recorded: Release | None = None
+    """The newest release's record, when opening has read it."""
 
-    def connect(self) -> Target:
-        """The target. Lazy: no I/O before the first call."""
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self.settings.service.service
+
+    @property
+    def environment(self) -> str:
+        """The environment's name."""
+        return self.settings.service.environment
+
+    def connect(self, report: Reporter | None = None, cancel: Cancellation | None = None) -> Target:
+        """The target. Lazy: no I/O before the first call. `report` and `cancel` are for calls that take long."""
         return self.kind.connect(
-            TargetContext(name=self.chosen.name, settings=self.settings, own=self.chosen.settings, secrets=self.secrets)
+            TargetContext(
+                name=self.chosen.name,
+                settings=self.settings,
+                own=self.chosen.settings,
+                secrets=self.secrets,
+                report=report,
+                cancel=cancel,
+            )
         )
+
+    @cached_property
+    def newest(self) -> Release | None:
+        """The newest release that the target itself has a record of; None also when the target cannot be asked."""
+        if self.recorded is not None:
+            return self.recorded
+        try:
+            records = self.connect().records()
+        except PlatformError:
+            return None  # whoever needs the target asks it again, and hears why
+        return records[-1] if records else None
 
 
 def open_workspace(where: Where) -> Workspace:
     """Load, choose and check. Raises ConfigError or UsageError (2) with every problem at once."""
     path = find(where.directory)
-    settings = load(path, environment=where.environment)
-    chosen = choose_target(settings, where.target, kinds=discovery.kinds(), from_url=_from_url)
+    settings = load(path, environment=where.environment, service=where.service)
+    chosen = choose_target(settings, where.target, kinds=discovery.kinds(), from_url=from_url)
     kind = discovery.load(chosen.kind)
     check_target_settings(path, settings, chosen, kind.settings_model)
     secrets = ResolvedSecrets(settings, environ=os.environ, root=path.parent)
-    return Workspace(path=path, settings=settings, chosen=chosen, kind=kind, secrets=secrets)
+    return _under_its_name(Workspace(path, settings, chosen, kind, secrets, where))
 
 
-def _from_url(kind: str, url: str) -> dict[str, object]:
+def open_place(where: Where) -> Workspace:
+    """The same, also where the configuration is not at hand but the service is named (`--service`).
+
+    A shipper.toml of another service is passed over, unless -C names it. Raises ConfigError, UsageError (2).
+    """
+    if where.service is None:
+        return open_workspace(where)
+    try:
+        path = find(where.directory)
+    except NoConfiguration:
+        if where.directory is not None:
+            raise
+        return _by_name(where)
+    if where.directory is None and load(path, environment=where.environment).service.service != where.service:
+        return _by_name(where)
+    return open_workspace(where)
+
+
+def from_url(kind: str, url: str) -> dict[str, object]:
+    """The kind's own settings from a URL."""
     return discovery.load(kind).from_url(url)
+
+
+def _by_name(where: Where) -> Workspace:
+    from shipper.operations.by_name import open_by_name
+
+    return open_by_name(where)
+
+
+def _under_its_name(workspace: Workspace) -> Workspace:
+    """A target given by URL or kind goes by the name that it was released to before: the ledger is found by it."""
+    asked = workspace.where.target or ""
+    if "://" not in asked:
+        return workspace
+    place = workspace.newest.place if workspace.newest is not None else None
+    if place is None or place.kind != workspace.chosen.kind:
+        return workspace
+    return replace(workspace, chosen=workspace.chosen.model_copy(update={"name": place.name}))

@@ -1,17 +1,26 @@
-"""Writing to a target: observe, check that the world is as we left it, write with `seen`, and again on a conflict."""
+"""Writing to a target under the fence: observe, see that we may still write, write with `seen`, again on a conflict.
+
+The fence: every write's stamp carries our epoch, and the platform refuses a lower one. Whoever observes a higher epoch
+than its own has been overtaken and writes nothing any more, not even to put things back. Before its own first write
+that holds for any epoch but the one first observed: somebody who took the same number elsewhere was here.
+"""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import TypeVar
 
-from shipper.errors import Conflict, DriftError, RolloutFailed
-from shipper.model import Observation
+from shipper.errors import Conflict, DriftError, Overtaken, PlatformError, RolloutFailed, Transient
+from shipper.ledger.protocol import Lease
+from shipper.model import Observation, Stamp
+from shipper.rollout.patience import Patience
 from shipper.targets import Target
 
 Result = TypeVar("Result")
+Weights = Mapping[str, int]
 
 PAUSE = 0.2
 """Seconds, at most, before a write is decided anew: putting back has two seconds in all (design.md section 5)."""
@@ -20,38 +29,107 @@ TRIES = 5
 """How often a write is decided anew after a conflict, before somebody else is believed to be at work."""
 
 
+class Writer:
+    """All writes of one run to one target. `patience` may be replaced: putting back goes on after a cancellation."""
+
+    def __init__(self, target: Target, lease: Lease, first: Observation, patience: Patience) -> None:
+        self.target = target
+        self.lease = lease
+        self.patience = patience
+        self.last = first
+        self.number = 0
+        self.quarantined: tuple[str, ...] | None = None
+        """What every stamp from now on says; None: what it said before."""
+        self.wrote = False
+        """Whether a write of ours is on the platform, or may be."""
+        self.doubtful = False
+        """Whether a write of ours may still be carried out: it was left behind, or its answer was lost."""
+        self._first_epoch = first.stamp.epoch
+
+    def write(
+        self,
+        call: Callable[[Observation, Stamp], Result],
+        what: str,
+        *,
+        expected: Collection[Weights] | None = None,
+        ours: Callable[[Observation], bool] = lambda _: False,
+    ) -> Result:
+        """`call(observation, stamp)` on a fresh observation, decided anew on Conflict and when no answer came.
+
+        `expected` are the weights that must serve, any of them, for this write to be ours to make; None when it is
+        to be made whatever serves. `ours(observation)` recognises our write on the platform although we were told
+        that it was refused. Raises Overtaken; DriftError (31) when somebody else moved traffic meanwhile: theirs is
+        not overwritten; RolloutFailed after too many conflicts; and the platform's own errors.
+        """
+        failure: PlatformError = Conflict(what)
+        for _ in range(TRIES):
+            try:
+                now = self.observe(ours)
+                self._expect(now, expected, what)
+                return self._once(call, now)
+            except (Conflict, Transient) as error:
+                failure = error
+            # A moment of a length of our own: two writers that conflict must not meet again at once.
+            time.sleep(random.uniform(0.0, PAUSE))  # noqa: S311 - no secret
+        if isinstance(failure, Conflict):
+            raise RolloutFailed(
+                f"could not {what}: another writer changed the target {TRIES} times in a row",
+                hint="wait for the other run to end, then release again",
+            ) from failure
+        raise failure
+
+    def observe(self, ours: Callable[[Observation], bool] = lambda _: False) -> Observation:
+        """What is there now; Overtaken when it is not ours to write to any more."""
+        now = self.patience.read(self.target.observe)
+        self.last = now
+        self.patience.read(self.lease.check)
+        self.wrote = self.wrote or (now.stamp.epoch == self.lease.epoch != self._first_epoch and ours(now))
+        allowed = now.stamp.epoch <= self.lease.epoch if self.wrote else now.stamp.epoch == self._first_epoch
+        if not allowed or self.lease.epoch <= self._first_epoch:
+            raise Overtaken(
+                f"another run wrote to the target (epoch {now.stamp.epoch}, ours is {self.lease.epoch})",
+                hint="look at `shipper status`, then release again",
+            )
+        return now
+
+    def _once(self, call: Callable[[Observation, Stamp], Result], now: Observation) -> Result:
+        before, self.doubtful = (self.wrote, self.doubtful), True
+        try:
+            result = self.patience.write(partial(call, now, self.stamp(now)))
+        except (Transient, Conflict) as error:
+            self.wrote, self.doubtful = before if isinstance(error, Conflict) else (True, True)
+            raise
+        except PlatformError:
+            self.wrote, self.doubtful = before
+            raise
+        except BaseException:  # left behind
+            self.wrote = True
+            raise
+        self.wrote, self.doubtful = True, False
+        return result
+
+    def stamp(self, now: Observation) -> Stamp:
+        """The stamp that goes along with a write: our epoch, and the highest number ever."""
+        update = {"epoch": self.lease.epoch, "highest": max(now.stamp.highest, now.highest, self.number)}
+        if self.quarantined is not None:
+            return now.stamp.model_copy(update={**update, "quarantined": self.quarantined})
+        return now.stamp.model_copy(update=update)
+
+    @staticmethod
+    def _expect(now: Observation, expected: Collection[Weights] | None, what: str) -> None:
+        found = weights_of(now)
+        if expected is not None and all(found != dict(weights) for weights in expected):
+            raise DriftError(
+                f"could not {what}: somebody else moved traffic meanwhile, now {show_weights(found)}",
+                hint="look at `shipper status`, then release again",
+            )
+
+
 def weights_of(observation: Observation) -> dict[str, int]:
     """Revision name to percent of the traffic, as routed at that moment."""
     return {revision.name: revision.weight for revision in observation.serving}
 
 
-def write(
-    target: Target, expected: Mapping[str, int] | None, call: Callable[[Observation], Result], what: str
-) -> Result:
-    """`call(observation)` on a fresh observation, decided anew on Conflict.
-
-    `expected` are the weights that must serve for this write to be ours to make; None when it must be made
-    whatever serves (putting back). Raises DriftError (31) when somebody else moved traffic meanwhile: theirs is not
-    overwritten; RolloutFailed after too many conflicts; and the platform's own errors.
-    """
-    for _ in range(TRIES):
-        now = target.observe()
-        if expected is not None and weights_of(now) != dict(expected):
-            raise DriftError(
-                f"could not {what}: somebody else moved traffic meanwhile, now {show_weights(weights_of(now))}",
-                hint="look at `shipper status`, then release again",
-            )
-        try:
-            return call(now)
-        except Conflict:
-            # A moment of a length of our own: two writers that conflict must not meet again at once.
-            time.sleep(random.uniform(0.0, PAUSE))  # noqa: S311 - no secret
-    raise RolloutFailed(
-        f"could not {what}: another writer changed the target {TRIES} times in a row",
-        hint="wait for the other run to end, then release again",
-    )
-
-
-def show_weights(weights: Mapping[str, int]) -> str:
+def show_weights(weights: Weights) -> str:
     """Weights for people: "web-4 90 %, web-5 10 %", or "nothing serves"."""
     return ", ".join(f"{name} {weight} %" for name, weight in weights.items()) or "nothing serves"

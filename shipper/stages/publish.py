@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shipper.errors import PlatformError, PublishError
-from shipper.model import Approval, Deployable, Image, ImageRef, ImageSettings, Source
+from shipper.model import Approval, Deployable, Image, ImageRef, Settings, Source
 from shipper.model.context import Cancellation, Reporter
 from shipper.registries.protocol import Registry
 from shipper.rollout.all_at_once import not_written
@@ -14,28 +14,42 @@ def publish(
     image: Image,
     approval: Approval,
     source: Source,
-    settings: ImageSettings,
+    settings: Settings,
     target: Target,
     registry: Registry,
     report: Reporter,
     cancel: Cancellation,
 ) -> Deployable:
     """What a rollout may deploy. Raises PublishError (15), CredentialsError (32), UnreachableError (33)."""
+    main = published(image, approval, settings, target, registry, report, cancel)
+    return Deployable(
+        images={"main": main},
+        settings=settings,
+        commit=source.commit,
+        commit_time=source.commit_time,
+        dirty=source.dirty,
+        published=settings.image.repository is not None,
+    )
+
+
+def published(
+    image: Image,
+    approval: Approval,
+    settings: Settings,
+    target: Target,
+    registry: Registry,
+    report: Reporter,
+    cancel: Cancellation,
+) -> ImageRef:
+    """The approved image as the target finds it: in the registry, or on the target's own engine."""
     if approval.config_digest != image.config_digest:
         raise PublishError(
             f"the approval is for {approval.config_digest}, the image is {image.config_digest}",
             hint="only the image that was tested can be published; release again",
         )
-    if settings.repository is None:
-        main = _on_the_target(image, target, report)
-    else:
-        main = registry.publish(image, settings.repository, tag_of(image), report, cancel)
-    return Deployable(
-        images={"main": main},
-        commit=source.commit,
-        dirty=source.dirty,
-        published=settings.repository is not None,
-    )
+    if settings.image.repository is None:
+        return _on_the_target(image, target, report)
+    return registry.publish(image, settings.image.repository, tag_of(image), report, cancel)
 
 
 def tag_of(image: Image) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 _LARGEST_SEEN = 1 << 20
@@ -18,6 +18,7 @@ _LARGEST_SEEN = 1 << 20
 _PIECE = 1 << 16
 _GONE = (OSError, asyncio.IncompleteReadError)
 
+_T = TypeVar("_T")
 Open = Callable[[], Awaitable[tuple["Reader", asyncio.StreamWriter]]]
 
 
@@ -87,26 +88,16 @@ class Trouble:
 
 
 class Say(Protocol):
-    """What a proxy asks about every request. Raising ConnectionAborted ends the connection, and nothing is passed on.
-
-    A call to `after` follows, when the whole answer has come and before the client gets any of it, if `before`
-    returned something; it is given that.
-    """
+    """What a proxy asks about every request. Whoever raises an OSError ends the connection."""
 
     def trouble(self, asked: Asked) -> Trouble | None:
         """Whether something is to go wrong."""
 
     def before(self, asked: Asked) -> object | None:
-        """The request is there; nothing of it was passed on."""
+        """The request is there and nothing of it was passed on. Something returned: `after` wants to hear the end."""
 
     async def after(self, asked: Asked, what: object, answered: Answered) -> None:
         """The whole answer is there; the client has none of it, but for the head of an upgraded connection."""
-
-    def heard(self, asked: Asked, answered: Answered) -> None:
-        """The answer to a request that `interesting` named, which nobody has to wait for."""
-
-    def interesting(self, asked: Asked) -> bool:
-        """Whether `heard` wants its answer."""
 
 
 @dataclass
@@ -178,33 +169,28 @@ class _Connection:
                 await asyncio.gather(unseen, return_exceptions=True)
 
     async def _answer(self, asked: Asked, what: object, trouble: Trouble, unseen: asyncio.Task[None] | None) -> bool:
-        answer = await self._unless_gone(self._final_head(), alone=what is None and not trouble.forget)
+        heard = what is not None or trouble.forget
+        answer = await (self._final_head() if heard else self._unless_gone(self._final_head()))
         status = int(answer.first[1])
         if status == 101:
             await self._upgraded(asked, what, trouble, answer)
             return False
         has_body = asked.method != "HEAD" and status not in (204, 304)
-        pieces = body_of(self.there, answer, of_answer=True) if has_body else _nothing()
-        if what is None and not trouble.forget and not self.say.interesting(asked):
-            await _send(self.back, answer.raw)
-            await self._unless_gone(_pass_on(pieces, self.back))
-        else:
+        pieces = body_of(self.there, answer, of_answer=True) if has_body else _exactly(self.there, 0)
+        if heard:
             body = b"".join([piece async for piece in pieces])
-            answered = Answered(status, unchunked(body) if answer.chunked else body)
-            await self._told(asked, what, answered)
+            if what is not None:
+                await self.say.after(asked, what, Answered(status, unchunked(body) if answer.chunked else body))
             if trouble.forget:
                 return False
             await _send(self.back, answer.raw + body)
+        else:
+            await _send(self.back, answer.raw)
+            await self._unless_gone(_pass_on(pieces, self.back))
         if unseen is not None:
             await unseen
         delimited = not has_body or answer.chunked or answer.length is not None
         return delimited and not answer.closing
-
-    async def _told(self, asked: Asked, what: object, answered: Answered) -> None:
-        if what is not None:
-            await self.say.after(asked, what, answered)
-        elif self.say.interesting(asked):
-            self.say.heard(asked, answered)
 
     async def _upgraded(self, asked: Asked, what: object, trouble: Trouble, answer: Head) -> None:
         """Raw bytes both ways until the other side ends. Of a write its output waits until that is over."""
@@ -215,7 +201,7 @@ class _Connection:
                 await _pass_on(_everything(self.there), self.back, end=True)
                 return
             body = b"".join([piece async for piece in _everything(self.there)])
-            await self._told(asked, what, Answered(101, body))
+            await self.say.after(asked, what, Answered(101, body))
             if not trouble.forget:
                 await _send(self.back, body)
         finally:
@@ -230,11 +216,9 @@ class _Connection:
             await _send(self.back, head.raw)
         raise ConnectionResetError
 
-    async def _unless_gone[T](self, doing: Awaitable[T], *, alone: bool = True) -> T:
-        """Do it, but give up when the client has ended and nobody else needs the result."""
+    async def _unless_gone(self, doing: Awaitable[_T]) -> _T:
+        """Do it, but give up when the client has ended: nobody else waits for an answer without an end."""
         work = asyncio.ensure_future(doing)
-        if not alone:
-            return await work
         ended = asyncio.create_task(self.here.ended.wait())
         try:
             await asyncio.wait({work, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -316,16 +300,13 @@ async def _everything(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""
-
-
 async def _pass_on(pieces: AsyncIterator[bytes], to: asyncio.StreamWriter, *, end: bool = False) -> None:
-    async for piece in pieces:
-        await _send(to, piece)
-    if end and to.can_write_eof():
-        to.write_eof()
+    try:
+        async for piece in pieces:
+            await _send(to, piece)
+    finally:
+        if end and to.can_write_eof():
+            to.write_eof()
 
 
 async def _send(to: asyncio.StreamWriter, content: bytes) -> None:

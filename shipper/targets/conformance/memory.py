@@ -8,12 +8,14 @@ exactly, so that a count can be checked to the last one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from shipper.errors import Conflict, Invalid, NotFound, Transient
 from shipper.model import (
@@ -27,6 +29,7 @@ from shipper.model import (
     ProbeResponse,
     Problem,
     Progress,
+    HealthSettings,
     Release,
     Restorable,
     Revision,
@@ -41,12 +44,16 @@ from shipper.model.context import Secrets
 from shipper.model.release import new_release_id
 from shipper.model.target import Change
 from shipper.targets.conformance.rig import Answer, ImageKind
+from shipper.targets.protocol import Retired, Target
 
 FOREIGN = "foreign"
 """The revision's name of what somebody else put at our address."""
 
 PAUSE = 0.01
 """Seconds between two steps of `progress`."""
+
+LONGEST_STAMP = 200
+"""Characters (design.md section 2: under 200 on the platform itself)."""
 
 BUCKETS = (0.1, 1.0, 10.0)
 """Upper bounds of the latency histogram, in seconds."""
@@ -213,7 +220,7 @@ class MemoryTarget:
                 return Restorable(warm=True)
             return Restorable(problems=tuple(self._gone(release)))
 
-    def retire(self, revisions: Sequence[Revision], to: str, stamp: Stamp, seen: str) -> None:
+    def retire(self, revisions: Sequence[Revision], to: Retired, stamp: Stamp, seen: str) -> None:
         """See the seam. What is not ours is never removed."""
         with self._writing(stamp, seen):
             for revision in revisions:
@@ -271,8 +278,23 @@ class MemoryTarget:
 
     # What a write goes through.
 
-    def _writing(self, stamp: Stamp, seen: str) -> _Writing:
-        return _Writing(self.memory, stamp, seen)
+    @contextlib.contextmanager
+    def _writing(self, stamp: Stamp, seen: str) -> Iterator[None]:
+        """Version and epoch are compared, and the stamp written, with the write itself; all of it or nothing."""
+        with self.memory.lock:
+            if seen != str(self.memory.version):
+                raise Conflict(f"somebody wrote since: seen {seen}, now {self.memory.version}")
+            if stamp.epoch < self.memory.stamp.epoch:
+                raise Conflict(f"epoch {stamp.epoch} is older than {self.memory.stamp.epoch}")
+            if len(stamp.model_dump_json()) > LONGEST_STAMP:
+                raise Invalid(f"a stamp of {len(stamp.model_dump_json())} characters does not fit")
+            before, self.memory.stamp = self.memory.stamp, stamp
+            try:
+                yield
+            except BaseException:
+                self.memory.stamp = before
+                raise
+            self.memory.version += 1
 
     def _hold(self, release: Release) -> Held:
         """The release's revision: the same one for the same id, started again when it was stopped."""
@@ -320,7 +342,7 @@ class MemoryTarget:
         if self.memory.weights.get(name):
             raise Invalid(f"{name} has traffic")
 
-    def _retire(self, name: str, to: str) -> None:
+    def _retire(self, name: str, to: Retired) -> None:
         found = self.memory.held.get(name)
         if found is None or found.release is None:
             return
@@ -373,7 +395,85 @@ class MemoryTarget:
         return (Drift(field="run.memory", ours="none", found="64 MB"),)
 
 
-def _state(found: Held) -> Literal_State:
+def _state(found: Held) -> Literal["running", "stopped", "starting", "failed"]:
     if found.stopped:
         return "stopped"
-    return {"never-ready": "starting", "crash-loop": "failed"}.get(found.kind, "running")
+    if found.kind == "crash-loop":
+        return "failed"
+    return "starting" if found.kind == "never-ready" else "running"
+
+
+def new_service() -> str:
+    """A name that no other place has."""
+    return f"svc-{new_release_id()[-8:].lower()}"
+
+
+@dataclass
+class MemoryPlace:
+    """A place of either target; `connect` says of which one."""
+
+    connect: Callable[[Memory, Secrets], Target]
+    memory: Memory
+
+    @property
+    def chosen(self) -> TargetSettings:
+        """The target's name, kind and settings."""
+        return TargetSettings(name="memory", kind="memory")
+
+    def settings(self) -> Settings:
+        """Ready at once or never."""
+        return Settings(
+            service=ServiceSettings(service=self.memory.service, environment="test", root="/"),
+            health=HealthSettings(startup=0.3, timeout=1.0),
+        )
+
+    def target(self, settings: Settings, secrets: Secrets) -> Target:
+        """Sees the same platform, and remembers nothing."""
+        return self.connect(self.memory, secrets)
+
+    def image(self, kind: ImageKind, text: str = "") -> ImageRef:
+        """An image of this place."""
+        return self.memory.image(kind, text)
+
+    def ask(self, path: str = "/") -> Answer:
+        """A user's request."""
+        return self.memory.ask(path)
+
+    def drift(self) -> None:
+        """Somebody limits the memory of what serves."""
+        with self.memory.lock:
+            self.memory.drifted = max(self.memory.weights, key=lambda name: self.memory.weights[name])
+            self.memory.version += 1
+
+    def lose_stamp(self) -> None:
+        """The mark is gone, the revisions are not."""
+        with self.memory.lock:
+            self.memory.stamp = Stamp()
+            self.memory.version += 1
+
+    def lose_image(self, image: ImageRef) -> None:
+        """Its bytes are gone; what runs goes on running."""
+        with self.memory.lock:
+            self.memory.images.pop(image.config_digest, None)
+
+    def lose_revision(self, name: str) -> None:
+        """Somebody deletes it by hand, its record too."""
+        with self.memory.lock:
+            found = self.memory.held.pop(name)
+            if found.release is not None:
+                self.memory.records.pop(found.release.id, None)
+            self.memory.version += 1
+
+    def leaks(self) -> Sequence[str]:
+        """Revisions without a record, and secret values that no record names."""
+        with self.memory.lock:
+            memory, records = self.memory, self.memory.records.values()
+            ours = [held for held in memory.held.values() if held.release is not None]
+            revisions = [held.name for held in ours if held.release and held.release.id not in memory.records]
+            named = {version for record in records for version in record.secret_versions.items()}
+            values = [f"secret {name} {version}" for name, version in memory.secrets if (name, version) not in named]
+            counters = [f"counter of {name}" for name in memory.traffic if name not in memory.held]
+            return [*revisions, *values, *counters]
+
+    def close(self) -> None:
+        """Memory is given back by itself."""

@@ -123,8 +123,8 @@ class Rig(Protocol):
         `powers_of(target, place)` finds them.
         """
 
-    def fresh(self) -> Place:
-        """A place where nothing was ever released."""
+    def fresh(self, service: str = "") -> Place:
+        """A place where nothing was ever released; for a service of exactly this name, when one is given."""
 
 
 @runtime_checkable

@@ -1,0 +1,25 @@
+"""publish_admitted: an approved image that was not built in this run, where the target finds it."""
+
+from __future__ import annotations
+
+from shipper.model import Approval, Deployable, Image, Settings
+from shipper.model.context import Cancellation, Reporter
+from shipper.registries.protocol import Registry
+from shipper.stages.publish import published
+from shipper.targets import Target
+
+
+def publish_admitted(
+    image: Image,
+    approval: Approval,
+    settings: Settings,
+    target: Target,
+    registry: Registry,
+    report: Reporter,
+    cancel: Cancellation,
+) -> Deployable:
+    """What a rollout may deploy; of no commit that we know. Raises PublishError (15), CredentialsError, UnreachableError."""
+    main = published(image, approval, settings, target, registry, report, cancel)
+    return Deployable(
+        images={"main": main}, settings=settings, published=settings.image.repository is not None, origin="image"
+    )

@@ -1,0 +1,197 @@
+"""The words that scenarios are told in: what is done at a place, and what its users find afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shipper.model import ImageRef, Observation, Release, Settings, Stamp, Wanted
+from shipper.model.release import fingerprint_of, new_release_id
+from shipper.pipeline.cancellation import RunCancellation
+from shipper.targets.conformance.rig import Answer, Ended, ImageKind, Kill, Place, Run, RunsElsewhere
+from shipper.targets.conformance.running import run_here
+from shipper.targets.conformance.values import Values
+from shipper.targets.conformance.watched import Around
+from shipper.targets.protocol import Target
+
+CODES = frozenset({0, 2, 16, 20, 21, 22, 23, 24, 30, 31, 32, 33, 130, 143})
+"""What a rollout may end with (docs/reference/exit-codes.md)."""
+
+PATIENCE = 10.0
+"""Seconds in which what was routed must reach the address: some platforms say "done" before it has."""
+
+
+def changed(settings: Settings, **sections: Mapping[str, Any]) -> Settings:
+    """Settings with some values of some sections replaced, and everything checked again."""
+    found = settings.model_dump(mode="json")
+    for name, values in sections.items():
+        found[name] = {**found[name], **values}
+    return Settings.model_validate(found)
+
+
+class Here:
+    """A place, its ledger, and what a scenario has set so far: settings and secret values of the next run."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.settings = place.settings()
+        self.secrets: dict[str, str] = {}
+        self.ledger = _new_ledger()
+
+    # What is done.
+
+    def sets(self, **sections: Mapping[str, Any]) -> None:
+        """From now on releases have these settings: `here.sets(run={"env": {"MODE": "new"}})`."""
+        self.settings = changed(self.settings, **sections)
+
+    def knows(self, **secrets: str) -> None:
+        """From now on releases have exactly these secrets."""
+        self.secrets = secrets
+        self.sets(run={"secrets": {name: f"env:{name}" for name in secrets}})
+
+    def release(self, text: str = "one", kind: ImageKind = "good", **options: Any) -> Ended:
+        """`shipper release` of an image that answers `text`; options as of `do`."""
+        return self.do(self.place.image(kind, text), **options)
+
+    def rollback(self, to: str | None = None, **options: Any) -> Ended:
+        """`shipper rollback`, from a machine that has no secret values; options as of `do`."""
+        return self.do(None, wanted=Wanted(to=to), **options)
+
+    def do(
+        self,
+        image: ImageRef | None,
+        *,
+        wanted: Wanted | None = None,
+        kill: Kill | None = None,
+        around: Around | None = None,
+        cancel: RunCancellation | None = None,
+        ledger: str | None = None,
+        wait: float = 0.0,
+    ) -> Ended:
+        """One run. Where runs are processes of their own, a kill is a real one."""
+        run = Run(
+            settings=self.settings,
+            image=image,
+            secrets=self.secrets if image is not None else {},
+            wanted=wanted or Wanted(),
+            ledger=ledger or self.ledger,
+            wait=wait,
+        )
+        if isinstance(self.place, RunsElsewhere) and around is None and cancel is None:
+            return self.place.run(run, kill)
+        return run_here(self.place, run, kill, around, cancel)
+
+    def loses_the_ledger(self) -> None:
+        """From now on there is another one, which is empty."""
+        self.ledger = _new_ledger()
+
+    def target(self) -> Target:
+        """A target of somebody else's, who looks or writes past our runs."""
+        return self.place.target(self.settings, Values(self.secrets))
+
+    def observe(self) -> Observation:
+        """What the platform says now."""
+        return self.target().observe()
+
+    def writes_meanwhile(self) -> None:
+        """Somebody else writes, and changes nothing: every older `seen` is out of date."""
+        target = self.target()
+        now = target.observe()
+        target.write_stamp(now.stamp, now.seen)
+
+    def a_release(self, text: str = "direct", kind: ImageKind = "good", number: int | None = None) -> Release:
+        """A release as a run would decide it, for calling a target directly."""
+        image = {"main": self.place.image(kind, text)}
+        versions = Values(self.secrets).versions()
+        return Release(
+            id=new_release_id(),
+            number=number or self.observe().highest + 1,
+            fingerprint=fingerprint_of(image, self.settings, versions),
+            images=image,
+            settings=self.settings,
+            target=self.place.chosen.name,
+            place=self.place.chosen,
+            ledger=self.ledger,
+            secret_versions=versions,
+            created=time.time(),
+        )
+
+    # What is found.
+
+    def answers(self, text: str, path: str = "/") -> None:
+        """Users get `text`, soon and from then on."""
+        found = self._until(lambda answer: answer is not None and _says(answer, text), path)
+        assert found is not None, f"the address answers nothing; expected {text!r} at {path}"
+        assert _says(found, text), f"the address answers {_shown(found)} at {path}; expected {text!r}"
+        for _ in range(5):
+            again = self._ask(path)
+            assert again is not None, f"the address answered {text!r} and then nothing"
+            assert _says(again, text), f"the address answered {text!r} and then {_shown(again)}"
+
+    def answers_one_of(self, *texts: str) -> str:
+        """Users get one of these; which."""
+        found = self._until(lambda answer: answer is not None and any(_says(answer, text) for text in texts), "/")
+        said = next((text for text in texts if found is not None and _says(found, text)), None)
+        assert said is not None, f"the address answers {_shown(found)}; expected one of {', '.join(texts)}"
+        self.answers(said)
+        return said
+
+    def answers_nothing(self) -> None:
+        """Nobody of ours answers: the connection is refused, or a proxy says that there is nothing."""
+        found = self._until(lambda answer: answer is None or (answer.status >= 500 and not answer.revision), "/")
+        assert found is None or found.status >= 500, f"the address still answers {_shown(found)}"
+
+    def lost_nothing(self) -> None:
+        """Nothing is on the platform that belongs to no revision and no record."""
+        leaks = list(self.place.leaks())
+        assert leaks == [], f"left behind: {', '.join(leaks)}"
+
+    def serves(self) -> dict[str, int]:
+        """Revision name to weight, as routed."""
+        return {revision.name: revision.weight for revision in self.observe().serving}
+
+    def _ask(self, path: str) -> Answer | None:
+        try:
+            return self.place.ask(path)
+        except OSError:
+            return None
+
+    def _until(self, right: Callable[[Answer | None], bool], path: str) -> Answer | None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = self._ask(path)
+            if right(found) or time.monotonic() >= deadline:
+                return found
+            time.sleep(0.05)
+
+
+def expect(ended: Ended, *codes: int) -> Ended:
+    """The run ended with one of these exit codes."""
+    assert ended.code in codes, f"expected exit code {' or '.join(map(str, codes))}: {told(ended)}"
+    return ended
+
+
+def told(ended: Ended) -> str:
+    """A run's end on one line, and its details below."""
+    lines = [f"{ended.code} {ended.cause} {ended.message}", f"writes: {', '.join(ended.writes) or 'none'}"]
+    return "\n  ".join([*lines, *ended.details, *ended.remarks])
+
+
+def _says(answer: Answer, text: str) -> bool:
+    return answer.status == 200 and answer.body == text.encode()
+
+
+def _shown(answer: Answer | None) -> str:
+    if answer is None:
+        return "nothing"
+    return f"{answer.status} {answer.body[:80]!r} (revision {answer.revision})"
+
+
+def _new_ledger() -> str:
+    return f"memory://{new_release_id().lower()}"
+
+
+def stamped(stamp: Stamp, **changes: Any) -> Stamp:
+    """The stamp with some values replaced."""
+    return stamp.model_copy(update=changes)

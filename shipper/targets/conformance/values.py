@@ -1,0 +1,34 @@
+"""The secret values of one run, given by a scenario instead of by the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from shipper.model.secret import Secret
+
+OWN_KEY = b"the suite's own key, where the place has none"
+
+
+class Values:
+    """Implements shipper.model.context.Secrets for `[run.secrets]`."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._secrets = tuple(Secret(name, value.encode()) for name, value in values.items())
+
+    def run(self) -> tuple[Secret, ...]:
+        """As they were given."""
+        return self._secrets
+
+    def build(self) -> tuple[Secret, ...]:
+        """None: nothing is built here."""
+        return ()
+
+    def versions(self, key: bytes | None = None) -> dict[str, str]:
+        """HMAC-SHA256 of each value, 32 hex digits."""
+        return {one.name: _version(key or OWN_KEY, one.reveal()) for one in self._secrets}
+
+
+def _version(key: bytes, value: bytes) -> str:
+    return hmac.new(key, value, hashlib.sha256).hexdigest()[:32]

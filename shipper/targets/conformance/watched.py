@@ -1,0 +1,38 @@
+"""A target with somebody who looks over its shoulder: calls can be counted, made to fail, or be the last ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from shipper.targets.protocol import Target
+
+WRITES = frozenset({"create", "shift", "replace", "abort", "retire", "write_stamp", "remove"})
+"""Members that may change what serves; `make_secret_key`, `load` and `run_once` do not."""
+
+MEMBERS = (
+    *("preflight", "observe", "plan", "progress", "revisions", "records", "restorable"),
+    *("probe", "logs", "diagnose", "run_once", "has", "load", "measure", "ask", "secret_key", "make_secret_key"),
+    *sorted(WRITES),
+)
+
+Around = Callable[[str, Callable[[], Any]], Any]
+"""Gets a call's name and the call; returns what it returned, or does something else."""
+
+
+def watched(target: Target, around: Around) -> Target:
+    """`target`, with each call going through `around`. It has exactly the members that `target` has."""
+    body: dict[str, Any] = {name: _through(name, around) for name in MEMBERS if hasattr(target, name)}
+    for name in ("kind", "traits", "default_platform"):
+        body[name] = property(lambda self, name=name: getattr(self.inner, name))
+    made: Any = type(f"Watched{type(target).__name__}", (), body)()
+    made.inner = target
+    seen: Target = made
+    return seen
+
+
+def _through(name: str, around: Around) -> Callable[..., Any]:
+    def call(self: Any, *words: Any, **options: Any) -> Any:
+        return around(name, lambda: getattr(self.inner, name)(*words, **options))
+
+    return call
