@@ -16,9 +16,14 @@ from shipper.version import __version__
 
 COMMANDS = {
     "release": "Build, check, publish and deploy a service, and verify what serves.",
+    "rollback": "Go back to what served well before, in one write where it is warm.",
     "plan": "Show what a release would change. Writes nothing.",
     "status": "Show what serves now, and how well that is proved.",
+    "verify": "Prove what serves: routing, answers, identity.",
+    "history": "Show the releases here and how each ended.",
     "logs": "Show what a revision wrote.",
+    "gc": "Clear away what no way back needs.",
+    "remove": "Remove the service from a target.",
     "doctor": "Check this machine, the configuration and the target.",
     "targets": "List the configured targets and the installed kinds.",
     "config": "Show or check the configuration.",

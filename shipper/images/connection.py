@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shipper.errors import CredentialsError, ShipperError, UnreachableError, caused_by
+from shipper.processes.ssh_failure import ssh_failure
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -19,14 +19,12 @@ TIMEOUT = 60
 def open_client(docker_host: str | None = None, *, timeout: float | None = TIMEOUT) -> DockerClient:
     """A client of the engine at `docker_host`; without it of DOCKER_HOST, else of the current docker context.
 
-    Asks the engine for its version. Raises UnreachableError (33), CredentialsError (32).
+    Asks the engine for its version. Raises UnreachableError (33), CredentialsError (32), UsageError (2).
     """
-    import docker
+    from shipper.targets.docker_client import docker_client
 
     with engine_errors("the Docker engine cannot be used"):
-        if docker_host not in (None, os.environ.get("DOCKER_HOST")):
-            return docker.DockerClient(base_url=docker_host, timeout=timeout, use_ssh_client=True)  # type: ignore[arg-type]
-        return docker.from_env(timeout=timeout, use_ssh_client=True)  # type: ignore[arg-type]
+        return docker_client(docker_host, timeout)
 
 
 @contextmanager
@@ -45,6 +43,9 @@ def engine_errors(what: str, failure: type[ShipperError] = UnreachableError) -> 
 
 
 def _not_reached(what: str, error: Exception) -> ShipperError:
+    if (failure := ssh_failure(error)) is not None:
+        kind = CredentialsError if failure.refused else UnreachableError
+        return kind(f"{what}: {failure.message}", hint=failure.hint, cause=failure.kind)
     if caused_by(error, PermissionError):
         return CredentialsError(
             f"{what}: no permission to open its socket",

@@ -67,9 +67,7 @@ class DockerEngine:
         finally:
             self._drop_quietly(temporary)
 
-    def admit(
-        self, reference: str, service: str, platform: str, report: Reporter, cancel: Cancellation
-    ) -> Image:
+    def admit(self, reference: str, service: str, platform: str, report: Reporter, cancel: Cancellation) -> Image:
         """An image that exists already, pulled if it must be (shipper.images.admit)."""
         from shipper.images.admit import admit
 

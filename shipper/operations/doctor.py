@@ -10,7 +10,7 @@ from shipper.model import TargetSpec
 from shipper.model.shown import Check, Checkup
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
-from shipper.rollout.all_at_once import not_written
+from shipper.rollout.platform_errors import not_written
 
 
 def doctor(where: Where) -> Checkup:

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
-from shipper.ledger.protocol import Ledger
+from shipper.errors import LedgerError
+from shipper.ledger.protocol import Lease, Ledger
+from shipper.model import Entry, Fact, Holder, LedgerState, Recorded, Release
+from shipper.model.context import Cancellation
 from shipper.operations.places import remembered
 from shipper.operations.workspace import Workspace
 
 
 def ledger_of(workspace: Workspace) -> Ledger:
-    """Opened, which asks nobody yet. Raises UsageError (2) for a URL that is none, LedgerError (33)."""
-    from shipper.ledger.opening import open_ledger
+    """The ledger; nothing is asked of its store yet. One that cannot even be opened says so when it is used.
 
-    return open_ledger(
-        ledger_url(workspace),
-        service=workspace.service,
-        environment=workspace.environment,
-        target=workspace.chosen.name,
-        environ=os.environ,
-    )
+    Raises UsageError (2) for a URL that is none.
+    """
+    from shipper.ledger.opening import default_url, open_ledger
+
+    url = ledger_url(workspace) or default_url(os.environ)
+    try:
+        return open_ledger(
+            url,
+            service=workspace.service,
+            environment=workspace.environment,
+            target=workspace.chosen.name,
+            environ=os.environ,
+        )
+    except LedgerError as error:
+        return Unusable(url, error)
 
 
 def ledger_url(workspace: Workspace) -> str | None:
@@ -42,3 +55,53 @@ def _is_here(url: str) -> bool:
     """A directory that another machine recorded is of no use where there is no such directory."""
     parts = urlsplit(url)
     return parts.scheme != "file" or Path(unquote(parts.path)).is_dir()
+
+
+class Unusable:
+    """Implements Ledger: every call says why the ledger cannot be opened. A rollback goes on without it."""
+
+    machine_only = False
+
+    def __init__(self, url: str, error: LedgerError) -> None:
+        self.url = url
+        self._error = error
+
+    def state(self) -> LedgerState:
+        """Raises LedgerError."""
+        self._refuse()
+
+    def append(self, decide: Callable[[LedgerState], Fact | None], *, run: str, epoch: int) -> Entry | None:
+        """Raises LedgerError."""
+        self._refuse()
+
+    def release(self, number: int) -> Release | None:
+        """Raises LedgerError."""
+        self._refuse()
+
+    def history(self) -> Iterator[Recorded]:
+        """Raises LedgerError."""
+        self._refuse()
+
+    def lease(
+        self,
+        holder: Holder,
+        *,
+        above: int = 0,
+        wait: float = 0.0,
+        seize: bool = False,
+        cancel: Cancellation | None = None,
+        on_wait: Callable[[Holder], None] | None = None,
+    ) -> AbstractContextManager[Lease]:
+        """Raises LedgerError."""
+        self._refuse()
+
+    def put_evidence(self, config_digest: str, evidence: Mapping[str, Any]) -> None:
+        """Raises LedgerError."""
+        self._refuse()
+
+    def evidence(self, config_digest: str) -> dict[str, Any] | None:
+        """Raises LedgerError."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise LedgerError(self._error.message, hint=self._error.hint, details=self._error.details)

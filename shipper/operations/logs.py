@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from shipper.errors import PlatformError, UsageError
 from shipper.model import Observation, Revision, redact
 from shipper.operations.where import Where
-from shipper.operations.workspace import open_workspace
-from shipper.rollout.all_at_once import not_written
+from shipper.operations.workspace import open_place
+from shipper.rollout.platform_errors import not_written
 from shipper.targets import StreamsLogs
 
 
 def logs(where: Where, revision: str | None, *, lines: int, follow: bool) -> Iterator[str]:
     """Lines of the revision's output, redacted. Raises UsageError when there is no such revision."""
-    workspace = open_workspace(where)
+    workspace = open_place(where)
     target = workspace.connect()
     if not isinstance(target, StreamsLogs):
         raise UsageError(f"a {target.kind} target does not give logs", hint="look at the platform's own log")

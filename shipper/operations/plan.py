@@ -16,7 +16,8 @@ from shipper.model import (
 from shipper.model.shown import Planned
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
-from shipper.rollout.all_at_once import not_written
+from shipper.rollout.platform_errors import not_written
+from shipper.rollout.strategies import strategy_of
 from shipper.stages.preflight import refusal
 from shipper.targets import Target
 

@@ -2,88 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from shipper.errors import BugError, ShipperError
-from shipper.model import (
-    Deployment,
-    Product,
-    Remark,
-    RunFinished,
-    RunStarted,
-    Sealed,
-    Settings,
-    TargetSettings,
-    new_release_id,
-)
-from shipper.operations.services import Services, open_services
+from shipper.errors import PlatformError, ShipperError, UsageError
+from shipper.model import Admission, Product, Remark, RunFinished, Sealed
+from shipper.operations.orders import order_of
+from shipper.operations.places import Place as KnownPlace
+from shipper.operations.places import remember
+from shipper.operations.services import Place, Workshop, open_place_of, open_workshop
+from shipper.operations.telling import Telling, done, tell
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
-from shipper.pipeline import Events, Journal, RunCancellation, Sink, WallClock, install_signals, load, run
-from shipper.reporting.failures import write_bug_report
-from shipper.version import __version__
+from shipper.pipeline import Journal, Sink, load, run
 
 
-def release(where: Where, sinks: Sequence[Sink], *, fresh: bool = False) -> int:
+@dataclass(frozen=True)
+class ReleaseOptions:
+    """`fresh` uses nothing that an earlier run found out; `image` and `config_only` build nothing."""
+
+    fresh: bool = False
+    image: str | None = None
+    config_only: bool = False
+    wait: float = 0.0
+    allow_older: bool = False
+
+    @property
+    def pipeline(self) -> str:
+        """Its name."""
+        return "release_image" if self.image else "release_config" if self.config_only else "release"
+
+
+def release(where: Where, sinks: Sequence[Sink], options: ReleaseOptions | None = None) -> int:
     """Run the release pipeline and return the exit code; every ending is told as the event `run-finished`.
 
-    `fresh` uses nothing that an earlier run found out. Raises only what is no ShipperError: a bug of ours.
+    Raises only what is no ShipperError: a bug of ours.
     """
-    clock = WallClock()
-    events = Events(new_release_id(clock.now()), sinks, clock)
-    started = clock.monotonic()
-    with events, install_signals(RunCancellation()) as cancel:
+    chosen = options or ReleaseOptions()
+    return tell(sinks, lambda telling: _release(where, chosen, telling))
+
+
+def _release(where: Where, options: ReleaseOptions, telling: Telling) -> RunFinished:
+    if options.image and options.config_only:
+        raise UsageError(
+            "--image and --config-only exclude each other",
+            hint="--image releases that image with the configuration of now, too",
+        )
+    workspace = open_workspace(where)
+    workspace.secrets.run(), workspace.secrets.build()  # what has no value here is said before anything begins
+    telling.begin("release", workspace)
+    place = open_place_of(workspace, telling)
+    with _workshop(workspace, options) as workshop:
         try:
-            workspace = open_workspace(where)
-            events.add_secrets((*workspace.secrets.run(), *workspace.secrets.build()))
-            events.emit(_opening(workspace))
-            with open_services(workspace, clock) as services:
-                sealed = _run(workspace, services, events, cancel, clock, fresh=fresh)
-                if sealed.deployment.changed:
-                    _tidy(workspace, services, events)
-        except ShipperError as error:
-            finished = _failed(error)
-        else:
-            finished = _done(sealed)
-        seconds = round(clock.monotonic() - started, 3)
-        events.emit(finished.model_copy(update={"stages": _rounded(events.timings), "seconds": seconds}))
-        return finished.code
+            sealed = _run(workspace, options, place, workshop.services if workshop else {}, telling)
+        finally:
+            keep_in_mind(workspace, place, telling)
+        if sealed.deployment.changed and workshop is not None:
+            _tidy(workspace, place, workshop, telling)
+    number = sealed.deployment.number
+    return done(sealed, verb="released", nothing=f"release {number} already serves exactly this")
+
+
+@contextlib.contextmanager
+def _workshop(workspace: Workspace, options: ReleaseOptions) -> Iterator[Workshop | None]:
+    """None when nothing is built or judged."""
+    if options.config_only:
+        yield None
+        return
+    with open_workshop(workspace) as workshop:
+        yield workshop
 
 
 def _run(
-    workspace: Workspace,
-    services: Services,
-    events: Events,
-    cancel: RunCancellation,
-    clock: WallClock,
-    *,
-    fresh: bool,
+    workspace: Workspace, options: ReleaseOptions, place: Place, workshop: Mapping[str, object], telling: Telling
 ) -> Sealed:
     product = run(
-        load("release"),
-        seeds=seeds_of(workspace.settings, workspace.chosen),
-        services=services.by_name(),
-        events=events,
-        cancel=cancel,
-        clock=clock,
-        journal=None if fresh else Journal.default(),
+        load(options.pipeline),
+        seeds=_seeds(workspace, options, telling),
+        services={**place.by_name(), **workshop},
+        events=telling.events,
+        cancel=telling.cancel,
+        clock=telling.clock,
+        journal=None if options.fresh else Journal.default(),
     )
     if not isinstance(product, Sealed):
         raise TypeError(f"the release pipeline ended with {type(product).__name__}")
     return product
 
 
-def _tidy(workspace: Workspace, services: Services, events: Events) -> None:
-    """Old local tags of ours go. What fails here fails nobody: the release serves."""
-    try:
-        services.engine.prune(workspace.settings.service.service)
-    except ShipperError as error:
-        events.emit(Remark(text=f"old images were not removed: {error.message}"))
-
-
-def seeds_of(settings: Settings, chosen: TargetSettings) -> tuple[Product, ...]:
+def _seeds(workspace: Workspace, options: ReleaseOptions, telling: Telling) -> tuple[Product, ...]:
     """The settings, whole and in slices: each stage takes what it needs, so that nothing else makes it run again."""
+    settings = workspace.settings
+    order = order_of(
+        telling.run, "release", telling.clock.now(), wait=options.wait, allow_older=options.allow_older
+    )
+    admission = (Admission(reference=options.image),) if options.image else ()
     return (
+        order,
+        *admission,
         settings,
         settings.service,
         settings.image,
@@ -91,67 +109,25 @@ def seeds_of(settings: Settings, chosen: TargetSettings) -> tuple[Product, ...]:
         settings.health,
         settings.smoke,
         settings.scan,
-        chosen,
+        workspace.chosen,
     )
 
 
-def _opening(workspace: Workspace) -> RunStarted:
-    service = workspace.settings.service
-    return RunStarted(
-        command="release",
-        service=service.service,
-        environment=service.environment,
-        target=workspace.chosen.name,
-        version=__version__,
-    )
+def keep_in_mind(workspace: Workspace, place: Place, telling: Telling) -> None:
+    """This user's machine remembers where the service is, so that a rollback finds it without its repository."""
+    if "rollout" not in telling.events.timings:
+        return
+    known = KnownPlace(target=workspace.chosen, ledger=place.ledger.url, at=telling.clock.now())
+    try:
+        remember(workspace.service, workspace.environment, known, os.environ)
+    except OSError as error:
+        telling.events.emit(Remark(text=f"where this service is could not be kept in your data directory: {error}"))
 
 
-def _done(sealed: Sealed) -> RunFinished:
-    deployment = sealed.deployment
-    message = (
-        f"release {deployment.number} serves"
-        if deployment.changed
-        else f"nothing to do: release {deployment.number} already serves exactly this"
-    )
-    return RunFinished(
-        code=0,
-        cause="released" if deployment.changed else "nothing-to-do",
-        message=message,
-        serves=_serves(deployment),
-        rollback=sealed.rollback,
-    )
-
-
-def _serves(deployment: Deployment) -> dict[str, object]:
-    address = deployment.address
-    return {
-        "revision": deployment.revision,
-        "number": deployment.number,
-        "release": deployment.release_id,
-        "fingerprint": deployment.fingerprint,
-        "previous": deployment.previous,
-        "changed": deployment.changed,
-        "image": deployment.image,
-        "address": address.url if address else None,
-        "host": address.host if address else None,
-        "proof": deployment.verdict.proof,
-        "probes": list(deployment.verdict.probes),
-    }
-
-
-def _failed(error: ShipperError) -> RunFinished:
-    if isinstance(error, BugError):
-        error = write_bug_report(error.__cause__ or error)
-    refusals = getattr(error, "refusals", ())
-    return RunFinished(
-        code=error.exit_code,
-        cause=error.cause,
-        message=error.message,
-        hint=error.hint,
-        details=error.details,
-        refusals=tuple({"code": code, "reason": reason} for code, reason in refusals),
-    )
-
-
-def _rounded(timings: dict[str, float]) -> dict[str, float]:
-    return {stage: round(seconds, 3) for stage, seconds in timings.items()}
+def _tidy(workspace: Workspace, place: Place, workshop: Workshop, telling: Telling) -> None:
+    """Old images of ours go, but never one that a way back needs. What fails here fails nobody: the release serves."""
+    try:
+        if workspace.settings.image.repository is not None:
+            workshop.engine.prune(workspace.service)
+    except (ShipperError, PlatformError) as error:
+        telling.events.emit(Remark(text=f"old images were not removed: {error}"))

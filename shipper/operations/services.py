@@ -1,4 +1,4 @@
-"""The services that stages ask for by name: engine, scanner, candidates, registry, target, secrets, clock."""
+"""The services that stages ask for by name: engine, scanner, candidates, registry, target, ledger, secrets, clock."""
 
 from __future__ import annotations
 
@@ -9,43 +9,69 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shipper.images.protocol import Engine
+from shipper.ledger.protocol import Ledger
 from shipper.model import ImageSettings, ServiceSettings
-from shipper.model.context import Clock, Secrets
+from shipper.model.context import Secrets
+from shipper.operations.ledgers import ledger_of
+from shipper.operations.telling import Serving, Telling
 from shipper.operations.workspace import Workspace
-from shipper.registries.protocol import Registry
-from shipper.scanning.protocol import Scanner
-from shipper.smoke.protocol import Candidates
+from shipper.pipeline.clock import WallClock
+from shipper.pipeline.remarks import Remarks
+from shipper.pipeline.reporter import StageReporter
 from shipper.targets import Target
 
 
 @dataclass(frozen=True)
-class Services:
-    """Seeded into the pipeline by field name."""
+class Place:
+    """What every run needs that changes what serves."""
 
-    engine: Engine
-    scanner: Scanner
-    candidates: Candidates
-    registry: Registry
     target: Target
+    ledger: Ledger
     secrets: Secrets
-    clock: Clock
+    clock: WallClock
 
     def by_name(self) -> dict[str, object]:
         """Parameter name to service."""
+        return {"target": self.target, "ledger": self.ledger, "secrets": self.secrets, "clock": self.clock}
+
+    def what_serves(self) -> Serving:
+        """For the last event of a run that failed. May raise PlatformError or ShipperError."""
+        from shipper.rollout.known import known
+        from shipper.rollout.way_back import way_back
+
+        observation = self.target.observe()
+        back = way_back(self.target, known(self.target, self.ledger, Remarks()), observation, self.clock.now())
+        main, address = observation.main, observation.address
+        if main is None:
+            return None, back
         return {
-            "engine": self.engine,
-            "scanner": self.scanner,
-            "candidates": self.candidates,
-            "registry": self.registry,
-            "target": self.target,
-            "secrets": self.secrets,
-            "clock": self.clock,
-        }
+            "revision": main.name,
+            "number": main.number,
+            "release": main.release,
+            "address": address.url if address else None,
+            "host": address.host if address else None,
+        }, back
+
+
+def open_place_of(workspace: Workspace, telling: Telling) -> Place:
+    """Target and ledger. Raises UsageError (2), LedgerError (33)."""
+    target = workspace.connect(StageReporter(telling.events, "rollout"), telling.cancel)
+    place = Place(target, ledger_of(workspace), workspace.secrets, telling.clock)
+    telling.what_serves = place.what_serves
+    return place
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a run needs besides to build, to judge and to publish an image."""
+
+    engine: Engine
+    services: dict[str, object]
 
 
 @contextlib.contextmanager
-def open_services(workspace: Workspace, clock: Clock) -> Iterator[Services]:
-    """Everything a release needs, closed afterwards. Raises UnreachableError (33), CredentialsError (32)."""
+def open_workshop(workspace: Workspace) -> Iterator[Workshop]:
+    """Engine, scanner, candidates and registry, closed afterwards. Raises UnreachableError, CredentialsError."""
     from shipper.images.engine import connect
     from shipper.registries.oci import OciRegistry
     from shipper.scanning.trivy import TrivyScanner
@@ -53,15 +79,14 @@ def open_services(workspace: Workspace, clock: Clock) -> Iterator[Services]:
 
     policy = workspace.settings.scan
     with connect(os.environ.get("DOCKER_HOST")) as engine:
-        yield Services(
-            engine=engine,
-            scanner=TrivyScanner(copy_context=copy_context, db_max_age=policy.db_max_age, timeout=policy.timeout),
-            candidates=DockerCandidates(),
-            registry=OciRegistry(),
-            target=workspace.connect(),
-            secrets=workspace.secrets,
-            clock=clock,
-        )
+        scanner = TrivyScanner(copy_context=copy_context, db_max_age=policy.db_max_age, timeout=policy.timeout)
+        services: dict[str, object] = {
+            "engine": engine,
+            "scanner": scanner,
+            "candidates": DockerCandidates(),
+            "registry": OciRegistry(),
+        }
+        yield Workshop(engine, services)
 
 
 def copy_context(service: ServiceSettings, image: ImageSettings, directory: Path) -> None:

@@ -101,15 +101,20 @@ def start(
     cwd: Path | None = None,
     stdin: bool = False,
     pass_fds: Sequence[int] = (),
+    channel: int | None = None,
+    errors: int | None = None,
 ) -> Group:
-    """Start `args` in a session of its own with both outputs on pipes. Raises ProgramMissing."""
+    """Start `args` in a session of its own with both outputs on pipes. Raises ProgramMissing.
+
+    Instead of pipes: `channel`, a descriptor that is its standard input and output; `errors`, its standard error.
+    """
     command = [str(arg) for arg in args]
     try:
         child = subprocess.Popen(
             command,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=channel if channel is not None else subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=channel if channel is not None else subprocess.PIPE,
+            stderr=errors if errors is not None else subprocess.PIPE,
             env=child_environment(env),
             cwd=cwd,
             start_new_session=True,

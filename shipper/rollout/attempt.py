@@ -3,154 +3,419 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Literal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
-from shipper.errors import DriftError, Interrupted, NotPutBack, PlatformError, PutBack, RolloutFailed, ShipperError
-from shipper.model import Observation, Release, Revision, Stamp, TrafficShifted, Verdict
-from shipper.model.context import Cancellation, Reporter
-from shipper.rollout.writes import show_weights, weights_of, write
-from shipper.targets import SplitsTraffic
+from shipper.errors import (
+    Conflict,
+    DriftError,
+    Interrupted,
+    NotFound,
+    NotPutBack,
+    Overtaken,
+    PlatformError,
+    PutBack,
+    RolloutFailed,
+    ShipperError,
+    UsageError,
+)
+from shipper.model import Deployable, Observation, Release, Revision, Stamp, TrafficShifted, Verdict
+from shipper.model.context import Cancellation, Clock, Reporter
+from shipper.rollout.patience import OutOfTime, last_patience, rollout_patience
+from shipper.rollout.platform_errors import as_ours
+from shipper.rollout.readiness import wait_until_ready
+from shipper.rollout.stamps import with_quarantine
+from shipper.rollout.verify import verify
+from shipper.rollout.writes import Writer, show_weights, weights_of
+from shipper.targets import Replaces, SplitsTraffic, Target
+
+Result = TypeVar("Result")
+
+FOR_THE_RECORD = 1.5
+"""Seconds of what remains after a signal that clearing away leaves for telling how it ended."""
+
+CONFIRM = 10.0
+"""Seconds in which traffic that was put back must be read back: routing is not instant everywhere."""
+
+OTHER_RUN = 15.0
+"""Seconds for the run that overtook us to move traffic away from what we had brought."""
+
+LOOK = 0.1
+"""Seconds between two such looks."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, decided before the first write. `stable`: revision name to percent, what is put back to.
+
+    `records` are the releases of the stable revisions, by revision name: what a revision is started or applied again
+    with. `by_whom` asks who overtook this run.
+    """
+
+    deployable: Deployable
+    release: Release
+    before: Observation
+    stable: Mapping[str, int]
+    records: Mapping[str, Release]
+    by_whom: Callable[[], str]
 
 
 class Attempt:
     """Knows what served before, what was created and whether traffic moved; on failure it puts things back."""
 
-    def __init__(
-        self, target: SplitsTraffic, release: Release, before: Observation, report: Reporter, cancel: Cancellation
-    ) -> None:
-        self.target = target
-        self.release = release
-        self.before = before
+    def __init__(self, plan: Plan, writer: Writer, report: Reporter, cancel: Cancellation, clock: Clock) -> None:
+        self.plan = plan
+        self.release = plan.release
+        self.settings = plan.release.settings
+        self.target: Target = writer.target
+        self.writer = writer
         self.report = report
         self.cancel = cancel
-        self.moving = False
+        self.clock = clock
+        self.patience = rollout_patience(cancel, clock, self.settings.rollout.deadline)
+        self.weights: Mapping[str, int] = weights_of(plan.before)
+        """What serves, as this run has found or set it."""
+        self._new = ""
+        self._moving = False
+        """Whether a write was begun that moves traffic."""
+        self._moved = False
+        """Whether traffic is known to have moved."""
+        self._stopped: tuple[str, ...] = ()
+        writer.patience = self.patience
+        writer.number = plan.release.number
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Whatever ends the block early, an error or a cancellation, what served before serves afterwards."""
+        """Whatever ends the block early (an error, a gate, a deadline, a cancellation), what served before serves.
+
+        A BaseException that is no Exception is the end of this process: nothing more is done.
+        """
         try:
             yield
         except (ShipperError, PlatformError) as error:
-            raise self._put_back(_as_ours(error)) from error
-        except BaseException:
-            self._put_back(RolloutFailed("the rollout ended unexpectedly"))
+            raise self._put_back(as_ours(error)) from error
+        except Exception:
+            self._put_back(RolloutFailed("the rollout ended unexpectedly", cause="bug"))
             raise
 
-    def create(self) -> Revision:
-        """The new revision, without traffic."""
-        return write(
-            self.target,
-            weights_of(self.before),
-            lambda now: self.target.create(self.release, self._stamp(now), now.seen),
-            f"create release {self.release.number}",
+    # Forward.
+
+    def create(self, release: Release | None = None) -> Revision:
+        """The revision of this release, or of an earlier one that is started again; without traffic."""
+        self.patience.check()
+        target, wanted = self._splitting(), release or self.release
+        serves_at_once = target.traits.first_create_serves and not self.plan.stable
+        self._moving = serves_at_once
+        self.report.progress(f"creating release {wanted.number}" if release is None else f"starting #{wanted.number}")
+        revision = self._write(
+            lambda now, stamp: target.create(wanted, stamp, now.seen),
+            f"create release {wanted.number}",
+            expected=None if serves_at_once else [self.weights],
+            ours=lambda now: any(found.release == wanted.id for found in now.revisions),
+        )
+        self._new = revision.name
+        if serves_at_once:
+            self.weights = weights_of(self.writer.observe())
+            self._moved = bool(self.weights)
+        return revision
+
+    def shift(self, weights: Mapping[str, int], new: Revision) -> None:
+        """Set the traffic, in one write. From here on a failure means putting back."""
+        self.patience.check()
+        target, wanted = self._splitting(), dict(weights)
+        self._begin_to_move(new)
+        self.report.progress(f"shifting traffic: {show_weights(wanted)}")
+        self._set(target, wanted)
+        self.weights, self._moved = wanted, True
+        self.report.emit(TrafficShifted(weights=wanted))
+
+    def stop_stable(self) -> None:
+        """What serves gives its traffic up and is stopped: nothing answers until the new revision does."""
+        self.patience.check()
+        target = self._splitting()
+        stable = [found for found in self.plan.before.revisions if found.name in self.plan.stable]
+        self._begin_to_move(None)
+        self._stopped = tuple(found.name for found in stable)
+        self._set(target, {})
+        self.weights, self._moved = {}, True
+        self.report.emit(TrafficShifted(weights={}))
+        self._write(
+            lambda now, stamp: target.retire(stable, "stopped", stamp, now.seen), f"stop {', '.join(self._stopped)}"
         )
 
-    def shift(self, revision: Revision) -> None:
-        """All traffic to the new revision, in one write. From here on a failure means putting back."""
-        self.cancel.check()
-        weights = {revision.name: 100}
-        self.moving = True
-        write(
-            self.target,
-            weights_of(self.before),
-            lambda now: self.target.shift(weights, self._stamp(now), now.seen),
-            f"shift traffic to {revision.name}",
+    def replace(self) -> Revision:
+        """Apply the release: the platform moves the traffic by itself. From here on a failure means putting back."""
+        self.patience.check()
+        target, wanted = self._replacing(), self.release
+        self._begin_to_move(None)
+        self.report.progress(f"applying release {wanted.number}")
+        revision = self._write(
+            lambda now, stamp: target.replace(wanted, stamp, now.seen),
+            f"apply release {wanted.number}",
+            ours=lambda now: any(found.release == wanted.id for found in now.revisions),
         )
-        self.report.emit(TrafficShifted(weights=weights))
+        self._new, self._moved = revision.name, True
+        return revision
 
-    def tidy(self, revision: Revision) -> None:
-        """The previous revision leaves the traffic's way but stays as the way back; older ones are removed.
+    def attach(self, revision: Revision) -> None:
+        """An operation that an earlier run of this very release had begun is this run's from now on."""
+        self._begin_to_move(revision)
+        self._moved = True
 
-        What fails here fails nobody: the release serves. It is told and tried again with the next release.
-        """
-        previous = self.before.main
-        # Only what is older: a revision with a higher number is another run's, which is still at work on it.
-        old = [found for found in self.target.revisions() if (found.number or 0) < (revision.number or 0)]
-        keep = [found for found in old if previous is not None and found.name == previous.name]
-        self._retire(keep, "stopped")
-        self._retire([found for found in old if found not in keep], "removed")
+    def prove(self, revision: Revision) -> Verdict:
+        """What serves answers as it must. Raises RolloutFailed, cause "not-verified"."""
+        self.report.progress("verifying what serves")
+        health, smoke = self.settings.health, self.settings.smoke
+        adopted = self.plan.deployable.rollback_to == 0
+        verdict = self.patience.read(
+            lambda: verify(self.target, revision.name, health, smoke, self.cancel, routing_only=adopted)
+        )
+        self.patience.check()
+        if not verdict.ok:
+            raise RolloutFailed(f"{revision.name} does not answer as it must: {verdict.reason}", cause="not-verified")
+        return verdict
 
-    def _retire(self, revisions: Sequence[Revision], to: Literal["stopped", "removed"]) -> None:
-        if not revisions:
-            return
-        names = ", ".join(found.name for found in revisions)
-        try:
-            write(self.target, None, lambda now: self.target.retire(revisions, to, now.seen), f"retire {names}")
-        except (PlatformError, RolloutFailed) as error:
-            self.report.remark(f"could not retire {names}: {error}; the next release tries again")
+    def _set(self, target: SplitsTraffic, wanted: dict[str, int]) -> None:
+        ours, epoch = self._recognised(wanted), self.writer.lease.epoch
 
-    def _stamp(self, now: Observation) -> Stamp:
-        return now.stamp.model_copy(update={"highest": max(now.stamp.highest, self.release.number)})
+        def call(now: Observation, stamp: Stamp) -> None:
+            if not (now.stamp.epoch == epoch and ours(now)):  # it was carried out, though its answer was lost
+                target.shift(wanted, stamp, now.seen)
+
+        self._write(call, f"shift traffic to {show_weights(wanted)}", expected=[self.weights, wanted], ours=ours)
+
+    def _recognised(self, wanted: Mapping[str, int]) -> Callable[[Observation], bool]:
+        return lambda now: weights_of(now) == dict(wanted)
+
+    def _write(
+        self,
+        call: Callable[[Observation, Stamp], Result],
+        what: str,
+        *,
+        expected: Sequence[Mapping[str, int]] | None = None,
+        ours: Callable[[Observation], bool] = lambda _: False,
+    ) -> Result:
+        """A release writes only over what it expects; a rollback takes over whatever it finds."""
+        takes_over = self.plan.deployable.origin == "rollback"
+        return self.writer.write(call, what, expected=None if takes_over else expected, ours=ours)
+
+    def _begin_to_move(self, new: Revision | None) -> None:
+        """What is left behind is quarantined by the very write that moves traffic: a run that dies then is no excuse."""
+        self._moving = True
+        self._new = new.name if new is not None else self._new
+        deployable = self.plan.deployable
+        if deployable.quarantine or deployable.lift:
+            noted = with_quarantine(self.plan.before.stamp, deployable.quarantine, deployable.lift)
+            self.writer.quarantined = noted.quarantined
+
+    def _splitting(self) -> SplitsTraffic:
+        if not isinstance(self.target, SplitsTraffic):
+            raise UsageError(
+                f"{self.release.strategy} needs a target that splits traffic; {self.target.kind} replaces instead",
+                hint=f"strategies of {self.target.kind}: {', '.join(self.target.traits.strategies)}",
+            )
+        return self.target
+
+    def _replacing(self) -> Replaces:
+        if not isinstance(self.target, Replaces):
+            raise UsageError(
+                f"{self.release.strategy} needs a target that replaces what serves; {self.target.kind} does not",
+                hint=f"strategies of {self.target.kind}: {', '.join(self.target.traits.strategies)}",
+            )
+        return self.target
 
     # Putting back. Everything below runs although the run is cancelled, and issues its write at once.
 
     def _put_back(self, error: ShipperError) -> ShipperError:
-        """Undo what was done, verify it, and return the error that says what serves now."""
+        """Undo what was done, confirm it, and return the error that says what serves now."""
+        if isinstance(error, Overtaken):
+            return self._overtaken(error)
+        self.writer.patience = last_patience(self.cancel, self.clock)
         try:
-            moved = self.moving and self._restore_traffic()
-            self._remove_ours()
-            if isinstance(error, DriftError) and not moved:
-                return error
-            verdict = self._old_serves()
+            self._restore()
+            problem = self._unlike_before()
+        except Overtaken as overtaken:
+            return self._overtaken(overtaken)
+        except OutOfTime:
+            return self._unconfirmed(error) if self._moving else error
         except (PlatformError, ShipperError) as failure:
-            return self._person_needed(error, failure)
-        if not verdict.ok:
-            return self._person_needed(error, RolloutFailed(verdict.reason))
-        if moved and not isinstance(error, Interrupted):
+            return self._person_needed(error, str(failure))
+        self._clear_away()
+        if problem:
+            return self._person_needed(error, problem)
+        if self._moved and not isinstance(error, Interrupted):
             message = f"{error.message}; traffic was put back"
             return PutBack(message, hint=error.hint, details=error.details, cause=error.cause)
         return error
 
-    def _restore_traffic(self) -> bool:
-        """Whether traffic had moved; when it had, it is where it was."""
-        was = weights_of(self.before)
+    def _restore(self) -> None:
+        """One write, where the platform has one for it: traffic is where it was, or where it was verified."""
+        if not self._moving:
+            return
+        self.report.progress(f"putting traffic back: {show_weights(self.plan.stable)}")
+        if self.writer.quarantined is not None:
+            self.writer.quarantined = self.plan.before.stamp.quarantined
+        restore = self._restore_by_shift if isinstance(self.target, SplitsTraffic) else self._restore_by_replacing
+        # A write that was left behind may still be carried out: one more write, and its `seen` is too old.
+        if restore(self.writer.doubtful):
+            self.report.emit(TrafficShifted(weights=dict(self.plan.stable), putting_back=True))
 
-        def restore(now: Observation) -> bool:
-            if self._ours(now) not in weights_of(now):
-                return False
-            if not was and not self.before.revisions:
-                self.target.remove()
+    def _restore_by_shift(self, doubtful: bool) -> bool:
+        target, stable = self._splitting(), dict(self.plan.stable)
+        started = [self._start_again(target, name) for name in self._stopped]
+        written = False
+
+        def back(now: Observation, stamp: Stamp) -> None:
+            nonlocal written
+            has_moved = self._has_moved(now)
+            self._moved = self._moved or has_moved
+            if weights_of(now) == stable and not doubtful or not (has_moved or doubtful):
+                return
+            written = True
+            if self._nothing_before:
+                target.remove(stamp, now.seen)
             else:
-                self.target.shift(was, now.stamp, now.seen)
+                target.shift(stable, stamp, now.seen)
+
+        self.writer.write(back, f"put traffic back to {show_weights(stable)}")
+        for revision in started:
+            self._await(revision)
+        return written
+
+    def _has_moved(self, now: Observation) -> bool:
+        """Towards what we brought; traffic that somebody else moved elsewhere is theirs."""
+        if self._stopped and not now.serving:
             return True
+        return weights_of(now).get(self._new, 0) != weights_of(self.plan.before).get(self._new, 0)
 
-        moved = write(self.target, None, restore, f"put traffic back to {show_weights(was)}")
-        if moved:
-            self.report.emit(TrafficShifted(weights=was, putting_back=True))
-        return moved
+    def _start_again(self, target: SplitsTraffic, name: str) -> Revision:
+        record = self.plan.records[name]
+        return self.writer.write(lambda now, stamp: target.create(record, stamp, now.seen), f"start {name} again")
 
-    def _ours(self, now: Observation) -> str:
-        names = [found.name for found in now.revisions if found.release == self.release.id]
-        return names[0] if names else ""
+    def _await(self, revision: Revision) -> None:
+        budget = self.settings.health.startup
+        wait_until_ready(self.target, revision, budget, self.report, self.writer.patience, self.clock)
 
-    def _remove_ours(self) -> None:
-        """The revision of this attempt is removed; its log was read before."""
+    def _restore_by_replacing(self, doubtful: bool) -> bool:
+        target, record = self._replacing(), next(iter(self.plan.records.values()), None)
+        written = False
 
-        def remove(now: Observation) -> None:
-            ours = [found for found in now.revisions if found.release == self.release.id]
+        def back(now: Observation, stamp: Stamp) -> None:
+            nonlocal written
+            there = any(found.release == self.release.id for found in now.serving)
+            if now.in_flight is None and not there and not doubtful:
+                return
+            written = True
+            if now.in_flight is not None:
+                _abort(target, now.in_flight, stamp, now.seen)
+            elif record is not None:
+                target.replace(record, stamp, now.seen)
+            elif self._nothing_before:
+                target.remove(stamp, now.seen)
+            else:
+                raise RolloutFailed("there is no record of what served before, and nothing else can bring it back")
+
+        self.writer.write(back, "put back what served before")
+        return written
+
+    @property
+    def _nothing_before(self) -> bool:
+        """This is the first release: putting back is taking everything away."""
+        before = self.plan.before
+        return not self.plan.stable and not before.revisions and not before.stamp.highest
+
+    def _unlike_before(self) -> str:
+        """Empty when what served before has its traffic again; how well it answers was so before, and is not judged."""
+        wanted = [dict(self.plan.stable), *([] if self._moved else [weights_of(self.plan.before)])]
+        patient = CONFIRM if isinstance(self.target, SplitsTraffic) else self.settings.health.startup
+        until = self.clock.monotonic() + (patient if self._moved else 0.0)
+        while True:
+            now = self.writer.observe()
+            found = weights_of(now)
+            if found in wanted and now.in_flight is None:
+                return ""
+            if self.clock.monotonic() >= until:
+                return f"expected {show_weights(self.plan.stable)}, found {show_weights(found)}"
+            self.writer.patience.wait(LOOK)
+
+    def _clear_away(self) -> None:
+        """The revision of this attempt is removed; its log was read before. What is left over, the next run removes."""
+        doubtful = self.writer.doubtful
+        self.writer.patience = last_patience(self.cancel, self.clock, keep=FOR_THE_RECORD)
+
+        def away(now: Observation, stamp: Stamp) -> None:
+            ours = [found for found in now.revisions if found.release == self.release.id and not found.weight]
             if ours:
-                self.target.retire(ours, "removed", now.seen)
+                self.target.retire(ours, "removed", stamp, now.seen)
+            elif doubtful:
+                self.target.write_stamp(stamp, now.seen)  # a create that was left behind is refused from now on
 
-        write(self.target, None, remove, f"remove release {self.release.number}")
+        try:
+            self.writer.write(away, f"remove release {self.release.number}")
+        except OutOfTime:
+            self.report.remark(f"no time was left to remove release {self.release.number}: the next run does it")
+        except (PlatformError, ShipperError) as error:
+            self.report.remark(f"could not remove release {self.release.number}: {error}; the next run does it")
 
-    def _old_serves(self) -> Verdict:
-        """Whether what served before has its traffic again. How well it answers was so before, and is not judged."""
-        found, was = weights_of(self.target.observe()), weights_of(self.before)
-        if found == was:
-            return Verdict(ok=True, proof="routing")
-        reason = f"expected {show_weights(was)}, found {show_weights(found)}"
-        return Verdict(ok=False, proof="none", reason=reason)
-
-    def _person_needed(self, error: ShipperError, failure: Exception) -> NotPutBack:
+    def _person_needed(self, error: ShipperError, failure: str) -> ShipperError:
+        if isinstance(error, DriftError) and not self._moved:
+            return error
         return NotPutBack(
             f"{error.message}; and putting back is not confirmed: {failure}",
-            hint=f"look at `shipper status`; before this run: {show_weights(weights_of(self.before))}",
+            hint=f"look at `shipper status`; before this run: {show_weights(weights_of(self.plan.before))}",
             details=error.details,
         )
 
+    def _unconfirmed(self, error: ShipperError) -> NotPutBack:
+        service, environment = self.settings.service.service, self.settings.service.environment
+        return NotPutBack(
+            f"{error.message}; putting traffic back to {show_weights(self.plan.stable)} was requested, not confirmed",
+            hint=f"run `shipper status --service {service} --env {environment} --target {self.release.target}`; "
+            "`shipper rollback` with the same options when it is not so",
+            details=error.details,
+            cause="unconfirmed",
+        )
 
-def _as_ours(error: ShipperError | PlatformError) -> ShipperError:
-    if isinstance(error, ShipperError):
-        return error
-    return RolloutFailed(f"the target refused: {error}", hint="see `shipper doctor` and the run log")
+    # Overtaken: nothing is written any more. The other run decides what serves, and we say what that is.
+
+    def _overtaken(self, error: Overtaken) -> ShipperError:
+        whom = self.plan.by_whom()
+        message = f"this run was overtaken{f' by {whom}' if whom else ''}"
+        details = (error.message,)
+        if not self.writer.wrote:
+            return Overtaken(f"{message}; it had written nothing", hint=error.hint, details=details)
+        try:
+            left = self._left_by_other_run()
+        except (PlatformError, OutOfTime) as failure:
+            left, details = False, (*details, f"what serves is not known: {failure or 'no time was left'}")
+        if not left:
+            return NotPutBack(
+                f"{message}; what it had brought may still have traffic",
+                hint="look at `shipper status`: the other run decides what serves",
+                details=details,
+                cause="overtaken",
+            )
+        if self._moved or self._moving and self.writer.doubtful:
+            return PutBack(f"{message}; what it had brought serves no more", details=details, cause="overtaken")
+        return RolloutFailed(f"{message} before traffic moved", details=details, cause="overtaken")
+
+    def _left_by_other_run(self) -> bool:
+        """Whether nothing of ours has traffic, at once or after the other run has moved it."""
+        patience = last_patience(self.cancel, self.clock)
+        until = time.monotonic() + OTHER_RUN
+        while True:
+            now = patience.read(self.target.observe)
+            if not self._moving or not weights_of(now).get(self._new, 0):
+                return True
+            if time.monotonic() >= until:
+                return False
+            patience.wait(LOOK)
+
+
+def _abort(target: Replaces, in_flight: str, stamp: Stamp, seen: str) -> None:
+    try:
+        target.abort(in_flight, stamp, seen)
+    except NotFound as error:  # it ended by itself meanwhile: look again
+        raise Conflict(str(error)) from error

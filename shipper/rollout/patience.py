@@ -27,7 +27,11 @@ PUTTING_BACK = 60.0
 """Seconds for putting back when nobody waits with a SIGKILL: as long as a platform may need to answer again."""
 
 
-class OutOfTime(Exception):  # noqa: N818 - no error of the run's: whoever puts back says what it means
+LAST_WORDS = 0.3
+"""Seconds of what remains after a signal that are left for telling what serves."""
+
+
+class OutOfTime(Exception):
     """The seconds for putting back have ended."""
 
 
@@ -69,13 +73,15 @@ def rollout_patience(cancel: Cancellation, clock: Clock, seconds: float) -> Pati
     return Patience(check=check, sleep=cancel.wait, grace=WRITE_GRACE)
 
 
-def last_patience(cancel: Cancellation, clock: Clock, seconds: float = PUTTING_BACK) -> Patience:
-    """For what must be done although the run is cancelled: OutOfTime when `remaining`, or `seconds`, has passed."""
+def last_patience(
+    cancel: Cancellation, clock: Clock, *, seconds: float = PUTTING_BACK, keep: float = LAST_WORDS
+) -> Patience:
+    """For what must be done although the run is cancelled: OutOfTime after `seconds`, or when `keep` seconds remain."""
     deadline = clock.monotonic() + seconds
 
     def check() -> None:
         left = cancel.remaining
-        if clock.monotonic() >= deadline or (left is not None and left <= 0.0):
+        if clock.monotonic() >= deadline or (left is not None and left <= keep):
             raise OutOfTime
 
     return Patience(check=check, sleep=time.sleep)
@@ -91,7 +97,7 @@ def abandonable(call: Callable[[], Result], check: Callable[[], None], grace: fl
     thread = threading.Thread(target=_work, args=(outcome, context, call), name="shipper-call", daemon=True)
     thread.start()
     over: float | None = None
-    while thread.join(POLL) is None and thread.is_alive():
+    while not _ended(thread):
         try:
             check()
         except BaseException:
@@ -99,6 +105,11 @@ def abandonable(call: Callable[[], Result], check: Callable[[], None], grace: fl
             if time.monotonic() - over >= grace:
                 raise
     return outcome.result()
+
+
+def _ended(thread: threading.Thread) -> bool:
+    thread.join(POLL)
+    return not thread.is_alive()
 
 
 def _work(outcome: Future[Result], context: contextvars.Context, call: Callable[[], Result]) -> None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from shipper.errors import RolloutFailed, Transient
-from shipper.model import Dossier, GoldenRequest, HealthSettings, ProbeRequest, Revision, SmokeSettings
-from shipper.model.context import Cancellation, Clock, Reporter
-from shipper.rollout.verify import golden_requests
-from shipper.smoke.asking import Answer, encode, judge
+from shipper.model import Dossier, GoldenRequest, HealthSettings, Revision, SmokeSettings
+from shipper.model.context import Clock, Reporter
+from shipper.rollout.patience import Patience
+from shipper.rollout.verify import as_probe, golden_requests
+from shipper.smoke.asking import Answer, judge
 from shipper.targets import Diagnoses, Probes, StreamsLogs, Target
 
 
 def wait_until_ready(
-    target: Target, revision: Revision, budget: float, report: Reporter, cancel: Cancellation, clock: Clock
+    target: Target, revision: Revision, budget: float, report: Reporter, patience: Patience, clock: Clock
 ) -> None:
     """Follow the revision's progress until it is ready.
 
-    Raises RolloutFailed with the dossier as soon as it can never heal, or after `budget` seconds; Interrupted on
-    cancellation.
+    Raises RolloutFailed with the dossier as soon as it can never heal, or after `budget` seconds; and what `patience`
+    raises, also while the platform is silent.
     """
     deadline = clock.monotonic() + budget
     reason = "no answer yet"
-    for step in target.progress(revision):
-        cancel.check()
+    steps = patience.read(lambda: iter(target.progress(revision)))
+    while (step := patience.read(lambda: next(steps, None))) is not None:
+        patience.check()
         if step.state == "ready":
             return
         if step.state == "failed":
@@ -30,11 +34,16 @@ def wait_until_ready(
         report.progress(f"waiting for {revision.name}: {reason}")
         if clock.monotonic() >= deadline:
             break
-    raise _failed(revision, _last_look(target, revision, budget, reason))
+    raise _failed(revision, patience.read(lambda: _last_look(target, revision, budget, reason)))
 
 
 def ask_before_traffic(
-    target: Target, revision: Revision, health: HealthSettings, smoke: SmokeSettings, report: Reporter
+    target: Target,
+    revision: Revision,
+    health: HealthSettings,
+    smoke: SmokeSettings,
+    report: Reporter,
+    patience: Patience,
 ) -> None:
     """Ask the revision itself its golden requests while it has no traffic, where the target can do that.
 
@@ -44,21 +53,15 @@ def ask_before_traffic(
         return
     for request in golden_requests(health, smoke):
         report.progress(f"asking {revision.name} before it gets traffic: {request.name}")
-        problem = _ask(target, revision, request)
-        if problem:
-            raise _failed(
-                revision,
-                _log(target, revision, Dossier(cause="bad-answer", reason=f"{request.name}: {problem}")),
-            )
+        if problem := patience.read(partial(wrong_answer, target, revision, request)):
+            dossier = Dossier(cause="bad-answer", reason=f"{request.name}: {problem}")
+            raise _failed(revision, patience.read(partial(_log, target, revision, dossier)))
 
 
-def _ask(target: Probes, revision: Revision, request: GoldenRequest) -> str:
-    headers, body = encode(request)
-    probe = ProbeRequest(
-        method=request.method, path=request.path, headers=headers, body=body or b"", timeout=request.timeout
-    )
+def wrong_answer(target: Probes, revision: Revision, request: GoldenRequest) -> str:
+    """What is wrong with this very revision's answer to a golden request; empty when nothing is."""
     try:
-        response = target.probe(revision, probe)
+        response = target.probe(revision, as_probe(request))
     except Transient as error:
         return str(error)
     if response.revision is not None and response.revision != revision.name:

@@ -15,7 +15,7 @@ def strategy_of(settings: Settings, traits: Traits) -> str:
     """
     wanted = settings.rollout.strategy
     if wanted is None:
-        return next(name for name in (*traits.strategies, "recreate") if name != "recreate" or len(traits.strategies) < 2)
+        return next((name for name in traits.strategies if name != "recreate"), "recreate")
     if wanted not in traits.strategies:
         raise UsageError(
             f'this target cannot roll out "{wanted}"',

@@ -7,6 +7,8 @@ the address), *identity* (the answer names the revision). The weakest link decid
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from shipper.errors import PlatformError
@@ -16,12 +18,16 @@ from shipper.model import (
     GoldenRequest,
     HealthSettings,
     Observation,
+    Probe,
+    ProbeRequest,
     SmokeSettings,
     Verdict,
 )
 from shipper.model.context import Cancellation
-from shipper.smoke.asking import Asked, ask
-from shipper.targets import Target
+from shipper.smoke.asking import Answer, Asked, ask, encode, judge
+from shipper.targets import AsksInside, Target
+
+Ask = Callable[[GoldenRequest], Asked]
 
 REVISION_HEADER = "x-shipper-revision"
 """The answer header by which a target's proxy names the revision that answered."""
@@ -43,22 +49,39 @@ def golden_requests(health: HealthSettings, smoke: SmokeSettings) -> tuple[Golde
     return (readiness, *(request for request in smoke.requests if request.verify))
 
 
+def as_probe(request: GoldenRequest) -> ProbeRequest:
+    """A golden request as targets take it."""
+    headers, body = encode(request)
+    return ProbeRequest(
+        method=request.method, path=request.path, headers=headers, body=body or b"", timeout=request.timeout
+    )
+
+
 def verify(
     target: Target,
     revision: str,
     health: HealthSettings,
     smoke: SmokeSettings,
     cancel: Cancellation,
+    *,
+    routing_only: bool = False,
 ) -> Verdict:
-    """Whether `revision` has all traffic and answers as it must, and at which level that is proved."""
+    """Whether `revision` has all traffic and answers as it must, and at which level that is proved.
+
+    An address that cannot be reached from here is asked from where the target is. `routing_only` for what is not ours:
+    nobody has said how it must answer.
+    """
     try:
         observation = target.observe()
     except PlatformError as error:
         return Verdict(ok=False, proof="none", reason=f"the platform could not be read back: {error}")
     routing = _routing(observation, revision)
-    if not routing.ok or observation.address is None:
+    if not routing.ok or observation.address is None or routing_only:
         return routing
-    return _answers(observation.address, revision, golden_requests(health, smoke), cancel)
+    asking = _asking(target, observation.address)
+    if asking is None:
+        return routing.model_copy(update={"reason": "the address cannot be asked from here"})
+    return _answers(asking, revision, golden_requests(health, smoke), cancel)
 
 
 def _routing(observation: Observation, revision: str) -> Verdict:
@@ -69,10 +92,39 @@ def _routing(observation: Observation, revision: str) -> Verdict:
     return Verdict(ok=False, proof="none", reason=f"expected {revision} to have all traffic, found {found}")
 
 
-def _answers(address: Address, revision: str, requests: tuple[GoldenRequest, ...], cancel: Cancellation) -> Verdict:
+def _asking(target: Target, address: Address) -> Ask | None:
+    """How the address is asked: from here, else from inside; None when neither is possible."""
+    if address.reach != "internal":
+        return lambda request: ask(address.url, request, host=address.host)
+    return partial(_ask_inside, target) if isinstance(target, AsksInside) else None
+
+
+def _ask_inside(target: AsksInside, request: GoldenRequest) -> Asked:
+    started = time.monotonic()
+    try:
+        response = target.ask(as_probe(request))
+    except PlatformError as error:
+        answer = Answer(status=None, problem=f"no answer: {error}")
+    else:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if response.revision is not None:
+            headers.setdefault(REVISION_HEADER, response.revision)
+        answer = Answer(status=response.status, headers=headers, body=response.body)
+    fault = judge(request, answer)
+    probe = Probe(
+        name=request.name,
+        ok=fault is None,
+        status=answer.status,
+        seconds=round(time.monotonic() - started, 4),
+        problem=fault.problem if fault else "",
+    )
+    return Asked(probe=probe, headers=answer.headers, fault=fault)
+
+
+def _answers(asking: Ask, revision: str, requests: tuple[GoldenRequest, ...], cancel: Cancellation) -> Verdict:
     asked: list[Asked] = []
     for request in requests:
-        answer = _until_right(address, revision, request, cancel)
+        answer = _until_right(asking, revision, request, cancel)
         asked.append(answer)
         if problem := _problem(answer, revision):
             return _verdict(False, "routing", f"{request.name}: {problem}", asked)
@@ -80,11 +132,11 @@ def _answers(address: Address, revision: str, requests: tuple[GoldenRequest, ...
     return _verdict(True, "identity" if named else "answer", "", asked)
 
 
-def _until_right(address: Address, revision: str, request: GoldenRequest, cancel: Cancellation) -> Asked:
+def _until_right(asking: Ask, revision: str, request: GoldenRequest, cancel: Cancellation) -> Asked:
     """The first answer that is right, else the last one; only repeatable requests are asked again."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        asked = ask(address.url, request, host=address.host)
+        asked = asking(request)
         again = request.method in REPEATABLE and time.monotonic() < deadline
         if not _problem(asked, revision) or not again or cancel.wait(0.1):
             return asked

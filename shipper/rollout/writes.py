@@ -2,7 +2,8 @@
 
 The fence: every write's stamp carries our epoch, and the platform refuses a lower one. Whoever observes a higher epoch
 than its own has been overtaken and writes nothing any more, not even to put things back. Before its own first write
-that holds for any epoch but the one first observed: somebody who took the same number elsewhere was here.
+that holds for any epoch but the one first observed: somebody who took the same number elsewhere was here. Only whoever
+seized the lease passes over a lower one: its holder may not have noticed yet, and our first write will stop it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ TRIES = 5
 class Writer:
     """All writes of one run to one target. `patience` may be replaced: putting back goes on after a cancellation."""
 
-    def __init__(self, target: Target, lease: Lease, first: Observation, patience: Patience) -> None:
+    def __init__(
+        self, target: Target, lease: Lease, first: Observation, patience: Patience, *, seizing: bool = False
+    ) -> None:
         self.target = target
         self.lease = lease
         self.patience = patience
@@ -45,6 +48,7 @@ class Writer:
         self.doubtful = False
         """Whether a write of ours may still be carried out: it was left behind, or its answer was lost."""
         self._first_epoch = first.stamp.epoch
+        self._seizing = seizing
 
     def write(
         self,
@@ -84,13 +88,18 @@ class Writer:
         self.last = now
         self.patience.read(self.lease.check)
         self.wrote = self.wrote or (now.stamp.epoch == self.lease.epoch != self._first_epoch and ours(now))
-        allowed = now.stamp.epoch <= self.lease.epoch if self.wrote else now.stamp.epoch == self._first_epoch
-        if not allowed or self.lease.epoch <= self._first_epoch:
+        if not self._may_write(now.stamp.epoch):
             raise Overtaken(
                 f"another run wrote to the target (epoch {now.stamp.epoch}, ours is {self.lease.epoch})",
                 hint="look at `shipper status`, then release again",
             )
         return now
+
+    def _may_write(self, found: int) -> bool:
+        ours = self.lease.epoch
+        if self.wrote:
+            return found <= ours
+        return found < ours and (self._seizing or found == self._first_epoch)
 
     def _once(self, call: Callable[[Observation, Stamp], Result], now: Observation) -> Result:
         before, self.doubtful = (self.wrote, self.doubtful), True

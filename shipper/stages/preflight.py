@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shipper.errors import PlatformError, PreflightRefused
+from shipper.errors import PlatformError, PreflightRefused, UsageError
 from shipper.model import Problem, Readiness, Settings, TargetSettings, TargetSpec
 from shipper.model.context import Reporter
-from shipper.rollout.all_at_once import not_written
+from shipper.rollout.platform_errors import not_written
+from shipper.rollout.strategies import strategy_of
 from shipper.targets import StoresImages, Target
 
 
@@ -47,17 +48,10 @@ def _line(problem: Problem, line: str) -> str:
 def _shape(settings: Settings, target: Target) -> list[Problem]:
     """What the traits of the kind say, without asking the platform."""
     problems = []
-    strategy = settings.rollout.strategy
-    if strategy not in target.traits.strategies:
-        known = ", ".join(target.traits.strategies)
-        problems.append(
-            Problem(
-                code=2,
-                key="rollout.strategy",
-                message=f'a {target.kind} target cannot roll out "{strategy}"',
-                hint=f"choose one of: {known}",
-            )
-        )
+    try:
+        strategy_of(settings, target.traits)
+    except UsageError as error:
+        problems.append(Problem(code=2, key="rollout.strategy", message=error.message, hint=error.hint))
     if settings.image.repository is None and (target.traits.needs_registry or not isinstance(target, StoresImages)):
         problems.append(
             Problem(

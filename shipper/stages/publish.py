@@ -6,7 +6,7 @@ from shipper.errors import PlatformError, PublishError
 from shipper.model import Approval, Deployable, Image, ImageRef, Settings, Source
 from shipper.model.context import Cancellation, Reporter
 from shipper.registries.protocol import Registry
-from shipper.rollout.all_at_once import not_written
+from shipper.rollout.platform_errors import not_written
 from shipper.targets import StoresImages, Target
 
 

@@ -52,11 +52,13 @@ class Write:
     name: str
     """Such as "POST /containers/create shop-1", "apply.sh", "PUT lease/00000007.json"."""
     asked: float
-    """When the request had come."""
+    """When the request had come, although it may have been passed on later."""
     answered: float | None = None
     """When the whole answer had come; None while it has not."""
     status: int | None = None
     """Of HTTP; of a script its exit code."""
+    content: bytes = field(default=b"", repr=False)
+    """What was put into the store."""
 
     def __str__(self) -> str:
         return f"{self.number}. {self.to} {self.name} -> {'no answer' if self.status is None else self.status}"
@@ -84,10 +86,11 @@ class Round:
         """Who dies, with all that came from it: a process that the caller started and has not reaped."""
         self.victims.append(pid)
 
-    def claim(self, to: Side, name: str) -> Write:
+    def claim(self, to: Side, name: str, asked: Asked) -> Write:
         """A write has come. Raises ConnectionAbortedError when the run died of it, or had died before."""
         self.check()
-        write = Write(len(self.writes) + 1, to, name, time.monotonic())
+        content = (asked.body or b"") if to == "store" else b""
+        write = Write(len(self.writes) + 1, to, name, asked.at, content=content)
         self.writes.append(write)
         if self.when == "before" and write.number == self.k:
             self._kill(write)
@@ -124,6 +127,7 @@ class KillPoints:
         self._servers: list[asyncio.Server] = []
         self._port = 0
         self._round = self._newest = Round()
+        self._rounds: list[Round] = []
         self._execs: dict[str, str] = {}
         self._choose: Callable[[Side, Asked], Trouble | None] = lambda side, asked: None
 
@@ -140,13 +144,18 @@ class KillPoints:
         return f"http://127.0.0.1:{self._port}"
 
     def env(self) -> dict[str, str]:
-        """What leads a command here: DOCKER_HOST, and the endpoint of S3 when there is a store."""
-        engine = {"DOCKER_HOST": self.docker_host}
-        return engine | ({"AWS_ENDPOINT_URL": self.store_url, "AWS_ALLOW_HTTP": "true"} if self._store else {})
+        """What leads a command here: DOCKER_HOST, and the endpoints of S3 and Google's storage if there is a store."""
+        store = {"AWS_ENDPOINT_URL": self.store_url, "STORAGE_EMULATOR_HOST": self.store_url} if self._store else {}
+        return {"DOCKER_HOST": self.docker_host} | store
 
     def count(self) -> int:
         """How many writes there were since the newest `counted` or `armed` began."""
         return len(self._newest.writes)
+
+    @property
+    def rounds(self) -> Sequence[Round]:
+        """Every round so far, the oldest first."""
+        return tuple(self._rounds)
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[Round]:
@@ -159,6 +168,13 @@ class KillPoints:
         """What runs in this block dies before or after its k-th write. `killed_at` of the round says whether it did."""
         with self._begun(Round(when, k)) as begun:
             yield begun
+
+    @contextlib.contextmanager
+    def slow_writes(self, side: Side, seconds: float) -> Iterator[None]:
+        """While the block runs the writes to one side are passed on so much later, whether or not anybody waits."""
+        late = Trouble(delay=seconds)
+        with self.troubled(lambda to, asked: late if to == side and self.write_name(to, asked) else None):
+            yield
 
     @contextlib.contextmanager
     def troubled(self, choose: Callable[[Side, Asked], Trouble | None]) -> Iterator[None]:
@@ -235,6 +251,7 @@ class KillPoints:
     @contextlib.contextmanager
     def _begun(self, begun: Round) -> Iterator[Round]:
         self._round = self._newest = begun
+        self._rounds.append(begun)
         try:
             yield begun
         finally:
@@ -249,9 +266,15 @@ class KillPoints:
         """An exec was made."""
         self._execs[exec_id] = script
 
-    def script(self, exec_id: str) -> str:
-        """What an exec runs; one that nobody saw being made counts as a write."""
-        return self._execs.get(exec_id, f"exec {exec_id[:12]}")
+    def write_name(self, side: Side, asked: Asked) -> str | None:
+        """What a write is called; None for what is none. An exec that nobody saw being made counts as a write."""
+        if side == "store":
+            return store_write(asked)
+        exec_id = started_exec(asked)
+        if exec_id is None:
+            return engine_write(asked)
+        script = self._execs.get(exec_id, f"exec {exec_id[:12]}")
+        return None if reads_only(script) else script
 
     async def exit_code(self, exec_id: str) -> int:
         """How an exec ended, asked past the proxy: its own answer does not say. -1 when the engine never says."""
@@ -294,11 +317,8 @@ class _EngineSay:
         self.round.check()
         if (script := made_exec(asked)) is not None:
             return _Made(script)
-        if (exec_id := started_exec(asked)) is not None:
-            script = self.points.script(exec_id)
-            return None if reads_only(script) else self.round.claim("engine", script)
-        name = engine_write(asked)
-        return self.round.claim("engine", name) if name else None
+        name = self.points.write_name("engine", asked)
+        return self.round.claim("engine", name, asked) if name else None
 
     async def after(self, asked: Asked, what: object, answered: Answered) -> None:
         if isinstance(what, _Made):
@@ -324,8 +344,8 @@ class _StoreSay:
 
     def before(self, asked: Asked) -> object | None:
         self.round.check()
-        name = store_write(asked)
-        return self.round.claim("store", name) if name else None
+        name = self.points.write_name("store", asked)
+        return self.round.claim("store", name, asked) if name else None
 
     async def after(self, asked: Asked, what: object, answered: Answered) -> None:
         assert isinstance(what, Write)

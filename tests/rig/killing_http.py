@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -63,6 +64,8 @@ class Asked:
     url: SplitResult
     headers: Mapping[str, str]
     body: bytes | None
+    at: float
+    """When it had come, by `time.monotonic()`."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ class Proxy:
         assert task is not None
         self._running.add(task)
         try:
-            with contextlib.suppress(*_GONE):
+            with contextlib.suppress(*_GONE, asyncio.CancelledError):  # cancelled by nobody but `close`
                 there_reader, there_writer = await self.open()
                 try:
                     await _Connection(reader, writer, there_reader, there_writer, self.say()).serve()
@@ -150,7 +153,7 @@ class _Connection:
     async def _exchange(self, head: Head) -> bool:
         """One request and its answer; whether the connection can go on."""
         seen = await self._short_body(head)
-        asked = Asked(head.first[0], urlsplit(head.first[1]), head.headers, seen)
+        asked = Asked(head.first[0], urlsplit(head.first[1]), head.headers, seen, time.monotonic())
         trouble = self.say.trouble(asked) or Trouble()
         await asyncio.sleep(trouble.delay)
         if trouble.cut:

@@ -24,6 +24,7 @@ _EXEC_CREATE = re.compile(r"^/containers/[^/]+/exec$")
 _EXEC_START = re.compile(r"^/exec/(?P<id>[^/]+)/start$")
 _PLACE = re.compile(r"^/(?:containers|networks|volumes)(?:/|$)")
 _HARMLESS = re.compile(r"^/containers/[^/]+/(?:wait|attach|resize)$")
+_LONG_ID = re.compile(r"(?<=/)[0-9a-f]{64}(?=/|$)")
 _KNOCK = "exec 3<>/dev/tcp/127.0.0.1/9999"
 
 
@@ -56,7 +57,8 @@ def engine_write(asked: Asked) -> str | None:
     if _EXEC_CREATE.match(path) or _HARMLESS.match(path) or _is_request_file(asked, path):
         return None
     name = parse_qs(asked.url.query).get("name") or [str(_said(asked).get("Name") or "")]
-    return f"{asked.method} {unquote(path)} {name[0]}".strip()
+    shown = _LONG_ID.sub(lambda found: found[0][:12], unquote(path))
+    return f"{asked.method} {shown} {name[0]}".strip()
 
 
 def store_write(asked: Asked) -> str | None:

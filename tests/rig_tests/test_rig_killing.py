@@ -283,13 +283,13 @@ def test_a_store_can_refuse_and_forget() -> None:
 
 
 def test_a_slow_engine_is_slow(rig: Rig, own: str) -> None:
-    slow = Trouble(delay=0.5)
     with KillPoints(rig.docker_host) as points, points.counted() as seen:
-        with points.troubled(lambda side, request: slow if request.method == "POST" else None):
+        with points.slow_writes("engine", 0.5):
             started = time.monotonic()
             docker(points, "volume", "create", own)
         docker(points, "volume", "rm", own)
-    assert seen.writes[0].asked >= started + 0.5
+    assert seen.writes[0].asked < started + 0.5
+    assert (seen.writes[0].answered or 0) >= started + 0.5
     assert seen.writes[1].done
 
 

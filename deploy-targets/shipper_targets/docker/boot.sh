@@ -1,7 +1,8 @@
 # The proxy's own start: everything that HAProxy reads is made again from the services' files. BASE_CONFIG
-mkdir -p cfg services addresses
-[ -s id ] || od -An -N8 -tx1 /dev/urandom | tr -d ' \n' | put id
-[ -s token ] || (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' | put token)
+mkdir -p cfg services addresses incoming
+rm -rf leaving.*
+[ -s id ] || random 8 | put id
+[ -s token ] || (umask 077 && random 16 | put token)
 read -r token <token || [ -n "$token" ]
 printf '%s 1\n' "$token" | put tokens.map
 printf '%s' "$1" | put cfg/00-base.cfg

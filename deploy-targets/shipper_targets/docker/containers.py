@@ -93,6 +93,24 @@ class Containers:
         ]
         return sorted(found, key=lambda container: (container.number, container.revision))
 
+    def octets(self) -> tuple[dict[str, int], set[int]]:
+        """The last octets that are held on our network: by this service's revisions, and by anybody else."""
+        network = self._own.namespace
+        with translated("list the containers"):
+            records = self._client.api.containers(all=True, filters={"network": network})
+        mine = {found.id: found.revision for found in self.all()}
+        ours: dict[str, int] = {}
+        others: set[int] = set()
+        for record in records:
+            endpoint = record["NetworkSettings"]["Networks"].get(network) or {}
+            fixed = (endpoint.get("IPAMConfig") or {}).get("IPv4Address")
+            octet = (fixed or endpoint.get("IPAddress") or "").rpartition(".")[2]
+            if octet and record["Id"] in mine:
+                ours[mine[record["Id"]]] = int(octet)
+            elif octet:
+                others.add(int(octet))
+        return ours, others
+
     def named(self, revision: str) -> Found | None:
         """The container of a revision."""
         return next((found for found in self.all() if found.revision == revision), None)
@@ -212,10 +230,14 @@ class Containers:
         return said if code == 0 else None
 
 
-def _seconds(text: str) -> float | None:
-    """Unix seconds of the engine's "2026-01-02T03:04:05.678901234Z"; None for "never" (year 1)."""
+def seconds_of(text: str) -> float:
+    """Unix seconds of the engine's "2026-01-02T03:04:05.678901234Z" or "…+01:00"."""
     from datetime import datetime
 
-    if not text or text.startswith("0001-"):
-        return None
-    return datetime.fromisoformat(text[:19] + "+00:00").timestamp()
+    zone = text[-6:] if text[-6:-5] in ("+", "-") else "+00:00"
+    return datetime.fromisoformat(text[:19] + zone).timestamp()
+
+
+def _seconds(text: str) -> float | None:
+    """The same; None for "never" (year 1)."""
+    return None if not text or text.startswith("0001-") else seconds_of(text)

@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient, caused_by
+from shipper.targets.docker_client import docker_client, is_local, ssh_failure
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+__all__ = ["TIMEOUT", "connect", "first_line", "is_local", "translated"]
 
 TIMEOUT = 120
 """Seconds that one call of the engine's API may take; stopping a container takes its grace on top."""
 
 
-_LOCAL = ("http+docker://localhost", "http+docker://localunixsocket", "http+docker://localnpipe")
-
-
 def connect(host: str | None) -> DockerClient:
     """A client of the engine at `host`; without it of DOCKER_HOST, else of the current docker context.
 
-    Raises Transient when it does not answer, Denied when its socket may not be opened.
+    Raises Transient when it does not answer; Denied when its socket may not be opened, or its machine does not let
+    us in or is not the one that is known; UsageError when the address is none.
     """
-    import docker
-
     with translated("the Docker engine cannot be used"):
-        if host is not None:
-            return docker.DockerClient(base_url=host, timeout=TIMEOUT, use_ssh_client=True)
-        context = None if os.environ.get("DOCKER_HOST") else _context()
-        if context is None:
-            return docker.from_env(timeout=TIMEOUT, use_ssh_client=True)
-        return docker.DockerClient(
-            base_url=context.Host, tls=context.TLSConfig or False, timeout=TIMEOUT, use_ssh_client=True
-        )
-
-
-def is_local(client: DockerClient) -> bool:
-    """Whether the engine runs on this machine, as far as its address says."""
-    return str(client.api.base_url).startswith(_LOCAL)
-
-
-def _context() -> Any:
-    """The docker context that the docker command would use; None for the default one."""
-    from docker.context import ContextAPI
-    from docker.context.config import get_current_context_name
-
-    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
-    if name in ("", "default"):
-        return None
-    context = ContextAPI.get_context(name)
-    if context is None:
-        raise Invalid(f'the docker context "{name}" does not exist')
-    return context
+        return docker_client(host, TIMEOUT)
 
 
 @contextmanager
@@ -69,6 +41,9 @@ def translated(doing: str) -> Iterator[None]:
     except docker.errors.APIError as error:
         raise _refused(doing, error) from error
     except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        if (failure := ssh_failure(error)) is not None:
+            kind = Denied if failure.refused else Transient
+            raise kind(f"{doing}: {failure.message} ({failure.hint})") from error
         if caused_by(error, PermissionError):
             raise Denied(f"{doing}: no permission to open the engine's socket") from error
         raise Transient(f"{doing}: {first_line(error)}") from error

@@ -8,16 +8,19 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from shipper.model.context import Cancellation, Reporter
 from shipper.targets import Invalid, NotFound, Transient
 from shipper_targets.docker.engine import first_line, translated
 from shipper_targets.docker.proxy import Closed, Proxy, script_text
+from shipper_targets.docker.pulling import pull
 from shipper_targets.docker.render import PROXY_PORT, base_config
 from shipper_targets.docker.settings import DockerSettings
+from shipper_targets.docker.waiting import heard
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-SCHEMA = 1
+SCHEMA = 2
 """Of the proxy container: its start script and base configuration. A lower one on a host is replaced."""
 
 _CANDIDATES = [f"10.213.{third}.0/24" for third in range(256)]
@@ -30,10 +33,19 @@ _HOST, _SCHEMA = "shipper.host", "shipper.proxy-schema"
 class Host:
     """One namespace on one engine."""
 
-    def __init__(self, client: DockerClient, own: DockerSettings, proxy: Proxy) -> None:
+    def __init__(
+        self,
+        client: DockerClient,
+        own: DockerSettings,
+        proxy: Proxy,
+        report: Reporter | None = None,
+        cancel: Cancellation | None = None,
+    ) -> None:
         self._client = client
         self._own = own
         self._proxy = proxy
+        self._report = report
+        self._cancel = cancel
         self.network = own.namespace
 
     def record(self) -> dict[str, Any] | None:
@@ -218,14 +230,15 @@ class Host:
         with contextlib.suppress(NotFound), translated("look for the proxy image"):
             self._client.images.get(image)
             return
-        with translated(f"pull the proxy image {image}"):
-            self._client.images.pull(image)
+        pull(self._client, image, self._report, self._cancel)
 
     def _wait_for_maker(self) -> None:
         """Another run is making the proxy; when it does not get on, it was killed, and we go on in its place."""
+        check = heard(self._cancel)
         deadline = time.monotonic() + _MAKER_TIMEOUT
         record = self.record()
         while record is not None and not record["State"]["Running"] and time.monotonic() < deadline:
+            check()
             time.sleep(0.1)
             record = self.record()
         if record is not None and not record["State"]["Running"]:
@@ -245,9 +258,11 @@ class Host:
             raise Invalid(f"port {self._own.port} of the host is taken by something else") from error
 
     def _wait_until_it_answers(self) -> None:
+        check = heard(self._cancel)
         deadline = time.monotonic() + _START_TIMEOUT
         said = ""
         while time.monotonic() < deadline:
+            check()
             try:
                 if self._proxy.answers():
                     return

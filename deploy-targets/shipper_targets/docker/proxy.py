@@ -7,15 +7,24 @@ import io
 import json
 import tarfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from shipper.model.context import Cancellation
 from shipper.targets import Conflict, Invalid, NotFound, Transient
 from shipper_targets.docker.engine import first_line, translated
-from shipper_targets.docker.render import FIRST_ADDRESS, LAST_ADDRESS, PROXY_PORT, SLOTS, State, servers_text
+from shipper_targets.docker.render import (
+    FIRST_ADDRESS,
+    LAST_ADDRESS,
+    PROXY_PORT,
+    SLOTS,
+    State,
+    helper_labels,
+    servers_text,
+)
 from shipper_targets.docker.settings import DockerSettings
 
 if TYPE_CHECKING:
@@ -30,11 +39,14 @@ _MEANING = {
     78: f"the host is full: {SLOTS} services, {LAST_ADDRESS - FIRST_ADDRESS + 1} containers",
     83: "connection refused",
     80: "the proxy did not take the change over",
+    84: "the host's state volume cannot be written: is its disk full",
     82: "the proxy of this host is being removed",
     127: "the proxy image has no bash or flock: use the Debian variant of HAProxy",
 }
 _NOT_DRAINED, _CLOSED = 81, 82
-_DRAIN_PIECE = 20.0
+_DRAIN_PIECE = 1
+_LAST_SECONDS = 3.0  # of a run that is being ended: for what comes after the drain
+_WORDS = ("version", "token", "state", "record", "server", "routed")
 
 
 class Closed(Transient):
@@ -45,14 +57,17 @@ class Closed(Transient):
 class Live:
     """What one service has on the host.
 
-    `version` is "HOST VERSION EPOCH"; `weights` are as the proxy balances now. A proxy that does not run comes back
-    as its files say: then the weights are theirs, and `running` is false.
+    `version` is "HOST VERSION EPOCH"; `weights` and `addresses` (ip:port) are as the proxy balances now. A proxy that
+    does not run comes back as its files say: then they are theirs, and `running` is false. `records` are the (number,
+    id) of every release whose record is on the host.
     """
 
     version: str
     token: str = ""
     state: State | None = None
     weights: dict[str, int] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    records: tuple[tuple[int, str], ...] = ()
     routed: bool = True
     running: bool = True
 
@@ -70,9 +85,11 @@ class Live:
 class Proxy:
     """The proxy of one namespace, seen by one service."""
 
-    def __init__(self, client: DockerClient, own: DockerSettings, key: str) -> None:
+    def __init__(self, client: DockerClient, own: DockerSettings, key: str, route: str) -> None:
         self._client = client
+        self._namespace = own.namespace
         self._key = key
+        self._route = route
         self.name = f"{own.namespace}-proxy"
         self.volume = f"{own.namespace}-state"
 
@@ -81,20 +98,38 @@ class Proxy:
     def read(self) -> Live | None:
         """Files and running proxy, in one exec. A proxy that is stopped or gone: the files alone. Else None."""
         try:
-            lines = self._exec("read.sh", [self._key]).splitlines()
+            lines = self._exec("read.sh", [self._key, self._route]).splitlines()
         except Closed:
             return None
         except (NotFound, Invalid) as error:
             if not _not_running(error):
                 raise
             return self._read_files()
-        found = {line.partition(" ")[0]: line.partition(" ")[2] for line in lines if not line.startswith("server ")}
-        weights = {
-            name: int(weight) if int(admin) & 0b1001 == 0 else 0  # neither in maintenance nor drained by hand
-            for name, weight, admin in (line.split()[1:4] for line in lines if line.startswith("server "))
-        }
-        state = State.model_validate_json(found["state"]) if "state" in found else None
-        return Live(found["version"], found["token"], state, weights, found.get("routed", "yes") == "yes")
+        words = {word: [line.partition(" ")[2] for line in lines if line.startswith(word + " ")] for word in _WORDS}
+        servers = [line.split() for line in words["server"]]
+        return Live(
+            version=words["version"][0],
+            token=words["token"][0],
+            state=State.model_validate_json(words["state"][0]) if words["state"] else None,
+            # Neither in maintenance nor drained by hand.
+            weights={name: int(weight) if int(admin) & 0b1001 == 0 else 0 for name, _, weight, admin in servers},
+            addresses={name: address for name, address, _, _ in servers},
+            records=_records(words["record"]),
+            routed=words["routed"] != ["no"],
+        )
+
+    def records(self) -> list[str]:
+        """The record of every release that the host still has, as JSON texts. The proxy need not run."""
+        with self._holder() as container:
+            path = f"/state/services/{self._key}/releases"
+            found = _files_of(self._client, container, path) if container else {}
+        return [text for name, text in found.items() if name.endswith(".json")]
+
+    def secret_key(self) -> bytes | None:
+        """The host's key for secret versions; None when it has none. The proxy need not run."""
+        with self._holder() as container:
+            text = _files_of(self._client, container, "/state/secret-key").get("secret-key") if container else None
+        return bytes.fromhex(text.strip()) if text else None
 
     def _read_files(self) -> Live | None:
         with self._holder() as container:
@@ -104,9 +139,16 @@ class Proxy:
         if not current or "id" not in identity:
             return None
         state = State.model_validate_json(content[f"{self._key}/{current}/state.json"])
-        version = f"{identity['id'].strip()} {content[f'{self._key}/{current}/version'].strip()}"
-        weights = {name: server.weight for name, server in state.servers.items()}
-        return Live(version, state=state, weights=weights, running=False)
+        return Live(
+            version=f"{identity['id'].strip()} {content[f'{self._key}/{current}/version'].strip()}",
+            state=state,
+            weights={name: server.weight for name, server in state.servers.items()},
+            addresses={name: server.address for name, server in state.servers.items()},
+            records=_records(
+                name.rpartition("/")[2].removesuffix(".json") for name in content if "/releases/" in name
+            ),
+            running=False,
+        )
 
     @contextlib.contextmanager
     def _holder(self) -> Iterator[str | None]:
@@ -123,59 +165,92 @@ class Proxy:
             yield None
             return
         with translated("read the state volume"):
-            host = api.create_host_config(binds=[f"{self.volume}:/state:ro"], network_mode="none")
-            made = api.create_container(images[0]["Id"], command=["never-started"], host_config=host)
+            made = api.create_container(
+                images[0]["Id"],
+                command=["never-started"],
+                labels=helper_labels(self._namespace),
+                host_config=api.create_host_config(binds=[f"{self.volume}:/state:ro"], network_mode="none"),
+            )
         try:
             yield made["Id"]
         finally:
             with contextlib.suppress(NotFound), translated("remove a helper container"):
                 api.remove_container(made["Id"], force=True)
 
-    # Writing: each of these is one exec under the lock
+    # Writing: each of these is one exec under the lock, and refused when `live` or the epoch is not what counts now
 
-    def apply(self, live: Live, epoch: int, state: State) -> None:
-        """Write the state and tell the running proxy. Raises Conflict when `live` is not what is there now."""
+    def apply(self, live: Live, epoch: int, state: State, record: tuple[str, bytes] | None = None) -> Live:
+        """Write the state and tell the running proxy; what is there then.
+
+        `record` is the name N-ID and the content of a release's record: written once, in the same exec.
+        Raises Conflict when `live` is not what is there now, or `epoch` is lower than what was there.
+        """
         text = json.dumps(state.model_dump(mode="json", by_alias=True), sort_keys=True)
-        self._exec("apply.sh", [self._key, live.version, str(epoch), state.route, text, servers_text(state)])
+        words = [self._key, live.version, str(epoch), state.route, text, servers_text(state)]
+        if record is not None:
+            # A record may be longer than a word of a command can be.
+            words += [record[0], self._hand_over("/state/incoming", record[1])]
+        version = self._exec("apply.sh", words).strip().splitlines()[-1]
+        weights = {name: server.weight for name, server in state.servers.items()}
+        addresses = {name: server.address for name, server in state.servers.items()}
+        return replace(live, version=version, state=state, weights=weights, addresses=addresses)
 
-    def reserve(self, live: Live, revision: str, known: Iterable[str]) -> int:
-        """The last octet of a fixed address for this revision; the same one when it has one already."""
-        words = [self._key, live.version, revision, str(FIRST_ADDRESS), str(LAST_ADDRESS), " ".join(known)]
+    def reserve(self, live: Live, epoch: int, revision: str, ours: Mapping[str, int], others: Iterable[int]) -> int:
+        """The last octet of a fixed address for this revision; the same one when it has one already.
+
+        `ours` are the octets that containers of this service have, `others` those of anybody else on the network.
+        """
+        held = "".join(f"{name} {octet}\n" for name, octet in ours.items())
+        bounds = [str(FIRST_ADDRESS), str(LAST_ADDRESS)]
+        words = [self._key, live.version, str(epoch), revision, *bounds, held, " ".join(map(str, others))]
         return int(self._exec("reserve.sh", words))
 
     def free(self, revisions: Sequence[str]) -> None:
         """Give addresses back. Idempotent."""
         self._exec("free.sh", list(revisions))
 
-    def leave(self) -> None:
+    def forget(self, epoch: int, records: Sequence[str]) -> None:
+        """Records of releases go, by their names N-ID. Idempotent. Raises Conflict for a lower epoch."""
+        self._exec("forget.sh", [self._key, str(epoch), *records])
+
+    def make_secret_key(self) -> bytes:
+        """The host's key for secret versions, made when there is none."""
+        return bytes.fromhex(self._exec("key.sh", []).strip())
+
+    def leave(self, live: Live, epoch: int) -> None:
         """The service is not behind the proxy any more. Idempotent."""
-        self._exec("leave.sh", [self._key])
+        self._exec("leave.sh", [self._key, live.version, str(epoch)])
 
     def close(self) -> bool:
         """The service's addresses are free; True when it was the last one: the host takes no further change."""
         return int(self._exec("close.sh", [self._key])) == 0
 
-    # Waiting and asking: no lock
+    # Waiting, counting and asking: no lock
 
-    def drain(self, revisions: Sequence[str], seconds: float) -> bool:
-        """Wait until no request is left on these, which have no weight; False when `seconds` were not enough."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            # In pieces: a long wait would run into the time limit of an API call.
-            code, said = self.run("drain.sh", [self._key, str(max(1, round(min(left, _DRAIN_PIECE)))), *revisions])
-            if code == 0:
-                return True
-            if code != _NOT_DRAINED:
+    def drain(self, revisions: Sequence[str], seconds: float, cancel: Cancellation | None) -> int:
+        """Wait until no request is left on these, which have no weight; how many are left after `seconds`.
+
+        In a run that is being ended there is less time than that.
+        """
+        started = time.monotonic()
+        while True:
+            # In pieces: whoever cancels must be heard, and no call may run into its time limit.
+            code, said = self.run("drain.sh", [self._key, str(_DRAIN_PIECE), *revisions])
+            if code not in (0, _NOT_DRAINED):
                 raise _failure(code, said)
-        return False
+            if code == 0 or time.monotonic() - started >= seconds or _must_end(cancel):
+                return 0 if code == 0 else int(said.split()[-1])
+
+    def counters(self) -> str:
+        """What measure.sh prints. Raises Transient when the proxy does not run."""
+        try:
+            return self._exec("measure.sh", [self._key, self._route])
+        except (NotFound, Invalid) as error:
+            raise Transient(f"the proxy does not count: {error}") from error
 
     def ask(self, request: bytes, timeout: float, *, host: str = "127.0.0.1", port: int = PROXY_PORT) -> bytes:
         """The bytes that come back on a raw HTTP request from inside the host's network. Raises Transient."""
-        from secrets import token_hex
-
-        name = f"request-{token_hex(8)}"
-        with translated("hand a request to the proxy"):
-            self._client.api.put_archive(self.name, "/tmp", _tar(name, request))  # noqa: S108 - in the container
+        name = self._hand_over("/tmp", request)  # noqa: S108 - in the container
         words = [f"/tmp/{name}", f"{max(timeout, 0.1):g}", host, str(port)]  # noqa: S108
         code, said = self._run("ask.sh", words)
         if code != 0:
@@ -184,15 +259,24 @@ class Proxy:
 
     def answers(self) -> bool:
         """Whether the proxy takes commands. Raises Closed when it is being removed."""
-        code, _ = self.run("read.sh", [self._key])
+        code, _ = self.run("read.sh", [self._key, self._route])
         if code == _CLOSED:
             raise Closed(_meaning(code))
         return code == 0 and self._run_text("exec 3<>/dev/tcp/127.0.0.1/9999", [])[0] == 0
 
+    def _hand_over(self, folder: str, content: bytes) -> str:
+        """The name of a new file in the proxy's container."""
+        from secrets import token_hex
+
+        name = f"request-{token_hex(8)}"
+        with translated("hand a file to the proxy"):
+            self._client.api.put_archive(self.name, folder, _tar(name, content))
+        return name
+
     def _exec(self, script: str, words: Sequence[str]) -> str:
         code, said = self.run(script, words)
         if code == 76:
-            raise Conflict(f"somebody else wrote: version {words[1]} was seen, {said.strip()} is there")
+            raise Conflict(f"somebody else wrote: {said.strip()} is there (host, version, epoch)")
         if code == 79:
             raise Invalid(f"the route {words[3]} belongs to the service {said.strip()} on this host")
         if code != 0:
@@ -223,6 +307,17 @@ def script_text(name: str) -> str:
     return "\n".join(here.joinpath(part).read_text(encoding="utf-8") for part in ("lib.sh", name))
 
 
+def _records(names: Iterable[str]) -> tuple[tuple[int, str], ...]:
+    """(number, id) from the names N-ID."""
+    return tuple(sorted((int(name.partition("-")[0]), name.partition("-")[2]) for name in names))
+
+
+def _must_end(cancel: Cancellation | None) -> bool:
+    if cancel is None or not cancel.cancelled:
+        return False
+    return cancel.remaining is not None and cancel.remaining < _LAST_SECONDS
+
+
 def _not_running(error: Exception) -> bool:
     words = str(error)
     return isinstance(error, NotFound) or "is not running" in words or "is paused" in words or "restarting" in words
@@ -236,7 +331,7 @@ def _failure(code: int, said: str) -> Transient | Invalid:
     problem = f"{_meaning(code)}: {first_line(said)}" if said.strip() else _meaning(code)
     if code == _CLOSED:
         return Closed(problem)
-    return Invalid(problem) if code in (78, 127) else Transient(problem)
+    return Invalid(problem) if code in (78, 84, 127) else Transient(problem)
 
 
 def _files_of(client: DockerClient, container: str, path: str) -> dict[str, str]:

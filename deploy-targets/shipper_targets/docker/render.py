@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ class Server(Noun):
     weight: int = Field(default=0, description="Percent of the traffic.")
     route: str = Field(default="", description="The host name that its release asked for.")
     served: bool = Field(default=False, description="Whether it ever had traffic: then it is stopped with grace.")
+    adopted: bool = Field(default=False, description="Somebody else put it there before our first release: #0.")
 
 
 class State(Noun):
@@ -93,6 +95,9 @@ def labels_of(release: Release, own: DockerSettings, target: str) -> dict[str, s
         "revision": revision_name(release),
         "config-digest": release.main.config_digest,
         "image": release.main.reference,
+        "manifest-digest": release.main.manifest_digest or "",
+        "platform": release.main.platform,
+        "root": release.settings.service.root,
         "route": route_of(release.settings, own),
         "commit": release.commit or "",
         "created": f"{release.created:.3f}",
@@ -113,6 +118,42 @@ def shifted(state: State, weights: Mapping[str, int]) -> State:
     main = max(servers, key=lambda name: servers[name].weight, default="")
     route = servers[main].route if main and servers[main].weight else ""
     return state.model_copy(update={"servers": servers, "route": route or state.route})
+
+
+def looks_like_ours(settings: Settings, revision: str) -> bool:
+    """Whether this could be the name of a revision of this service, as `revision_name` makes it."""
+    service = settings.service
+    middle = "" if service.environment == "dev" else f"-{service.environment}"
+    return re.fullmatch(f"{re.escape(service.service + middle)}-[0-9]+-[0-9a-z]{{6}}", revision) is not None
+
+
+def taken_over(
+    settings: Settings, state: State | None, route: str, found: Mapping[str, str], routes: Mapping[str, str]
+) -> State:
+    """The state that the next write goes on from: the file's, or when that is lost what the proxy has.
+
+    `found` are the running proxy's servers (ip:port), `routes` those of our revisions by name. While nothing was
+    ever released here, a server that is not ours is adopted: it keeps its place and is a way back.
+    """
+    if state is not None and (state.stamp.highest or routes):
+        return state
+    base = state or State(route=route)
+    more = {
+        name: Server(
+            address=address,
+            served=True,
+            route=routes.get(name, route),
+            adopted=name not in routes and not looks_like_ours(settings, name),
+        )
+        for name, address in found.items()
+        if name not in base.servers
+    }
+    return base.model_copy(update={"servers": {**base.servers, **more}})
+
+
+def helper_labels(namespace: str) -> dict[str, str]:
+    """Of a container that is never started: it only holds a volume while we read or write there."""
+    return {LABEL + "namespace": namespace, LABEL + "helper": "yes"}
 
 
 def servers_text(state: State) -> str:
@@ -153,7 +194,7 @@ defaults
   option http-server-close
   retries 5
   retry-on conn-failure empty-response
-  http-error status 503 content-type text/plain lf-string "shipper: no revision answers for host %[var(txn.h)]\\n"
+  http-error status 503 content-type text/plain lf-string "shipper: no revision answers for host %[var(txn.h)]\\n" hdr Retry-After 5
 frontend services
   bind :8080
   acl counted srv_name -m found

@@ -8,19 +8,37 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shipper.model.secret import Secret
 from shipper.targets import SECRETS_DIRECTORY, Invalid, NotFound
 from shipper.targets.secret_files import owner_of, secrets_archive
+from shipper_targets.docker.containers import seconds_of
 from shipper_targets.docker.engine import translated
-from shipper_targets.docker.render import LABEL
+from shipper_targets.docker.render import LABEL, helper_labels
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 _FILLED = ".filled"
 """Written last: a volume without it was left half filled and is filled again."""
+
+_OF, _VERSIONS = LABEL + "secrets-of", LABEL + "secret-versions"
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of secrets on the host. `versions` is `versions_key` of what it holds, `created` the engine's time."""
+
+    name: str
+    versions: str
+    created: float
+
+
+def versions_key(versions: Mapping[str, str]) -> str:
+    """The same for the same versions. They are keyed hashes already: it tells nothing about the values."""
+    return hashlib.sha256(json.dumps(sorted(versions.items())).encode()).hexdigest()[:32]
 
 
 class SecretVolumes:
@@ -30,18 +48,19 @@ class SecretVolumes:
         self._client = client
         self._namespace = namespace
         self._owner = f"{service}.{environment}"
-        self._labels = {LABEL + "namespace": namespace, LABEL + "secrets-of": self._owner}
 
-    def ensure(
+    @contextlib.contextmanager
+    def filled(
         self, image: str, user: str | None, secrets: Sequence[Secret], versions: Mapping[str, str]
-    ) -> str | None:
-        """The name of the filled volume; None when the release has no secrets.
+    ) -> Iterator[str | None]:
+        """The name of the filled volume, which nobody can remove during the block; None without secrets.
 
         Files are 0600 and belong to the container's user: `user`, else the image's own. Nothing is executed.
         Raises NotFound when neither the volume nor the values are there.
         """
-        if not versions and not secrets:
-            return None
+        if not versions:
+            yield None
+            return
         with self._never_started(image, []) as helper:
             owner = owner_of(
                 self._image_user(image) if user is None else user,
@@ -49,24 +68,34 @@ class SecretVolumes:
                 self._file(helper, "/etc/group") or "",
             )
         name = self._name(versions, owner)
+        labels = {LABEL + "namespace": self._namespace, _OF: self._owner, _VERSIONS: versions_key(versions)}
         with translated("make the volume for the secrets"):
-            self._client.api.create_volume(name, labels=self._labels)
+            self._client.api.create_volume(name, labels=labels)
         with self._never_started(image, [f"{name}:{SECRETS_DIRECTORY}:nocopy"]) as helper:
             if self._file(helper, f"{SECRETS_DIRECTORY}/{_FILLED}") is None:
-                if not secrets:
-                    raise NotFound(f"the secrets {', '.join(sorted(versions))} of then are not on this host any more")
+                if {secret.name for secret in secrets} != set(versions):
+                    raise NotFound(gone(versions))
                 self._fill(helper, secrets, owner)
-        return name
+            yield name
 
-    def sweep(self) -> None:
-        """Volumes of this service that no container uses any more are removed."""
-        labels = [f"{name}={value}" for name, value in self._labels.items()]
+    def have(self, versions: Mapping[str, str]) -> bool:
+        """Whether a volume for exactly these is on the host."""
+        return not versions or any(volume.versions == versions_key(versions) for volume in self.all())
+
+    def all(self) -> list[Volume]:
+        """Every secret volume of this service."""
+        labels = [f"{LABEL}namespace={self._namespace}", f"{_OF}={self._owner}"]
         with translated("look for secret volumes"):
-            volumes = (self._client.api.volumes(filters={"label": labels}) or {}).get("Volumes") or []
-        for volume in volumes:
-            # In use by a container: the engine refuses, and that is right.
-            with contextlib.suppress(Invalid, NotFound), translated("remove a secret volume"):
-                self._client.api.remove_volume(volume["Name"])
+            found = (self._client.api.volumes(filters={"label": labels}) or {}).get("Volumes") or []
+        return [
+            Volume(record["Name"], (record["Labels"] or {}).get(_VERSIONS, ""), seconds_of(record["CreatedAt"]))
+            for record in found
+        ]
+
+    def remove(self, name: str) -> None:
+        """Gone, unless a container uses it: then the engine refuses, and that is right."""
+        with contextlib.suppress(Invalid, NotFound), translated("remove a secret volume"):
+            self._client.api.remove_volume(name)
 
     def _name(self, versions: Mapping[str, str], owner: tuple[int, int]) -> str:
         """The versions are keyed hashes already: the name tells nothing about the values."""
@@ -92,7 +121,7 @@ class SecretVolumes:
             made = api.create_container(
                 image,
                 command=["never-started"],
-                labels=self._labels,
+                labels=helper_labels(self._namespace),
                 host_config=api.create_host_config(binds=binds, network_mode="none"),
             )
         try:
@@ -109,3 +138,8 @@ class SecretVolumes:
                 content = archive.extractfile(member) if member is not None and member.isfile() else None
                 return content.read().decode("utf-8", "replace") if content else None
         return None
+
+
+def gone(versions: Mapping[str, str]) -> str:
+    """What to say about values that are not on the host any more."""
+    return f"the values of {', '.join(sorted(versions))} of then are not on this host any more"

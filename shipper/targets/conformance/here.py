@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from shipper.model import ImageRef, Observation, Release, Settings, Stamp, Wanted
 from shipper.model.release import fingerprint_of, new_release_id
 from shipper.pipeline.cancellation import RunCancellation
-from shipper.targets.conformance.rig import Answer, Ended, ImageKind, Kill, Place, Run, RunsElsewhere
+from shipper.targets.conformance.rig import (
+    Adopts,
+    Answer,
+    Drifts,
+    Ended,
+    ImageKind,
+    Kill,
+    LosesImages,
+    LosesRevisions,
+    LosesStamp,
+    Place,
+    Run,
+    RunsElsewhere,
+)
 from shipper.targets.conformance.running import run_here
 from shipper.targets.conformance.values import Values
 from shipper.targets.conformance.watched import Around
@@ -116,6 +131,54 @@ class Here:
             secret_versions=versions,
             created=time.time(),
         )
+
+    def drift(self) -> None:
+        """Somebody changes by hand what shipper owns."""
+        assert isinstance(self.place, Drifts)
+        self.place.drift()
+
+    def loses_the_stamp(self) -> None:
+        """Somebody removes the stamp by hand."""
+        assert isinstance(self.place, LosesStamp)
+        self.place.lose_stamp()
+
+    def adopt(self, text: str) -> None:
+        """Somebody serves `text` here, without shipper."""
+        assert isinstance(self.place, Adopts)
+        self.place.adopt(text)
+
+    def lose_revision(self, name: str) -> None:
+        """Somebody deletes a revision by hand."""
+        assert isinstance(self.place, LosesRevisions)
+        self.place.lose_revision(name)
+
+    def lose_image(self, text: str) -> None:
+        """Somebody deletes the good image of this text."""
+        assert isinstance(self.place, LosesImages)
+        self.place.lose_image(self.place.image("good", text))
+
+    def removes_everything(self) -> None:
+        """`shipper remove`, without its ledger."""
+        target = self.target()
+        now = target.observe()
+        target.remove(now.stamp, now.seen)
+
+    @contextlib.contextmanager
+    def users(self, pause: float = 0.02) -> Iterator[None]:
+        """Somebody asks all the time, one request after another."""
+        done = threading.Event()
+
+        def asks() -> None:
+            while not done.wait(pause):
+                self._ask("/")
+
+        thread = threading.Thread(target=asks)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     # What is found.
 

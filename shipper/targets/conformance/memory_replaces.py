@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shipper.errors import Conflict, Invalid, NotFound
 from shipper.model import Release, Restorable, Revision, Stamp, Traits
 from shipper.model.context import Secrets
-from shipper.targets.conformance.memory import Held, Memory, MemoryPlace, MemoryTarget, new_service
+from shipper.targets.conformance.memory import Memory, MemoryPlace, MemoryTarget, new_service
 from shipper.targets.conformance.powers import powers_of
 from shipper.targets.conformance.values import Values
 from shipper.targets.protocol import Retired, Target

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from shipper.errors import ShipperError
-from shipper.ledger.open import open_ledger
+from shipper.ledger.opening import open_ledger
 from shipper.ledger.protocol import Ledger
 from shipper.model import Deployable, Deployment, Event, Holder, Order
-from shipper.model.context import Reporter
 from shipper.model.evidence import Evidence
 from shipper.model.release import new_release_id
 from shipper.pipeline.cancellation import RunCancellation
 from shipper.pipeline.clock import WallClock
+from shipper.rollout.roll_out import roll_out
+from shipper.stages.select import select
 from shipper.targets.conformance.doom import Doom, DoomedLedger, Killed
 from shipper.targets.conformance.rig import Ended, Kill, Place, Run
 from shipper.targets.conformance.values import Values
@@ -27,6 +26,11 @@ from shipper.targets.protocol import Target
 
 KILLED = 137
 """What a shell says of a process that SIGKILL ended: 128 + 9."""
+
+NOBODY = 2**22 + 1
+"""A process id that no process can have on Linux (PID_MAX_LIMIT, proc(5)): of a run that is to be killed."""
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")  # Linux: proc(5)
 
 
 class Heard:
@@ -74,11 +78,20 @@ def run_here(
     doom, heard, started = Doom(kill), Heard(), time.monotonic()
     secrets = Values(run.secrets)
     target = watched(place.target(run.settings, secrets), doom.around)
-    target = watched(target, around) if around is not None else target
-    ledger = DoomedLedger(_ledger(place, run), doom)
-    code, cause, message, details, deployment = 0, "", "", (), None
+    code, cause, message, deployment = 0, "", "", None
+    details: tuple[str, ...] = ()
     try:
-        deployment = _do(place, run, target, ledger, secrets, heard, cancel or RunCancellation(), kill is not None)
+        ledger = DoomedLedger(_ledger(place, run), doom)
+        deployment = _do(
+            place=place,
+            run=run,
+            target=watched(target, around) if around is not None else target,
+            ledger=ledger,
+            secrets=secrets,
+            heard=heard,
+            cancel=cancel or RunCancellation(),
+            pid=os.getpid() if kill is None else NOBODY,
+        )
     except Killed:
         code, cause = KILLED, "killed"
     except ShipperError as error:
@@ -93,4 +106,54 @@ def run_here(
         writes=tuple(doom.writes),
         seconds=time.monotonic() - started,
         remarks=tuple(heard.remarks),
+    )
+
+
+def _ledger(place: Place, run: Run) -> Ledger:
+    service = run.settings.service
+    return open_ledger(
+        run.ledger,
+        service=service.service,
+        environment=service.environment,
+        target=place.chosen.name,
+        environ=os.environ,
+    )
+
+
+def _do(
+    place: Place,
+    run: Run,
+    target: Target,
+    ledger: Ledger,
+    secrets: Values,
+    heard: Heard,
+    cancel: RunCancellation,
+    pid: int,
+) -> Deployment:
+    """What the stages select and rollout do (publish, of a release, was done by whoever made the image)."""
+    clock = WallClock()
+    if run.image is None:
+        deployable = select(run.wanted, run.settings, target, ledger, heard, clock)
+    else:
+        deployable = Deployable(
+            images={"main": run.image},
+            settings=run.settings,
+            commit=run.commit,
+            commit_time=run.commit_time,
+            published=run.image.manifest_digest is not None,
+        )
+    order = Order(by=_holder("release" if run.image else "rollback", pid, clock.now()), wait=run.wait)
+    return roll_out(deployable, order, place.chosen, target, ledger, secrets, heard, cancel, clock)
+
+
+def _holder(purpose: Literal["release", "rollback"], pid: int, now: float) -> Holder:
+    machine = socket.gethostname()
+    return Holder(
+        run=new_release_id(now),
+        purpose=purpose,
+        who=f"conformance@{machine}",
+        machine=machine,
+        pid=pid,
+        boot=_BOOT.read_text(encoding="ascii").strip() if _BOOT.exists() else "",
+        since=now,
     )

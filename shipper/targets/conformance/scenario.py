@@ -67,7 +67,6 @@ def scenario(
 
 def scenarios() -> tuple[Scenario, ...]:
     """The whole suite, in the order in which it reads best."""
-    from shipper.targets.conformance import scenarios as _  # each module adds its own
 
     return tuple(_ALL)
 

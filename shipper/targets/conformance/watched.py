@@ -24,11 +24,15 @@ def watched(target: Target, around: Around) -> Target:
     """`target`, with each call going through `around`. It has exactly the members that `target` has."""
     body: dict[str, Any] = {name: _through(name, around) for name in MEMBERS if hasattr(target, name)}
     for name in ("kind", "traits", "default_platform"):
-        body[name] = property(lambda self, name=name: getattr(self.inner, name))
+        body[name] = property(_read(name))
     made: Any = type(f"Watched{type(target).__name__}", (), body)()
     made.inner = target
     seen: Target = made
     return seen
+
+
+def _read(name: str) -> Callable[[Any], Any]:
+    return lambda self: getattr(self.inner, name)
 
 
 def _through(name: str, around: Around) -> Callable[..., Any]:

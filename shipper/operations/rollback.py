@@ -1,0 +1,91 @@
+"""rollback: back to what served well before, told as events; or what that would change, without a write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, cast
+
+from shipper.model import Product, RunFinished, Sealed, Wanted
+from shipper.model.shown import PlannedRollback
+from shipper.operations.differences import differences
+from shipper.operations.ledgers import ledger_of
+from shipper.operations.orders import order_of
+from shipper.operations.release import keep_in_mind
+from shipper.operations.services import open_place_of
+from shipper.operations.telling import Telling, done, tell
+from shipper.operations.where import Where
+from shipper.operations.workspace import open_place
+from shipper.pipeline.clock import WallClock
+from shipper.pipeline.engine import run
+from shipper.pipeline.events import Sink
+from shipper.pipeline.loading import load
+from shipper.pipeline.remarks import Remarks
+from shipper.stages.select import Found, look_back
+
+
+def wanted(to: str | None, *, secrets: str | None, quarantine_image: bool, reason: str) -> Wanted:
+    """The options of the command line."""
+    which = cast(Literal["pinned", "current"] | None, secrets)
+    return Wanted(to=to, secrets=which, quarantine_image=quarantine_image, reason=reason)
+
+
+def rollback(where: Where, what: Wanted, sinks: Sequence[Sink], *, wait: float = 0.0) -> int:
+    """Run the rollback pipeline and return the exit code; every ending is told as the event `run-finished`."""
+    return tell(sinks, lambda telling: _rollback(where, what, wait, telling))
+
+
+def _rollback(where: Where, what: Wanted, wait: float, telling: Telling) -> RunFinished:
+    workspace = open_place(where)
+    telling.begin("rollback", workspace)
+    place = open_place_of(workspace, telling)
+    order = order_of(telling.run, "rollback", telling.clock.now(), wait=wait, reason=what.reason)
+    seeds: tuple[Product, ...] = (order, what, workspace.settings, workspace.chosen)
+    try:
+        product = run(
+            load("rollback"),
+            seeds=seeds,
+            services=place.by_name(),
+            events=telling.events,
+            cancel=telling.cancel,
+            clock=telling.clock,
+        )
+    finally:
+        keep_in_mind(workspace, place, telling)
+    if not isinstance(product, Sealed):
+        raise TypeError(f"the rollback pipeline ended with {type(product).__name__}")
+    number = product.deployment.number
+    return done(product, verb="rolled-back", nothing=f"release {number} already serves, which is what was asked for")
+
+
+def plan_rollback(where: Where, what: Wanted) -> PlannedRollback:
+    """What would come back, what that changes, and whether it can. Writes nothing.
+
+    Raises RollbackImpossible (23) when there is nothing to go back to, UsageError (2), UnreachableError (33).
+    """
+    workspace = open_place(where)
+    remarks = Remarks()
+    found = look_back(what, workspace.connect(), ledger_of(workspace), remarks, WallClock().now())
+    choice = found.choice
+    return PlannedRollback(
+        service=workspace.service,
+        environment=workspace.environment,
+        target=workspace.chosen.name,
+        to=f"#{choice.number}",
+        serves=_serves(found),
+        nothing=choice.serves_already and found.same_secrets,
+        warm=found.warm,
+        age=choice.age,
+        healthy_for=choice.healthy_for,
+        changes=differences(found.serving, found.release, found.secret_versions) if found.release else (),
+        quarantine=choice.quarantine,
+        lift=choice.lift,
+        problems=found.problems,
+        remarks=tuple(remarks.texts),
+    )
+
+
+def _serves(found: Found) -> str:
+    main = found.observation.main
+    if main is None:
+        return ""
+    return main.name if main.number is None else f"#{main.number} ({main.name})"

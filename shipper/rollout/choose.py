@@ -1,0 +1,287 @@
+"""What to go back to: a pure function of what is known, what serves, and what was asked for.
+
+Without `--to`: the newest release that was verified here, has another fingerprint than what serves, and is not
+quarantined. What serves is the newest revision with traffic: in the middle of a canary that is the canary. What is left
+behind is quarantined, so that going back again goes further back, and never to and fro. #0, which served before shipper
+came, is the last resort.
+
+What is known decides: ledger and stamp both know what was verified, and either suffices. When both are lost nothing is
+known to be good, and shipper does not guess: `--to` names a release, and the rollout proves it or puts things back.
+A rollback whose run died after it had moved the traffic is taken up again: its choice is made again, not the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shipper.errors import RollbackImpossible, UsageError
+from shipper.model import Observation, Revision, Wanted, short
+from shipper.rollout.ages import show_age
+from shipper.rollout.asked_for import digest_in, not_understood, number_in, time_in
+from shipper.rollout.known import DEAD, Known, KnownRelease
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to go back to, and what that leaves behind. `release` is None for #0 (`revision` is it then)."""
+
+    number: int
+    """The number whose content comes back: of the release that brought it here first."""
+    release: KnownRelease | None
+    revision: Revision | None
+    """The revision that still lives: running (only traffic is missing) or stopped."""
+    quarantine: tuple[str, ...] = ()
+    lift: tuple[str, ...] = ()
+    serves_already: bool = False
+    """It has all of the traffic: nothing to do but to prove it."""
+    age: float | None = None
+    """Seconds since it was released."""
+    healthy_for: float | None = None
+    """Seconds from verified until another took its place."""
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def warm(self) -> bool:
+        """One traffic write brings it back."""
+        return self.revision is not None and self.revision.state == "running"
+
+
+def choose(known: Known, observation: Observation, wanted: Wanted, now: float) -> Choice:
+    """The release to go back to.
+
+    Raises RollbackImpossible (23), whose details say why each candidate was passed over, and UsageError (2) when
+    `wanted.to` is not understood or could be several. Whether its image and secret values are still there is asked
+    of the target (`restorable`), not known here.
+    """
+    if wanted.to is not None:
+        return _as_asked(known, observation, wanted, wanted.to, now)
+    serving = newest_serving(observation)
+    dead = _dead_rollback(known, serving)
+    if dead is not None:
+        return _choice(known, observation, dead, now, quarantine=known.unrecorded_quarantine)
+    passed_over = {release: _passed_over(known, release, serving, wanted) for release in _by_content(known)}
+    for release, why in passed_over.items():
+        if not why:
+            return _choice(known, observation, release, now, quarantine=_left_behind(known, serving, release, wanted))
+    adopted = adopted_revision(known, observation)
+    if adopted is not None and adopted.name not in {revision.name for revision in observation.serving}:
+        return _adopted(known, observation, adopted, _bad(known, serving, wanted))
+    raise _impossible(known, [f"{release.name}: {why}" for release, why in passed_over.items()])
+
+
+def newest_serving(observation: Observation) -> Revision | None:
+    """The newest revision with traffic: under way in a canary, else the one that serves."""
+    return max(observation.serving, key=lambda revision: revision.number or 0, default=None)
+
+
+def adopted_revision(known: Known, observation: Observation) -> Revision | None:
+    """What served before shipper came, while it is there: as the ledger has it, else what carries no release."""
+    there = [found for found in observation.revisions if found.release is None and found.state != "failed"]
+    return next((found for found in there if known.adopted in (None, found.name)), None)
+
+
+def living_revision(observation: Observation, fingerprint: str) -> Revision | None:
+    """The revision with this content that runs or can be started; running first, then the newest."""
+    same = [found for found in observation.revisions if found.fingerprint == fingerprint and found.release]
+    fit = [found for found in same if found.state in ("running", "stopped")]
+    return max(fit, key=lambda found: (found.state == "running", found.number or 0), default=None)
+
+
+# Without --to.
+
+
+def _by_content(known: Known) -> Iterable[KnownRelease]:
+    """Newest first, one for each content: the newest verified one of it, else the newest."""
+    chosen: dict[str, KnownRelease] = {}
+    for release in reversed(known.releases):
+        found = chosen.get(release.fingerprint)
+        if found is None or (release.verified and not found.verified):
+            chosen[release.fingerprint] = release
+    return sorted(chosen.values(), key=lambda release: -release.number)
+
+
+def _passed_over(known: Known, release: KnownRelease, serving: Revision | None, wanted: Wanted) -> str:
+    """Why it is not gone back to by itself; empty when it is."""
+    if serving is not None and release.fingerprint == serving.fingerprint:
+        return "it is what serves"
+    if not release.verified:
+        return f"it was never verified here{_ended(release)}"
+    if release.short in known.quarantined or short(release.image) in known.quarantined:
+        return f"it is quarantined (--to #{release.number} brings it back all the same)"
+    if wanted.quarantine_image and serving is not None and release.image == serving.image:
+        return "it runs the image that is to be quarantined"
+    return ""
+
+
+def _ended(release: KnownRelease) -> str:
+    if release.outcome is None:
+        return ""
+    return f": {release.outcome}" + (f" ({release.cause})" if release.cause else "")
+
+
+def _dead_rollback(known: Known, serving: Revision | None) -> KnownRelease | None:
+    """The newest release, when it is a rollback that serves and whose run did not live to say so."""
+    newest = known.releases[-1] if known.releases else None
+    if newest is None or newest.rollback_to is None or newest.outcome not in DEAD or serving is None:
+        return None
+    return newest if newest.fingerprint == serving.fingerprint else None
+
+
+def _impossible(known: Known, details: list[str]) -> RollbackImpossible:
+    if not known.releases:
+        return RollbackImpossible("nothing was released here before", hint="`shipper release` makes a first release")
+    if {"ledger", "stamp"} <= set(known.missing):
+        return RollbackImpossible(
+            "ledger and stamp are lost: no earlier release is known to have been verified here",
+            hint=f"name the one to bring back: --to #{known.releases[-1].number}; it is proved before it serves",
+            details=details,
+        )
+    return RollbackImpossible(
+        "there is no earlier verified release to go back to",
+        hint="`shipper history` shows all; --to brings back any of them, a quarantined one too",
+        details=details,
+    )
+
+
+# With --to.
+
+
+def _as_asked(known: Known, observation: Observation, wanted: Wanted, to: str, now: float) -> Choice:
+    serving = newest_serving(observation)
+    if number_in(to) == 0:
+        adopted = adopted_revision(known, observation)
+        if adopted is None:
+            raise RollbackImpossible(
+                "what served before shipper came (#0) is not there any more", hint="`shipper history` shows the rest"
+            )
+        return _adopted(known, observation, adopted, _bad(known, serving, wanted))
+    release = _named(known, to, now)
+    lift = tuple(one for one in (release.short, short(release.image)) if one in known.quarantined)
+    remarks = [] if release.verified else [f"{release.name} was never verified here{_ended(release)}"]
+    if lift:
+        remarks.append(f"{release.name} was quarantined here: it is asked for by name, so that is lifted")
+    quarantine = _left_behind(known, serving, release, wanted)
+    return _choice(known, observation, release, now, quarantine, lift, tuple(remarks))
+
+
+def _named(known: Known, to: str, now: float) -> KnownRelease:
+    number, digits, moment = number_in(to), digest_in(to), time_in(to, now)
+    if number is not None and (found := known[number]) is not None:
+        return found
+    if digits is not None and (number is None or len(digits) >= 6):
+        return _with_digest(known, digits, to)
+    if number is not None:
+        numbers = ", ".join(release.name for release in known.releases[-10:]) or "none"
+        raise RollbackImpossible(f"no release #{number} is known here", hint=f"known, the newest: {numbers}")
+    if moment is None or moment > now:
+        raise not_understood(to)
+    return _at(known, moment, now)
+
+
+def _with_digest(known: Known, digits: str, to: str) -> KnownRelease:
+    found = [release for release in _by_content(known) if _starts(release, digits)]
+    if not found:
+        raise RollbackImpossible(
+            f'no release here has a digest or fingerprint that starts with "{to}"', hint="`shipper history` shows all"
+        )
+    if len(found) > 1:
+        raise UsageError(
+            f'--to "{to}" could be {len(found)} releases',
+            hint="name one by its number",
+            details=[f"{release.name}: fingerprint {release.short}, image {short(release.image)}" for release in found],
+        )
+    return found[0]
+
+
+def _starts(release: KnownRelease, digits: str) -> bool:
+    return any(one.removeprefix("sha256:").startswith(digits) for one in (release.fingerprint, release.image))
+
+
+def _at(known: Known, moment: float, now: float) -> KnownRelease:
+    """What served then: the newest that was verified by then. Without the ledger: that was released by then."""
+    verified = [release for release in known.releases if release.verified]
+    before = [release for release in verified if (release.finished or release.created) <= moment]
+    if before:
+        return max(before, key=lambda release: release.finished or release.created)
+    first = min(verified, key=lambda release: release.created, default=None)
+    since = f"the first verified release that is known is {first.name}" if first else "no verified release is known"
+    raise RollbackImpossible(
+        f"nothing of ours is known to have served {show_age(now - moment)} ago", hint=f"{since}; see `shipper history`"
+    )
+
+
+# What a choice means.
+
+
+def _choice(
+    known: Known,
+    observation: Observation,
+    release: KnownRelease,
+    now: float,
+    quarantine: tuple[str, ...] = (),
+    lift: tuple[str, ...] = (),
+    remarks: tuple[str, ...] = (),
+) -> Choice:
+    alone = len(observation.serving) == 1 and observation.serving[0].fingerprint == release.fingerprint
+    verified_at = release.finished or release.created
+    return Choice(
+        number=_origin(known, release),
+        release=release,
+        revision=living_revision(observation, release.fingerprint),
+        quarantine=quarantine,
+        lift=lift,
+        serves_already=alone,
+        age=now - release.created,
+        healthy_for=_until(known, release, now) - verified_at if release.verified else None,
+        remarks=remarks,
+    )
+
+
+def _origin(known: Known, release: KnownRelease) -> int:
+    """Of a rollback: the release that it had brought back."""
+    number, seen = release.number, {release.number}
+    while (found := known[number]) is not None and found.rollback_to is not None and found.rollback_to not in seen:
+        number = found.rollback_to
+        seen.add(number)
+    return number
+
+
+def _until(known: Known, release: KnownRelease, now: float) -> float:
+    if release.until is not None:
+        return release.until
+    later = [found for found in known.releases if found.verified and found.number > release.number]
+    return (later[0].finished or later[0].created) if later else now
+
+
+def _left_behind(known: Known, serving: Revision | None, release: KnownRelease, wanted: Wanted) -> tuple[str, ...]:
+    """What is quarantined: what serves now, when it is gone back from. Going forward again quarantines nothing."""
+    current = known.serving(serving) if serving is not None else None
+    number = _origin(known, current) if current is not None else (serving.number or 0) if serving else 0
+    if serving is None or serving.fingerprint == release.fingerprint or _origin(known, release) > number:
+        return ()
+    return _bad(known, serving, wanted)
+
+
+def _bad(known: Known, serving: Revision | None, wanted: Wanted) -> tuple[str, ...]:
+    if serving is None or serving.release is None or serving.fingerprint is None:
+        return ()
+    current = known.serving(serving)
+    image = serving.image or (current.image if current else "")
+    extended = (short(image),) if wanted.quarantine_image and image else ()
+    return (short(serving.fingerprint), *extended)
+
+
+def _adopted(known: Known, observation: Observation, revision: Revision, quarantine: tuple[str, ...]) -> Choice:
+    first = min((release.created for release in known.releases), default=None)
+    alone = [found.name for found in observation.serving] == [revision.name]
+    remark = f"#0 is {revision.name}, which served before shipper came: only its traffic can be proved"
+    return Choice(
+        number=0,
+        release=None,
+        revision=revision,
+        quarantine=() if alone else quarantine,
+        serves_already=alone,
+        healthy_for=first - revision.created if first and revision.created else None,
+        remarks=(remark,),
+    )

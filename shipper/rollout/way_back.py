@@ -1,0 +1,50 @@
+"""The last line of every run: what a rollback would go back to from here, and how fast; or why it could not."""
+
+from __future__ import annotations
+
+from shipper.errors import PlatformError, ShipperError
+from shipper.model import Observation, Restorable, Wanted
+from shipper.model.quantities import show_duration
+from shipper.rollout.ages import show_age
+from shipper.rollout.choose import Choice, choose
+from shipper.rollout.known import Known
+from shipper.targets import Target
+
+WARM = 3.0
+"""Seconds, from the command to the proof, when the revision runs: the goal that benchmarks/rollback.py holds it to."""
+
+
+def way_back(target: Target, known: Known, observation: Observation, now: float) -> str:
+    """Such as "ready -> #41 (2 h old, healthy for 3 d), about 3 s, warm", or "not possible: …". Never raises ours."""
+    try:
+        choice = choose(known, observation, Wanted(), now)
+        if choice.serves_already:
+            return f"under way -> #{choice.number}: `shipper rollback` finishes it"
+        problems, about = _prospect(target, known, choice)
+    except (ShipperError, PlatformError) as error:
+        return f"not possible: {error}"
+    if problems:
+        return f"not possible: #{choice.number} cannot come back: {problems[0]}"
+    return f"ready -> {_described(choice)}, {about}"
+
+
+def _prospect(target: Target, known: Known, choice: Choice) -> tuple[tuple[str, ...], str]:
+    """What keeps it from coming back, and how long it would take."""
+    if choice.release is None:
+        return (), f"about {WARM:g} s, warm"
+    record = known.release(choice.release.number)
+    if record is None:
+        return ("no record of it is left",), ""
+    found: Restorable = target.restorable(record)
+    if choice.warm or found.warm:
+        return found.problems if not choice.warm else (), f"about {WARM:g} s, warm"
+    release = choice.release
+    if release.verified and release.finished is not None and release.finished > release.created:
+        return found.problems, f"about {show_duration(release.finished - release.created)}"
+    return found.problems, f"at most {show_duration(record.settings.health.startup)} until it is ready"
+
+
+def _described(choice: Choice) -> str:
+    words = [f"{show_age(choice.age)} old"] if choice.age is not None else []
+    words += [f"healthy for {show_age(choice.healthy_for)}"] if choice.healthy_for is not None else []
+    return f"#{choice.number} ({', '.join(words)})" if words else f"#{choice.number}"

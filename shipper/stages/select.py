@@ -1,0 +1,139 @@
+"""select: what a rollback brings back, and the proof that it still can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shipper.errors import PlatformError, RollbackImpossible
+from shipper.ledger.protocol import Ledger
+from shipper.model import Deployable, ImageRef, Observation, Release, Settings, Wanted
+from shipper.model.context import Clock, Reporter
+from shipper.pipeline.remarks import Remarks
+from shipper.rollout.choose import Choice
+from shipper.rollout.known import Known
+from shipper.rollout.platform_errors import not_written
+from shipper.targets import KeysSecrets, Target
+
+
+def select(
+    wanted: Wanted, settings: Settings, target: Target, ledger: Ledger, report: Reporter, clock: Clock
+) -> Deployable:
+    """The image, configuration, limits and secret versions of then, together.
+
+    Raises RollbackImpossible (23) with the reason and what to pass, UsageError (2) for a `--to` that names no release
+    or several, CredentialsError (32), UnreachableError (33).
+    """
+    report.progress("looking for the way back")
+    found = look_back(wanted, target, ledger, report, clock.now())
+    if found.problems:
+        raise RollbackImpossible(
+            f"#{found.choice.number} cannot come back: {found.problems[0]}",
+            hint="`shipper history` shows the others: --to names one",
+            details=found.problems[1:],
+        )
+    return deployable_of(found, wanted, settings)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was chosen, its record (None for #0), and what would keep it from coming back."""
+
+    choice: Choice
+    release: Release | None
+    serving: Release | None
+    observation: Observation
+    secret_versions: dict[str, str]
+    warm: bool
+    problems: tuple[str, ...]
+
+    @property
+    def same_secrets(self) -> bool:
+        """Whether its secret values are those of then."""
+        return self.release is None or self.secret_versions == self.release.secret_versions
+
+
+def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Reporter, now: float) -> Found:
+    """Choose, find the record, ask the target whether it can come back. Writes nothing."""
+    try:
+        observation = target.observe()
+        known, choice = _choose(wanted, target, ledger, observation, report, now)
+        release = known.release(choice.release.number) if choice.release is not None else None
+        if choice.release is not None and release is None:
+            raise RollbackImpossible(
+                f"#{choice.number} cannot come back: no record of it is left, on the platform or in the ledger",
+                hint="`shipper history` shows the others: --to names one",
+            )
+        serving = _serving(known, observation)
+        versions = _secret_versions(wanted, release, serving, target)
+        same = release is None or versions == release.secret_versions
+        if choice.warm and same:
+            return Found(choice, release, serving, observation, versions, warm=True, problems=())
+        assert release is not None  # what served before shipper came has no record and is warm, or is not chosen
+        restorable = target.restorable(release.model_copy(update={"secret_versions": versions}))
+    except PlatformError as error:
+        raise not_written(error) from error
+    warm = restorable.warm and same
+    return Found(choice, release, serving, observation, versions, warm=warm, problems=restorable.problems)
+
+
+def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployable:
+    """What the rollout gets. `settings` are those at hand: they hold for #0, which has no record."""
+    choice, release = found.choice, found.release
+    images: dict[str, ImageRef] = release.images if release is not None else {}
+    return Deployable(
+        images=images,
+        settings=release.settings if release is not None else settings,
+        commit=release.commit if release is not None else None,
+        dirty=release.dirty if release is not None else False,
+        published=release is not None and release.main.manifest_digest is not None,
+        origin="rollback",
+        secret_versions=found.secret_versions,
+        rollback_to=choice.number,
+        revision=choice.revision.name if choice.revision is not None and found.same_secrets else None,
+        quarantine=choice.quarantine,
+        lift=choice.lift,
+        reason=wanted.reason,
+    )
+
+
+def _choose(
+    wanted: Wanted, target: Target, ledger: Ledger | None, observation: Observation, report: Reporter, now: float
+) -> tuple[Known, Choice]:
+    """From the newest releases; only when there is no way back among them, from the whole history."""
+    from shipper.rollout.choose import choose
+    from shipper.rollout.known import known
+
+    remarks = Remarks()
+    try:
+        newest = known(target, ledger, remarks, observation=observation)
+        try:
+            found = newest, choose(newest, observation, wanted, now)
+        except RollbackImpossible:
+            whole = known(target, ledger, remarks, observation=observation, whole=True)
+            found = whole, choose(whole, observation, wanted, now)
+    finally:
+        for text in remarks.texts:
+            report.remark(text)
+    for text in found[1].remarks:
+        report.remark(text)
+    return found
+
+
+def _serving(known: Known, observation: Observation) -> Release | None:
+    """The record of what serves now."""
+    main = observation.main
+    current = known.serving(main) if main is not None else None
+    return known.release(current.number) if current is not None else None
+
+
+def _secret_versions(wanted: Wanted, release: Release | None, serving: Release | None, target: Target) -> dict[str, str]:
+    """Those of then (pinned), or of the same names those of what serves (current).
+
+    Asked for, configured then, or the target's own: pinned where it keeps the values under a key of its own.
+    """
+    if release is None:
+        return {}
+    default = "pinned" if isinstance(target, KeysSecrets) else "current"
+    which = wanted.secrets or release.settings.rollback.secrets or default
+    now = serving.secret_versions if serving is not None and which == "current" else {}
+    return {name: now.get(name, version) for name, version in release.secret_versions.items()}

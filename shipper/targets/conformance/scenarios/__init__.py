@@ -1,0 +1,19 @@
+"""The suite. Importing this package makes its scenarios known, in the order in which they are printed."""
+
+from shipper.targets.conformance.scenarios import (  # noqa: I001 - the order of the table
+    releases,
+    strategies,
+    failures,
+    cancelling,
+    faults,
+    rollbacks,
+    losses,
+    drifting,
+    adopting,
+    naming,
+    kills,
+    conflicts,
+    fences,
+    revisions,
+    asking,
+)

@@ -1,0 +1,124 @@
+"""The platform answers with errors: every call, every error, once and for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Transient
+from shipper.targets.conformance.here import CODES, Here, expect, told
+from shipper.targets.conformance.rig import Ended
+from shipper.targets.conformance.scenario import scenario
+from shipper.targets.protocol import KeysSecrets, Measures, Probes, Replaces, SplitsTraffic
+
+ERRORS: tuple[type[PlatformError], ...] = (Transient, Denied, Conflict, NotFound, Invalid)
+
+
+def failing(name: str, error: PlatformError, *, always: bool) -> Callable[[str, Callable[[], Any]], Any]:
+    """For `around`: the call of this name raises, the first time or each time."""
+    left = [float("inf") if always else 1]
+
+    def around(called: str, call: Callable[[], Any]) -> Any:
+        if called == name and left[0] > 0:
+            left[0] -= 1
+            raise error
+        return call()
+
+    return around
+
+
+def each_error_of(here: Here, name: str) -> None:
+    """The call fails in each way in turn; what serves is what the exit code says, and the next release mends it."""
+    serving = "base"
+    expect(here.release(serving), 0)
+    for error in ERRORS:
+        for always in (False, True):
+            text = f"{error.__name__} {'always' if always else 'once'}"
+            ended = here.release(text, around=failing(name, error(f"injected into {name}"), always=always))
+            serving = _judged(here, ended, before=serving, text=text)
+    expect(here.release("after all that"), 0)
+    here.answers("after all that")
+    here.lost_nothing()
+
+
+def _judged(here: Here, ended: Ended, *, before: str, text: str) -> str:
+    assert ended.code in CODES, f"{text}: not an exit code of the list: {told(ended)}"
+    if ended.code == 22:  # it says that a person is needed, so anything may serve, but something must
+        return here.answers_one_of(before, text)
+    serving = text if ended.code in (0, 24) else before
+    here.answers(serving)
+    return serving
+
+
+@scenario()
+def errors_of_observe(here: Here) -> None:
+    """Reading the platform fails."""
+    each_error_of(here, "observe")
+
+
+@scenario(needs=[SplitsTraffic])
+def errors_of_create(here: Here) -> None:
+    """Making a revision fails."""
+    each_error_of(here, "create")
+
+
+@scenario(needs=[SplitsTraffic])
+def errors_of_shift(here: Here) -> None:
+    """Moving traffic fails."""
+    each_error_of(here, "shift")
+
+
+@scenario(needs=[Replaces])
+def errors_of_replace(here: Here) -> None:
+    """Replacing fails."""
+    each_error_of(here, "replace")
+
+
+@scenario()
+def errors_of_progress(here: Here) -> None:
+    """Following a revision fails."""
+    each_error_of(here, "progress")
+
+
+@scenario(needs=[Probes])
+def errors_of_probe(here: Here) -> None:
+    """Asking a revision without traffic fails."""
+    each_error_of(here, "probe")
+
+
+@scenario()
+def errors_of_retire(here: Here) -> None:
+    """Clearing away what served before fails: the release serves all the same."""
+    each_error_of(here, "retire")
+
+
+@scenario()
+def errors_of_revisions(here: Here) -> None:
+    """Listing revisions fails."""
+    each_error_of(here, "revisions")
+
+
+@scenario()
+def errors_of_records(here: Here) -> None:
+    """Reading the platform's records fails."""
+    each_error_of(here, "records")
+
+
+@scenario()
+def errors_of_the_stamp(here: Here) -> None:
+    """Writing the stamp alone fails."""
+    each_error_of(here, "write_stamp")
+
+
+@scenario(needs=[SplitsTraffic, Measures], strategy="blue-green")
+def errors_of_measure(here: Here) -> None:
+    """Reading the counters fails during a bake time."""
+    here.sets(rollout={"strategy": "blue-green", "bake": 0.3})
+    each_error_of(here, "measure")
+
+
+@scenario(needs=[KeysSecrets])
+def errors_of_the_secret_key(here: Here) -> None:
+    """The place's key for secrets cannot be read."""
+    here.knows(LICENCE="a value")
+    each_error_of(here, "secret_key")

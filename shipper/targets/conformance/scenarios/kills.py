@@ -1,0 +1,128 @@
+"""A run's process is killed at each of its writes in turn, before it is made and after it was."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from shipper.targets.conformance.here import Here, expect, told
+from shipper.targets.conformance.rig import Ended, Kill
+from shipper.targets.conformance.scenario import scenario
+from shipper.targets.conformance.scenarios.strategies import FAST_BAKE
+from shipper.targets.protocol import Replaces, SplitsTraffic
+
+MOST = 60
+"""Writes of one run, at most: more would be a run that does not end."""
+
+
+def points(run: Callable[[Kill], Ended]) -> Iterator[tuple[Kill, Ended]]:
+    """A run killed at each of its writes, until one ends by itself."""
+    for at, when in itertools.product(range(1, MOST), ("before", "after")):
+        kill = Kill("before" if when == "before" else "after", at)
+        ended = run(kill)
+        if not ended.killed:
+            expect(ended, 0)
+            return
+        yield kill, ended
+    raise AssertionError(f"a run makes more than {MOST} writes")
+
+
+def killed_everywhere(here: Here, serving: str | None) -> None:
+    """Releases of one text after another: what served serves, the next run finishes, nothing is left."""
+    texts = (f"text {at}" for at in itertools.count())
+    text = [""]
+
+    def run(kill: Kill) -> Ended:
+        text[0] = next(texts)
+        return here.release(text[0], kill=kill)
+
+    for kill, ended in points(run):
+        where = f"killed {kill.when} write {kill.at}: {told(ended)}"
+        try:
+            if serving is not None:
+                here.answers_one_of(serving, text[0])
+            expect(here.release(text[0]), 0)
+            here.answers(text[0])
+            here.lost_nothing()
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{where}") from error
+        serving = text[0]
+    here.answers(text[0])
+
+
+@scenario()
+def a_release_killed_at_every_write(here: Here) -> None:
+    """What served serves on, or the new release already does; the same release again ends well."""
+    expect(here.release("base"), 0)
+    killed_everywhere(here, "base")
+
+
+@scenario(needs=[SplitsTraffic], strategy="canary")
+def a_canary_killed_at_every_write(here: Here) -> None:
+    """Users get the old release or the new one, whatever share the dead run left."""
+    expect(here.release("base"), 0)
+    here.sets(rollout={"strategy": "canary", "steps": [10, 50], "bake": FAST_BAKE / 3})
+    previous = "base"
+    for at in itertools.count(1):
+        text = f"text {at}"
+        ended = here.release(text, kill=Kill("after", at))
+        if not ended.killed:
+            expect(ended, 0)
+            return
+        for _ in range(20):
+            found = here.place.ask().body.decode()
+            assert found in (previous, text), f"a user got {found!r}; {told(ended)}"
+        expect(here.release(text), 0)
+        here.answers(text)
+        here.lost_nothing()
+        previous = text
+
+
+@scenario()
+def a_first_release_killed_at_every_write(here: Here) -> None:
+    """Nothing serves, or the new release does; the same release again ends well."""
+    for kill, ended in points(lambda kill: here.release("one", kill=kill)):
+        expect(here.release("one"), 0)
+        here.answers("one")
+        here.lost_nothing()
+        here.removes_everything()
+        left = list(here.place.leaks())
+        assert left == [], f"left after removal: {left}; {kill} {told(ended)}"
+    here.answers("one")
+
+
+@scenario()
+def a_rollback_killed_at_every_write(here: Here) -> None:
+    """What served serves on, or what it goes back to; the same rollback again ends there."""
+    pair = ("old 0", "new 0")
+
+    def run(kill: Kill) -> Ended:
+        nonlocal pair
+        pair = (f"old {kill.when} {kill.at}", f"new {kill.when} {kill.at}")
+        for text in pair:
+            expect(here.release(text), 0)
+        return here.rollback(kill=kill)
+
+    for kill, ended in points(run):
+        where = f"killed {kill.when} write {kill.at}: {told(ended)}"
+        try:
+            here.answers_one_of(*pair)
+            expect(here.rollback(), 0)
+            here.answers(pair[0])
+            here.lost_nothing()
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{where}") from error
+    here.answers(pair[0])
+
+
+@scenario()
+def killed_while_it_is_not_ready(here: Here) -> None:
+    """The run died while its revision was starting, and it never becomes ready: the next release takes its place."""
+    expect(here.release("one"), 0)
+    power = "replace" if isinstance(here.target(), Replaces) and not isinstance(here.target(), SplitsTraffic) else ""
+    at = expect(here.release("two"), 0).writes.index(power or "create") + 1
+    assert here.release("three", "never-ready", kill=Kill("after", at)).killed
+    here.answers("two")
+    expect(here.release("four"), 0)
+    here.answers("four")
+    here.lost_nothing()

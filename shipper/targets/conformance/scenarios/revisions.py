@@ -1,0 +1,133 @@
+"""Revisions and records, asked of the target directly."""
+
+from __future__ import annotations
+
+import time
+from typing import get_args
+
+from shipper.errors import Invalid
+from shipper.targets.conformance.here import Here, expect
+from shipper.targets.conformance.scenario import scenario
+from shipper.targets.protocol import Retired, SplitsTraffic
+
+LONGEST_STEP = 1.0
+"""Seconds: `progress` promises a step every 0.5, and a busy machine takes its part."""
+
+
+@scenario(needs=[SplitsTraffic])
+def the_same_id_is_the_same_revision(here: Here) -> None:
+    """Created twice there is one of it; stopped, it is started again."""
+    expect(here.release("one"), 0)
+    target, release = here.target(), here.a_release("two")
+    assert isinstance(target, SplitsTraffic)
+    now = target.observe()
+    first = target.create(release, now.stamp, now.seen)
+    now = target.observe()
+    assert target.create(release, now.stamp, now.seen).name == first.name
+    assert [found.name for found in target.revisions()].count(first.name) == 1
+    now = target.observe()
+    target.retire([first], "stopped", now.stamp, now.seen)
+    now = target.observe()
+    target.create(release, now.stamp, now.seen)
+    assert list(target.progress(first))[-1].state == "ready"
+    here.answers("one")
+
+
+@scenario(needs=[SplitsTraffic])
+def a_new_revision_has_no_traffic(here: Here) -> None:
+    """Users go on getting what served, until a shift says otherwise."""
+    expect(here.release("one"), 0)
+    target = here.target()
+    assert isinstance(target, SplitsTraffic)
+    now = target.observe()
+    revision = target.create(here.a_release("two"), now.stamp, now.seen)
+    assert revision.weight == 0
+    assert list(target.progress(revision))[-1].state == "ready"
+    here.answers("one")
+    now = target.observe()
+    target.shift({revision.name: 100}, now.stamp, now.seen)
+    here.answers("two")
+
+
+@scenario()
+def what_has_traffic_is_not_retired(here: Here) -> None:
+    """Asked to, the target says that the request is wrong, and does nothing."""
+    expect(here.release("one"), 0)
+    target = here.target()
+    for to in get_args(Retired):
+        now = target.observe()
+        try:
+            target.retire(now.serving, to, now.stamp, now.seen)
+        except Invalid:
+            continue
+        raise AssertionError(f"retiring to {to} what has traffic was not refused")
+    here.answers("one")
+
+
+@scenario()
+def what_is_gone_is_retired_again(here: Here) -> None:
+    """Removing what is removed is no error: a run that died may have done it."""
+    expect(here.release("one"), 0)
+    expect(here.release("two"), 0)
+    target = here.target()
+    idle = [found for found in target.revisions() if not found.weight]
+    for _ in range(2):
+        now = target.observe()
+        target.retire(idle, "removed", now.stamp, now.seen)
+    assert [found.weight for found in target.revisions()] == [100]
+    here.answers("two")
+
+
+@scenario()
+def revisions_and_records_in_their_order(here: Here) -> None:
+    """Oldest first, each record whole: it says what runs, with which configuration, and where its ledger is."""
+    here.sets(run={"env": {"MODE": "one"}})
+    expect(here.release("one"), 0)
+    here.sets(run={"env": {"MODE": "two"}})
+    expect(here.release("two"), 0)
+    target = here.target()
+    numbers = [found.number for found in target.revisions()]
+    assert numbers == sorted(numbers, key=lambda number: number or 0)
+    records = target.records()
+    assert [record.number for record in records] == sorted(record.number for record in records)
+    newest = records[-1]
+    (serving,) = target.observe().serving
+    assert (newest.id, newest.fingerprint, newest.number) == (serving.release, serving.fingerprint, serving.number)
+    assert newest.settings.run.env == {"MODE": "two"}
+    assert newest.ledger, "the record does not say where its ledger is"
+
+
+@scenario()
+def removal_leaves_nothing(here: Here) -> None:
+    """Removing the service removes everything of it; removing it again is no error, and a release starts anew."""
+    here.knows(LICENCE="a value")
+    expect(here.release("one"), 0)
+    expect(here.release("two"), 0)
+    here.removes_everything()
+    now = here.observe()
+    assert (now.serving, now.revisions) == ((), ())
+    assert list(here.target().records()) == []
+    assert list(here.place.leaks()) == []
+    here.answers_nothing()
+    here.removes_everything()
+    done = expect(here.release("three"), 0).deployment
+    assert done is not None
+    assert done.number == 3
+    here.answers("three")
+
+
+@scenario(needs=[SplitsTraffic])
+def progress_never_blocks(here: Here) -> None:
+    """A revision that does not become ready is told again and again, never more than half a second apart."""
+    expect(here.release("one"), 0)
+    target = here.target()
+    assert isinstance(target, SplitsTraffic)
+    now = target.observe()
+    revision = target.create(here.a_release("two", "never-ready"), now.stamp, now.seen)
+    steps, last = target.progress(revision), time.monotonic()
+    for _ in range(8):
+        step = next(steps)
+        now_at = time.monotonic()
+        assert step.state == "waiting", f"it says {step.state}: {step.reason}"
+        assert now_at - last < LONGEST_STEP, f"{now_at - last:.1f} s until the next step"
+        last = now_at

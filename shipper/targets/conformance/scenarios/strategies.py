@@ -1,0 +1,123 @@
+"""How traffic gets from old to new."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from shipper.targets.conformance.here import Here, expect
+from shipper.targets.conformance.scenario import scenario
+from shipper.targets.protocol import SplitsTraffic
+
+FAST_BAKE = 0.3
+"""Seconds."""
+
+
+def shifts_of(here: Here) -> tuple[list[dict[str, int]], Callable[[str, Callable[[], Any]], Any]]:
+    """What is routed after each shift of a run, as somebody else reads it back; the second goes in as `around`."""
+    seen: list[dict[str, int]] = []
+
+    def around(name: str, call: Callable[[], Any]) -> Any:
+        result = call()
+        if name == "shift":
+            seen.append(here.serves())
+        return result
+
+    return seen, around
+
+
+@scenario(needs=[SplitsTraffic], strategy="all-at-once")
+def all_at_once(here: Here) -> None:
+    """One shift moves all of the traffic."""
+    old = expect(here.release("one"), 0).deployment
+    here.sets(rollout={"strategy": "all-at-once"})
+    seen, around = shifts_of(here)
+    new = expect(here.release("two", around=around), 0).deployment
+    assert old is not None
+    assert new is not None
+    assert seen == [{new.revision: 100}]
+    here.answers("two")
+
+
+@scenario(needs=[SplitsTraffic], strategy="blue-green")
+def blue_green(here: Here) -> None:
+    """One shift, and the old revision is ready to take over while the new one is baked."""
+    old = expect(here.release("one"), 0).deployment
+    assert old is not None
+    here.sets(rollout={"strategy": "blue-green", "bake": FAST_BAKE})
+    beside: list[str] = []
+
+    def around(name: str, call: Callable[[], Any]) -> Any:
+        result = call()
+        if name == "shift":
+            beside.extend(found.name for found in here.observe().revisions if found.state == "running")
+        return result
+
+    expect(here.release("two", around=around), 0)
+    assert old.revision in beside
+    here.answers("two")
+
+
+@scenario(needs=[SplitsTraffic], strategy="canary")
+def canary(here: Here) -> None:
+    """The new revision gets the shares that were asked for, rounded up to the platform's step, and then everything."""
+    old = expect(here.release("one"), 0).deployment
+    here.sets(rollout={"strategy": "canary", "steps": [10, 50], "bake": FAST_BAKE})
+    seen, around = shifts_of(here)
+    new = expect(here.release("two", around=around), 0).deployment
+    assert old is not None
+    assert new is not None
+    step = here.target().traits.weight_step or 100
+    shares = dict.fromkeys(math.ceil(share / step) * step for share in (10, 50))
+    expected = [{new.revision: share, old.revision: 100 - share} for share in shares if share < 100]
+    assert seen == [*expected, {new.revision: 100}]
+    here.answers("two")
+    here.lost_nothing()
+
+
+@scenario(needs=[SplitsTraffic], strategy="canary")
+def a_first_release_as_canary(here: Here) -> None:
+    """Where nothing serves there is nothing to compare with: all of the traffic at once."""
+    here.sets(rollout={"strategy": "canary", "steps": [10, 50], "bake": FAST_BAKE})
+    expect(here.release("one"), 0)
+    here.answers("one")
+
+
+@scenario(needs=[SplitsTraffic], strategy="recreate")
+def recreate(here: Here) -> None:
+    """The old revision is stopped before the new one is made, and the new one serves in the end."""
+    old = expect(here.release("one"), 0).deployment
+    assert old is not None
+    here.sets(rollout={"strategy": "recreate"})
+    running: list[str] = []
+
+    def around(name: str, call: Callable[[], Any]) -> Any:
+        if name == "create":
+            running.extend(found.name for found in here.observe().revisions if found.state == "running")
+        return call()
+
+    expect(here.release("two", around=around), 0)
+    assert running == [], "the old revision still ran when the new one was made"
+    here.answers("two")
+
+
+@scenario(needs=[SplitsTraffic], strategy="recreate")
+def recreate_that_fails(here: Here) -> None:
+    """When the new revision does not become ready, the old one is started again and serves."""
+    expect(here.release("one"), 0)
+    here.sets(rollout={"strategy": "recreate"}, health={"startup": 2.0})
+    expect(here.release("two", "never-ready"), 20, 21)
+    here.answers("one")
+    here.lost_nothing()
+
+
+@scenario(strategy="rolling")
+def rolling(here: Here) -> None:
+    """The platform replaces what serves, and users get the new release at the end."""
+    expect(here.release("one"), 0)
+    here.sets(rollout={"strategy": "rolling"})
+    new = expect(here.release("two"), 0).deployment
+    assert new is not None
+    assert here.serves() == {new.revision: 100}
+    here.answers("two")
