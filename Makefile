@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV ?= uv
 LOCK = $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: help demo test check unit integration e2e sweep bench docs lock clean
+.PHONY: help demo test check unit conformance integration e2e sweep bench docs lock clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z0-9]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -11,13 +11,13 @@ help:            ## this list
 demo:            ## release examples/iris on this machine, from nothing to an answered prediction
 	@$(PYTHON) tools/demo.py
 
-test:            ## static checks, then the tiers unit, integration and e2e
+test:            ## static checks, then the tiers unit, conformance, integration and e2e
 	@$(PYTHON) tools/test.py
 
 check:           ## static checks only: ruff, mypy, import contracts
 	@$(PYTHON) tools/test.py static
 
-unit integration e2e:  ## one tier only
+unit conformance integration e2e:  ## one tier only
 	@$(PYTHON) tools/test.py $@
 
 sweep:           ## all tests, with every case where `make test` takes a sample; takes long

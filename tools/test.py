@@ -1,6 +1,6 @@
 """Run the static checks and the test tiers; one summary line for each at the end, and no silent skip.
 
-python3 tools/test.py [static] [unit] [integration] [e2e]      all of them when none is named
+python3 tools/test.py [static] [unit] [conformance] [integration] [e2e]      all of them when none is named
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.rig.api import RigError, ensure
 from tools.venvs import BUILD, ROOT, SetUpError, dev
 
-TIERS = ("unit", "integration", "e2e")
+TIERS = ("unit", "conformance", "integration", "e2e")
 CHECKS = {
     "ruff": ("ruff", "check", "."),
     "format": ("ruff", "format", "--check", "."),

@@ -13,7 +13,10 @@ from shipper.operations.where import Where
 @ledger_option
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would go, and why. Writes nothing.")
 @click.option(
-    "--keep", type=click.IntRange(1, 1000), metavar="N", help="Earlier verified releases to keep, instead of [rollback]."
+    "--keep",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Earlier releases to keep, instead of [rollback].",
 )
 @wait_option
 @json_option
@@ -21,7 +24,7 @@ def command(where: Where, only_plan: bool, keep: int | None, wait: float, as_jso
     """Clear away what no way back needs: never what serves, nor the last verified releases."""
     from shipper.operations.gc import gc, plan_gc
     from shipper.reporting import open_sinks
-    from shipper.reporting.show import show_garbage
+    from shipper.reporting.show_past import show_garbage
 
     if only_plan:
         show_garbage(plan_gc(where, keep), as_json=as_json)

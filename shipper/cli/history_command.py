@@ -16,7 +16,7 @@ from shipper.operations.where import Where
 def command(where: Where, limit: int, as_json: bool) -> int:
     """Show the releases here, newest first: how each ended, who made it, how long it served."""
     from shipper.operations.history import history
-    from shipper.reporting.show import show_history
+    from shipper.reporting.show_past import show_history
 
     show_history(history(where, limit), as_json=as_json)
     return 0

@@ -20,9 +20,7 @@ def where_options(command: Command) -> Command:
     @click.option("-t", "--target", metavar="TARGET", help="A configured name, a kind, or a URL such as docker://.")
     @click.option("--service", metavar="NAME", help="The service, where its shipper.toml is not at hand.")
     @functools.wraps(command)
-    def wrapped(
-        directory: Path | None, environment: str, target: str | None, service: str | None, **rest: Any
-    ) -> Any:
+    def wrapped(directory: Path | None, environment: str, target: str | None, service: str | None, **rest: Any) -> Any:
         from shipper.operations.where import Where
 
         ledger = rest.pop("ledger", None)
@@ -35,7 +33,11 @@ def where_options(command: Command) -> Command:
 def ledger_option(command: Command) -> Command:
     """--ledger: part of `Where`, for commands that read or write the ledger. Stands below `where_options`."""
     return click.option(
-        "--ledger", envvar="SHIPPER_LEDGER", show_envvar=True, metavar="URL", help="The ledger, instead of the known one."
+        "--ledger",
+        envvar="SHIPPER_LEDGER",
+        show_envvar=True,
+        metavar="URL",
+        help="The ledger to use.",
     )(command)
 
 
@@ -61,7 +63,7 @@ def verbosity_options(command: Command) -> Command:
     return click.option("-v", "--verbose", count=True, help="More: child output; twice: diagnostics.")(command)
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A time such as "30s", "10m" or a number of seconds."""
 
     name = "time"

@@ -37,8 +37,6 @@ def command(
     from shipper.operations.release import ReleaseOptions, release
     from shipper.reporting import open_sinks
 
-    options = ReleaseOptions(
-        fresh=fresh, image=image, config_only=config_only, wait=wait, allow_older=allow_older
-    )
+    options = ReleaseOptions(fresh=fresh, image=image, config_only=config_only, wait=wait, allow_older=allow_older)
     with open_sinks(as_json=as_json, quiet=quiet, verbose=verbose) as sinks:
         return release(where, sinks, options)

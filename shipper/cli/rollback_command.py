@@ -42,7 +42,7 @@ def command(
     """
     from shipper.operations.rollback import plan_rollback, rollback, wanted
     from shipper.reporting import open_sinks
-    from shipper.reporting.show import show_rollback
+    from shipper.reporting.show_past import show_rollback
 
     what = wanted(to, secrets=secrets, quarantine_image=quarantine_image, reason=reason)
     if dry_run:

@@ -119,7 +119,7 @@ def _rollout(rollout: RolloutSettings, _root: Path) -> Iterator[Contradiction]:
         yield Contradiction(("steps",), "a canary needs at least one step", hint, "strategy")
     baking = _baking(rollout)
     if baking >= rollout.deadline:
-        message = f"the bake times alone take {show_duration(baking)}, the deadline is {show_duration(rollout.deadline)}"
+        message = f"{show_duration(baking)} of bake time do not fit into {show_duration(rollout.deadline)}"
         yield Contradiction(("deadline",), message, "raise deadline, or bake for less time", "bake")
 
 

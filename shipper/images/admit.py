@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from shipper.errors import PublishError, UsageError
+from shipper.errors import CredentialsError, PublishError, ShipperError, UnreachableError, UsageError
 from shipper.images.connection import engine_errors, open_client
 from shipper.images.local import reference_of
 from shipper.images.platform import platform_of, same_platform
@@ -67,25 +67,39 @@ def _inspected(engine: DockerEngine, reference: str) -> dict[str, Any] | None:
 
 def _pull(engine: DockerEngine, reference: str, platform: str, report: Reporter, cancel: Cancellation) -> None:
     """Through the engine, with Docker's own credentials. A cancelled pull ends when the connection is closed."""
+    import docker.errors
+
     report.progress(f"pulling {reference}")
-    with engine_errors(f"{reference} cannot be pulled", UsageError):
+    with engine_errors(f"{reference} cannot be pulled", PublishError):
         client = open_client(engine.docker_host, timeout=None)
 
     def pulled() -> Iterator[dict[str, Any]]:
-        with engine_errors(f"{reference} cannot be pulled", UsageError):
+        try:
             yield from client.api.pull(reference, platform=platform, stream=True, decode=True)
+        except docker.errors.APIError as error:
+            raise _not_pulled(reference, str(error.explanation or error)) from error
 
     layers: dict[str, tuple[int, int]] = {}
     try:
         for step in follow(pulled, cancel):
             if "error" in step:
-                raise UsageError(
-                    f"{reference} cannot be pulled: {str(step['error'])[:200]}",
-                    hint="is it spelled right? for a private one: `docker login`",
-                )
+                raise _not_pulled(reference, str(step["error"]))
             _tell(step, layers, report)
     finally:
         client.close()
+
+
+def _not_pulled(reference: str, words: str) -> ShipperError:
+    """What the engine says in words, as ours: not permitted (32), no such image (2), else not reached (33)."""
+    said = (
+        f"{reference} cannot be pulled: {words.strip().splitlines()[0][:200] if words.strip() else 'no reason given'}"
+    )
+    lower = words.lower()
+    if any(word in lower for word in ("unauthorized", "authentication required", "denied", "forbidden")):
+        return CredentialsError(said, hint="is it spelled right? for a private one: `docker login`")
+    if any(word in lower for word in ("manifest unknown", "not found", "does not exist", "invalid reference")):
+        return UsageError(said, hint="is it spelled right? `docker images` shows what is on the engine")
+    return UnreachableError(said, hint="does its registry answer from the engine? try `docker pull`")
 
 
 def _tell(step: dict[str, Any], layers: dict[str, tuple[int, int]], report: Reporter) -> None:

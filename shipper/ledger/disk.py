@@ -47,13 +47,13 @@ class DiskStore:
         path = self._root / key
         try:
             self._make(path.parent)
-            with _nameless(path.parent) as (descriptor, source):
+            with _directory(path.parent) as folder, _nameless(path.parent) as (descriptor, source):
                 _write(descriptor, body)
                 try:
-                    os.link(source, path, follow_symlinks=True)
+                    os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)  # linkat(2): /proc's link too
                 except FileExistsError:
                     return False
-            _sync_directory(path.parent)
+                os.fsync(folder)
         except OSError as error:
             raise _failed("create", path, error) from error
         return True
@@ -77,8 +77,9 @@ class DiskStore:
             return
         self._make(folder.parent)
         with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        _sync_directory(folder.parent)
+            folder.mkdir()
+        with _directory(folder.parent) as above:
+            os.fsync(above)
 
 
 @contextlib.contextmanager
@@ -87,7 +88,7 @@ def _nameless(folder: Path) -> Iterator[tuple[int, str | Path]]:
     unnamed = getattr(os, "O_TMPFILE", None)
     if unnamed is not None and Path("/proc/self/fd").is_dir():
         try:
-            descriptor = os.open(folder, os.O_WRONLY | unnamed | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(folder, os.O_WRONLY | unnamed | os.O_CLOEXEC, 0o666)
         except OSError as error:  # not every file system has it
             if error.errno not in _NO_UNNAMED:
                 raise
@@ -98,7 +99,7 @@ def _nameless(folder: Path) -> Iterator[tuple[int, str | Path]]:
                 os.close(descriptor)
             return
     beside = _beside(folder)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         yield descriptor, beside
     finally:
@@ -131,10 +132,11 @@ def _sync(descriptor: int) -> None:
         os.fsync(descriptor)
 
 
-def _sync_directory(folder: Path) -> None:
+@contextlib.contextmanager
+def _directory(folder: Path) -> Iterator[int]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -39,7 +39,7 @@ def recorded(entry: Entry, fact: Started) -> Recorded:
         number=release.number,
         id=release.id,
         fingerprint=release.fingerprint,
-        image=release.main.config_digest,
+        image=release.main.config_digest if "main" in release.images else "",
         commit=release.commit,
         outcome="started",
         started=entry.at,

@@ -78,16 +78,9 @@ class Leases:
     ) -> Iterator[Lease]:
         """See shipper.ledger.protocol.Ledger.lease. Refused is only who was seen alive: that takes up to a beat."""
         taken = self._take(holder, above, wait, seize, cancel, on_wait)
-        tenure = Tenure(self._store, self._keys, taken, self._clock, self._timings, self.read)
-        if not self._background:
-            try:
-                tenure.beat()
-                yield tenure
-            finally:
-                tenure.end()
-            return
-        with Beating(tenure) as beating:
-            yield beating
+        tenure = Tenure(self._store, self._keys, taken, self._clock, self._timings, self._patience, self.read)
+        with Beating(tenure) if self._background else tenure as lease:
+            yield lease
 
     def newest(self, known: int = 0) -> Taken | None:
         """The last lease that was taken, whether or not it was given back; None when there was none."""
@@ -119,8 +112,10 @@ class Leases:
                 taken = self._claimed(last, holder, above)
                 if taken is not None:
                     return taken
+                watch = _Watch(known, None, self._clock.monotonic(), alive=True)  # another challenger was faster
                 continue
-            if watch.alive and self._clock.monotonic() >= until:
+            alive = watch.alive or self._life(last.holder) == "alive"
+            if alive and self._clock.monotonic() >= until:
                 raise _locked(last.holder, self._keys)
             if on_wait is not None:
                 on_wait(last.holder)

@@ -6,7 +6,9 @@ Its behaviour on each store is measured in tests/integration/ledger.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from shipper.errors import LedgerError
@@ -27,11 +29,13 @@ _AGAIN = frozenset({408, 409, 425, 429})
 class ObjectStore:
     """Implements shipper.ledger.store.Store with two obstore handles that differ in their time-out."""
 
-    def __init__(self, url: str, prefix: str, quick: Handle, long: Handle, *, machine_only: bool = False) -> None:
+    def __init__(
+        self, url: str, prefix: str, quick: Handle, long: Callable[[], Handle], *, machine_only: bool = False
+    ) -> None:
         self._url = url
         self._prefix = f"{prefix}/" if prefix else ""
         self._quick = quick
-        self._long = long
+        self._long = functools.cache(long)  # made when needed: loading certificates takes 0.1 s
         self._machine_only = machine_only
 
     @property
@@ -49,7 +53,7 @@ class ObjectStore:
         import obstore
 
         try:
-            return bytes(obstore.get(self._long if large else self._quick, self._prefix + key).bytes())
+            return bytes(obstore.get(self._long() if large else self._quick, self._prefix + key).bytes())
         except FileNotFoundError as error:  # obstore's way to say 404
             if _NO_BUCKET.search(str(error)):
                 raise self._no_bucket() from None
@@ -83,7 +87,7 @@ class ObjectStore:
             raise self._failure("write", key, error) from error
 
     def _handle(self, body: bytes) -> Handle:
-        return self._long if len(body) > LARGE else self._quick
+        return self._long() if len(body) > LARGE else self._quick
 
     def _no_bucket(self) -> LedgerError:
         return LedgerError(f"there is no bucket for {self._url}", hint="create it, or correct the ledger's URL")

@@ -26,7 +26,7 @@ QUICK = "2500ms"
 LONG = "30s"
 """Limits of one request: to connect, of one for an entry, of one for evidence."""
 
-_BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,220}")
+_BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,220}")
 _SEGMENT = re.compile(r"[A-Za-z0-9._=@+-]{1,200}")
 _memories: dict[str, MemoryStore] = {}
 
@@ -60,9 +60,10 @@ def open_store(url: str, environ: Mapping[str, str]) -> Store:
         return DiskStore(Path(place))
     if scheme == "memory":
         memory = _memory(place)
-        return ObjectStore(f"memory://{place}", prefix, memory, memory, machine_only=True)
+        return ObjectStore(f"memory://{place}", prefix, memory, lambda: memory, machine_only=True)
     plain = f"{scheme}://{place}/{prefix}".rstrip("/")
-    return ObjectStore(plain, prefix, *(_connect(scheme, place, environ, limit) for limit in (QUICK, LONG)))
+    quick = _connect(scheme, place, environ, QUICK)
+    return ObjectStore(plain, prefix, quick, lambda: _connect(scheme, place, environ, LONG))
 
 
 def _parts(url: str) -> tuple[str, str, str]:
@@ -108,9 +109,12 @@ def _connect(scheme: str, bucket: str, environ: Mapping[str, str], limit: str) -
 
     from shipper.ledger import options
 
-    make = {"s3": options.s3, "gs": options.gcs, "az": options.azure}[scheme]
     try:
-        return make(bucket, environ, CONNECT, limit)
+        if scheme == "s3":
+            return options.s3(bucket, environ, CONNECT, limit)
+        if scheme == "gs":
+            return options.gcs(bucket, environ, CONNECT, limit)
+        return options.azure(bucket, environ, CONNECT, limit)
     except obstore.exceptions.BaseError as error:
         reason = explained(f"the ledger {scheme}://{bucket} cannot be opened", error)
         raise LedgerError(reason.message, hint=reason.hint, details=reason.details) from error

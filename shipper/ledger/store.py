@@ -1,4 +1,4 @@
-"""What a log needs of an object store: read one, create one that is not there, overwrite one. Nothing is ever listed."""
+"""What a log needs of an object store: read one, create one that is absent, overwrite one. Nothing is ever listed."""
 
 from __future__ import annotations
 

@@ -7,11 +7,14 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 from pydantic import Field
 
 from shipper.errors import LedgerError, Overtaken
 from shipper.ledger.keys import Keys
+from shipper.ledger.patience import Patience, insist
 from shipper.ledger.store import Store
 from shipper.model import Holder, Noun
 from shipper.model.context import Clock
@@ -55,6 +58,7 @@ class Tenure:
         taken: Taken,
         clock: Clock,
         timings: Timings,
+        patience: Patience,
         read: Callable[[int], Taken | None],
     ) -> None:
         self.timings = timings
@@ -62,11 +66,21 @@ class Tenure:
         self._store = store
         self._keys = keys
         self._taken = taken
+        self._patience = patience
         self._read = read
         self._lock = threading.Lock()
         self._count = 0
         self._beaten = self._looked = clock.monotonic()
         self._successor: Taken | None = None
+
+    def __enter__(self) -> Self:
+        self.beat()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
 
     @property
     def epoch(self) -> int:
@@ -119,9 +133,10 @@ class Tenure:
             self._beaten = began
 
     def end(self) -> None:
-        """Give it back. One attempt: without it the next run waits until the lease counts as dead."""
+        """Give it back. If that cannot be written, the next run waits until the lease counts as dead."""
+        body = _beat(self._count, released=True)
         with contextlib.suppress(LedgerError):
-            self._store.put(self._keys.beat(self._taken.number), _beat(self._count, released=True))
+            insist(lambda: self._store.put(self._keys.beat(self._taken.number), body), self._patience)
 
 
 def is_released(beat: bytes | None) -> bool:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shipper.model.noun import Noun
 from shipper.model.ledger import Outcome
-from shipper.model.target import Change, Observation, Plan, Traits, Verdict
+from shipper.model.target import Change, Garbage, Observation, Plan, Traits, Verdict
 
 
 class LedgerShown(Noun):
@@ -112,6 +112,21 @@ class PlannedRollback(Noun):
     remarks: tuple[str, ...] = ()
 
 
+class PlannedGc(Noun):
+    """`shipper gc --plan`."""
+
+    service: str
+    environment: str
+    target: str
+    keep: tuple[int, ...] = Field(description="Numbers that stay able to come back, and what serves.")
+    garbage: tuple[Garbage, ...]
+
+    @property
+    def bytes(self) -> int:
+        """What its removal would free, as far as that is known."""
+        return sum(one.size or 0 for one in self.garbage)
+
+
 class ToRemove(Noun):
     """What `shipper remove` takes away."""
 
@@ -129,6 +144,7 @@ class Planned(Noun):
     environment: str
     target: str
     plan: Plan
+    strategy: str = Field(default="", description="The rollout: configured, or the target's own default.")
     image_known: bool
 
 

@@ -40,12 +40,22 @@ def _as_released(workspace: Workspace) -> Workspace:
     """With the configuration and the place of the newest release; as it is when the target has no record."""
     newest = workspace.newest
     if newest is None:
+        _require_known(workspace)
         return workspace
     chosen = _merged(workspace, newest.place)
     secrets = ResolvedSecrets(newest.settings, environ=os.environ, root=Path(newest.settings.service.root or "/"))
     found = Workspace(None, newest.settings, chosen, workspace.kind, secrets, workspace.where)
     vars(found)["newest"] = newest
     return found
+
+
+def _require_known(workspace: Workspace) -> None:
+    """Without a target that was named or remembered, the default one has to have it. Raises UsageError."""
+    if workspace.where.target is None and not workspace.settings.targets:
+        raise UsageError(
+            f'where "{workspace.service}" in {workspace.environment} runs is not known on this machine',
+            hint="name its target, such as -t ssh://user@host or -t docker://; or run it in its repository",
+        )
 
 
 def _merged(workspace: Workspace, recorded: TargetSettings | None) -> TargetSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from shipper.config import ConfigProblems, json_schema, show, validate
+from shipper.config import ConfigProblems, find, json_schema, show, validate
 from shipper.model.shown import CheckedConfiguration
 from shipper.operations.where import Where
 from shipper.operations.workspace import open_workspace
@@ -21,10 +21,11 @@ def show_configuration(where: Where, *, as_json: bool) -> str:
 def check_configuration(where: Where) -> CheckedConfiguration:
     """Every environment. Raises ConfigError (2) with every problem at once."""
     workspace = open_workspace(where)
-    if problems := validate(workspace.path, None):
+    path = find(where.directory)
+    if problems := validate(path, None):
         raise ConfigProblems(problems)
     return CheckedConfiguration(
-        path=str(workspace.path),
+        path=str(path),
         service=workspace.settings.service.service,
         environment=workspace.settings.service.environment,
         targets=tuple(workspace.settings.targets),

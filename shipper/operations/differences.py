@@ -16,12 +16,10 @@ def differences(now: Release | None, then: Release, secret_versions: Mapping[str
     """One line for everything that would be different; `secret_versions` are those that would be brought back."""
     if now is None:
         return (Change(action="create", subject="image", after=short(then.main.config_digest)),)
-    return tuple(
-        [
-            *_line("image", short(now.main.config_digest), short(then.main.config_digest)),
-            *_configuration(now.settings.runtime(), then.settings.runtime()),
-            *_secrets(now.secret_versions, secret_versions),
-        ]
+    return (
+        *_line("image", short(now.main.config_digest), short(then.main.config_digest)),
+        *_configuration(now.settings.runtime(), then.settings.runtime()),
+        *_secrets(now.secret_versions, secret_versions),
     )
 
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 
 from shipper.errors import PlatformError, ShipperError
-from shipper.model import TargetSpec
 from shipper.model.shown import Check, Checkup
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
 from shipper.rollout.platform_errors import not_written
+from shipper.stages.preflight import problems_of
 
 
 def doctor(where: Where) -> Checkup:
@@ -40,8 +40,7 @@ def _secrets(workspace: Workspace) -> str:
 def _target(workspace: Workspace) -> Iterator[Check]:
     name = f"target {workspace.chosen.name}"
     try:
-        spec = TargetSpec(settings=workspace.settings, target=workspace.chosen.name)
-        problems = workspace.connect().preflight(spec)
+        problems = problems_of(workspace.settings, workspace.chosen, workspace.connect())
     except PlatformError as error:
         yield _failed(name, not_written(error))
         return

@@ -11,7 +11,7 @@ from shipper.model import Observation, Recorded
 from shipper.model.shown import History, HistoryLine
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.where import Where
-from shipper.operations.workspace import Workspace, open_place
+from shipper.operations.workspace import open_place
 from shipper.pipeline.clock import WallClock
 from shipper.pipeline.remarks import Remarks
 from shipper.rollout.known import Known, KnownRelease, known, merged

@@ -1,47 +1,15 @@
-"""Who orders this run: shown to whoever has to wait for it, and kept in the ledger."""
+"""Who orders this run, and what the command line allows: seeded into every pipeline that writes."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
-from pathlib import Path
 from typing import Literal
 
-from shipper.model import Holder, Order
+from shipper.ledger.holders import this_process
+from shipper.model import Order
 
 Purpose = Literal["release", "rollback", "remove", "gc", "repair"]
 
-_BOOT = Path("/proc/sys/kernel/random/boot_id")  # Linux: proc(5)
 
-
-def order_of(
-    run: str, purpose: Purpose, now: float, *, wait: float = 0.0, allow_older: bool = False, reason: str = ""
-) -> Order:
-    """The order of this very process. `run` is the run's id, as its events carry it; `now` Unix seconds."""
-    machine = socket.gethostname()
-    by = Holder(
-        run=run,
-        purpose=purpose,
-        who=f"{_user()}@{machine}",
-        machine=machine,
-        pid=os.getpid(),
-        boot=_boot_id(),
-        since=now,
-    )
-    return Order(by=by, wait=wait, allow_older=allow_older, reason=reason)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return f"user {os.getuid()}"
-
-
-def _boot_id() -> str:
-    """Empty where the system has none: then no holder of this machine counts as dead before its time."""
-    try:
-        return _BOOT.read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
+def order_of(run: str, purpose: Purpose, *, wait: float = 0.0, allow_older: bool = False, reason: str = "") -> Order:
+    """The order of this very process. `run` is the run's id, as its events carry it; `wait` in seconds."""
+    return Order(by=this_process(run, purpose), wait=wait, allow_older=allow_older, reason=reason)

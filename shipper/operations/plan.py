@@ -9,7 +9,6 @@ from shipper.model import (
     ImageRef,
     Observation,
     Release,
-    TargetSpec,
     fingerprint_of,
     new_release_id,
 )
@@ -18,8 +17,8 @@ from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.strategies import strategy_of
-from shipper.stages.preflight import refusal
-from shipper.targets import Target
+from shipper.stages.preflight import problems_of, refusal
+from shipper.targets import KeysSecrets, Target
 
 UNKNOWN_DIGEST = "sha256:" + "0" * 64
 
@@ -33,7 +32,7 @@ def plan(where: Where) -> Planned:
     workspace = open_workspace(where)
     target = workspace.connect()
     try:
-        problems = list(target.preflight(TargetSpec(settings=workspace.settings, target=workspace.chosen.name)))
+        problems = problems_of(workspace.settings, workspace.chosen, target)
         if problems:
             raise refusal(workspace.chosen.name, problems)
         observation = target.observe()
@@ -41,10 +40,11 @@ def plan(where: Where) -> Planned:
     except PlatformError as error:
         raise not_written(error) from error
     return Planned(
-        service=workspace.settings.service.service,
-        environment=workspace.settings.service.environment,
+        service=workspace.service,
+        environment=workspace.environment,
         target=workspace.chosen.name,
         plan=found,
+        strategy=strategy_of(workspace.settings, target.traits),
         image_known=False,
     )
 
@@ -60,7 +60,7 @@ def _release(workspace: Workspace, target: Target, observation: Observation) -> 
             platform=settings.image.platform or target.default_platform,
         )
     }
-    versions = workspace.secrets.versions()
+    versions = workspace.secrets.versions(target.secret_key() if isinstance(target, KeysSecrets) else None)
     return Release(
         id=new_release_id(),
         number=max(observation.highest, observation.stamp.highest) + 1,

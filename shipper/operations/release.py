@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from shipper.errors import PlatformError, ShipperError, UsageError
 from shipper.model import Admission, Product, Remark, RunFinished, Sealed
+from shipper.model.quantities import show_size
+from shipper.operations.gc import clear_away
+from shipper.operations.holding import holding
 from shipper.operations.orders import order_of
 from shipper.operations.places import Place as KnownPlace
 from shipper.operations.places import remember
@@ -16,7 +19,8 @@ from shipper.operations.services import Place, Workshop, open_place_of, open_wor
 from shipper.operations.telling import Telling, done, tell
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
-from shipper.pipeline import Journal, Sink, load, run
+from shipper.pipeline import Journal, Sink, StageReporter, load, run
+from shipper.targets import Collects
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,11 @@ class ReleaseOptions:
     def pipeline(self) -> str:
         """Its name."""
         return "release_image" if self.image else "release_config" if self.config_only else "release"
+
+    @property
+    def command(self) -> str:
+        """As it is told: runs of one kind are compared with each other."""
+        return "release --image" if self.image else "release --config-only" if self.config_only else "release"
 
 
 def release(where: Where, sinks: Sequence[Sink], options: ReleaseOptions | None = None) -> int:
@@ -52,7 +61,7 @@ def _release(where: Where, options: ReleaseOptions, telling: Telling) -> RunFini
         )
     workspace = open_workspace(where)
     workspace.secrets.run(), workspace.secrets.build()  # what has no value here is said before anything begins
-    telling.begin("release", workspace)
+    telling.begin(options.command, workspace)
     place = open_place_of(workspace, telling)
     with _workshop(workspace, options) as workshop:
         try:
@@ -95,9 +104,7 @@ def _run(
 def _seeds(workspace: Workspace, options: ReleaseOptions, telling: Telling) -> tuple[Product, ...]:
     """The settings, whole and in slices: each stage takes what it needs, so that nothing else makes it run again."""
     settings = workspace.settings
-    order = order_of(
-        telling.run, "release", telling.clock.now(), wait=options.wait, allow_older=options.allow_older
-    )
+    order = order_of(telling.run, "release", wait=options.wait, allow_older=options.allow_older)
     admission = (Admission(reference=options.image),) if options.image else ()
     return (
         order,
@@ -125,9 +132,21 @@ def keep_in_mind(workspace: Workspace, place: Place, telling: Telling) -> None:
 
 
 def _tidy(workspace: Workspace, place: Place, workshop: Workshop, telling: Telling) -> None:
-    """Old images of ours go, but never one that a way back needs. What fails here fails nobody: the release serves."""
+    """What no way back needs any more goes. What fails here fails nobody: the release serves."""
     try:
-        if workspace.settings.image.repository is not None:
+        if isinstance(place.target, Collects):
+            _clear_away(workspace, place, telling)
+        if workspace.settings.image.repository is not None:  # elsewhere the engine's images are the way back
             workshop.engine.prune(workspace.service)
     except (ShipperError, PlatformError) as error:
-        telling.events.emit(Remark(text=f"old images were not removed: {error}"))
+        telling.events.emit(Remark(text=f"what old releases left was not cleared away: {error}"))
+
+
+def _clear_away(workspace: Workspace, place: Place, telling: Telling) -> None:
+    order = order_of(telling.run, "gc")
+    report = StageReporter(telling.events, "gc")
+    with holding(place, order, telling, report) as held:
+        gone = clear_away(held, workspace.settings.rollback.releases, report)
+    if gone:
+        freed = show_size(sum(one.size or 0 for one in gone))
+        report.remark(f"cleared away what no way back needs: {len(gone)} things, {freed}")

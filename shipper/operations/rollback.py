@@ -38,7 +38,7 @@ def _rollback(where: Where, what: Wanted, wait: float, telling: Telling) -> RunF
     workspace = open_place(where)
     telling.begin("rollback", workspace)
     place = open_place_of(workspace, telling)
-    order = order_of(telling.run, "rollback", telling.clock.now(), wait=wait, reason=what.reason)
+    order = order_of(telling.run, "rollback", wait=wait, reason=what.reason)
     seeds: tuple[Product, ...] = (order, what, workspace.settings, workspace.chosen)
     try:
         product = run(

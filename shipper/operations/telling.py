@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
 
 from shipper.errors import BugError, ConfigError, PlatformError, ShipperError
-from shipper.model import Deployment, RunFinished, RunStarted, Sealed, new_release_id
+from shipper.model import Deployment, RunFinished, RunStarted, Sealed, StageFinished, StageStarted, new_release_id
 from shipper.operations.workspace import Workspace
 from shipper.pipeline.cancellation import RunCancellation
 from shipper.pipeline.clock import WallClock
 from shipper.pipeline.events import Events, Sink
+from shipper.pipeline.reporter import StageReporter
 from shipper.pipeline.signals import install_signals
 from shipper.reporting.failures import write_bug_report
 from shipper.version import __version__
@@ -44,6 +45,18 @@ class Telling:
     def run(self) -> str:
         """The run's id."""
         return self.events.run
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[StageReporter]:
+        """The one stage of a command that needs no pipeline: started and ended like any other."""
+        started = self.clock.monotonic()
+        status: Literal["done", "failed"] = "failed"
+        self.events.emit(StageStarted(stage=name))
+        try:
+            yield StageReporter(self.events, name)
+            status = "done"
+        finally:
+            self.events.emit(StageFinished(stage=name, status=status, seconds=self.clock.monotonic() - started))
 
     def begin(self, command: str, workspace: Workspace) -> None:
         """The first event. Secrets of the configuration are hidden from here on, those that have a value here."""

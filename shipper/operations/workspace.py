@@ -84,7 +84,7 @@ def open_place(where: Where) -> Workspace:
     A shipper.toml of another service is passed over, unless -C names it. Raises ConfigError, UsageError (2).
     """
     if where.service is None:
-        return open_workspace(where)
+        return _here(where)
     try:
         path = find(where.directory)
     except NoConfiguration:
@@ -94,6 +94,14 @@ def open_place(where: Where) -> Workspace:
     if where.directory is None and load(path, environment=where.environment).service.service != where.service:
         return _by_name(where)
     return open_workspace(where)
+
+
+def _here(where: Where) -> Workspace:
+    try:
+        return open_workspace(where)
+    except NoConfiguration as error:
+        hint = "go to its directory, or name it: --service NAME, with --target where this machine does not know it"
+        raise NoConfiguration(error.message, hint=hint) from error
 
 
 def from_url(kind: str, url: str) -> dict[str, object]:

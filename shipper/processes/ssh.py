@@ -36,7 +36,6 @@ _OPTIONS = {
     "ConnectTimeout": str(CONNECT),
     "ServerAliveInterval": "15",
     "ServerAliveCountMax": "3",
-    "LogLevel": "ERROR",
     "ForwardX11": "no",
     "RemoteCommand": "none",
     "RequestTTY": "no",
@@ -132,6 +131,14 @@ class SshLine:
         """A call to a TCP port of that host's loopback. Raises SshFailed."""
         return self._call(("-W", f"127.0.0.1:{number}", *self.host.words()), given)
 
+    def why_no_port(self, number: int) -> SshFailed | None:
+        """Why such a call ends at once; None when it does not. With a login of its own: a shared one does not say."""
+        call = Call(self.host, (*_client("INFO"), "-S", "none", "-W", f"127.0.0.1:{number}", *self.host.words()))
+        try:
+            return call.failure(CONNECT)
+        finally:
+            call.end()
+
     def close(self) -> None:
         """End every call and hang up. A later call connects anew."""
         with self._lock:
@@ -194,8 +201,9 @@ def line_to(host: SshHost) -> SshLine:
         return _lines.setdefault(host, SshLine(host))
 
 
-def _client() -> tuple[str, ...]:
-    return ("ssh", "-T", *(word for name, value in _OPTIONS.items() for word in ("-o", f"{name}={value}")))
+def _client(level: str = "ERROR") -> tuple[str, ...]:
+    options = {**_OPTIONS, "LogLevel": level}
+    return ("ssh", "-T", *(word for name, value in options.items() for word in ("-o", f"{name}={value}")))
 
 
 def _greet(call: Call) -> None:

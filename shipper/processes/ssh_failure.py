@@ -77,7 +77,8 @@ _CAUSES = (
         "add that user to the group docker there, or log in as another one",
     ),
     _cause(
-        r"cannot connect to the docker daemon|failed to connect to the docker api|is the docker daemon running",
+        r"cannot connect to the docker daemon|failed to connect to the docker api|is the docker daemon running"
+        r"|dial unix \S+ connect: ",
         "not-running",
         "Docker does not run on {host}, or not where its docker command looks",
         "ssh {host} docker version must work: start it there, or set DOCKER_HOST for that user",

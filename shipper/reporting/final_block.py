@@ -127,7 +127,8 @@ def _address(serves: Mapping[str, Any]) -> str:
 
 
 def _serving(serves: Mapping[str, Any]) -> str:
-    number = f"#{serves['number']} " if serves.get("number") is not None else ""
+    back = f"(rollback to #{serves['rollback_to']}) " if serves.get("rollback_to") is not None else ""
+    number = f"#{serves['number']} {back}" if serves.get("number") is not None else ""
     proof = f", proof: {serves['proof']}" if serves.get("proof") else ""
     return printable(f"{number}{serves.get('revision') or ''}".strip() + proof)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from shipper.model.event import (
     Event,
     EvidenceFound,
+    GateJudged,
     Remark,
     RunFinished,
     RunStarted,
@@ -19,7 +20,7 @@ from shipper.model.event import (
 )
 from shipper.model.quantities import show_duration
 from shipper.reporting.plain import opening
-from shipper.reporting.words import doing, ending, evidence_lines, printable, traffic
+from shipper.reporting.words import doing, ending, evidence_lines, gate_judged, printable, traffic
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,6 +111,8 @@ class LiveView:
                 lines = [f"{event.stage}: {line}" for line in evidence_lines(event)]
             case TrafficShifted():
                 lines = [traffic(event)]
+            case GateJudged():
+                lines = [gate_judged(event)]
             case Remark():
                 lines = [f"{event.stage + ': ' if event.stage else ''}note: {printable(event.text)}"]
             case _:

@@ -8,6 +8,7 @@ from typing import TextIO
 from shipper.model.event import (
     Event,
     EvidenceFound,
+    GateJudged,
     Remark,
     RunFinished,
     RunStarted,
@@ -17,7 +18,7 @@ from shipper.model.event import (
     StageStarted,
     TrafficShifted,
 )
-from shipper.reporting.words import doing, ending, evidence_lines, printable, traffic
+from shipper.reporting.words import doing, ending, evidence_lines, gate_judged, printable, traffic
 
 PROGRESS_EVERY = 10.0
 """Seconds between two lines of progress of one stage: a log is read afterwards."""
@@ -66,6 +67,8 @@ class PlainLines:
                 yield from (f"{event.stage}: {line}" for line in evidence_lines(event))
             case TrafficShifted():
                 yield traffic(event)
+            case GateJudged():
+                yield gate_judged(event)
             case Remark():
                 yield f"{event.stage + ': ' if event.stage else ''}note: {printable(event.text)}"
 
@@ -77,7 +80,8 @@ class PlainLines:
 
 
 def opening(event: RunStarted) -> str:
-    """`release iris to production on cloudrun (shipper 0.1.0)`."""
+    """`release iris to production on cloudrun (shipper 0.1.0)`; all others are done `in` an environment."""
+    into = "to" if event.command.startswith("release") else "in"
     return printable(
-        f"{event.command} {event.service} to {event.environment} on {event.target} (shipper {event.version})"
+        f"{event.command} {event.service} {into} {event.environment} on {event.target} (shipper {event.version})"
     )

@@ -16,6 +16,7 @@ AnyEvent = Annotated[
     | events.StageFinished
     | events.EvidenceFound
     | events.TrafficShifted
+    | events.GateJudged
     | events.Remark
     | events.RunFinished,
     Field(discriminator="event"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
 
+from shipper.errors import Interrupted
 from shipper.model.noun import Noun
 from shipper.model.quantities import show_duration
 from shipper.model.shown import (
@@ -19,8 +20,11 @@ from shipper.model.shown import (
     Planned,
     Status,
     Targets,
+    ToRemove,
+    Verified,
 )
-from shipper.model.target import Change, Observation, Verdict
+from shipper.model.target import Change
+from shipper.reporting.words import printable
 
 MARKS = {"create": "+", "change": "~", "remove": "-", "keep": " ", "shift": ">"}
 STATES = {"ok": "ok", "warning": "warn", "failed": "FAIL"}
@@ -34,18 +38,18 @@ def show_text(text: str) -> None:
 def show_status(status: Status, *, as_json: bool) -> None:
     """`shipper status`."""
     if as_json:
-        _json(status)
+        show_json(status)
         return
     observation = status.observation
     click.echo(f"{status.service} in {status.environment} on {status.target}")
-    for line in _serving_lines(observation, status.verdict):
-        click.echo(f"  {line}")
+    for line in _status_lines(status):
+        click.echo(f"  {printable(line)}")
     if observation.revisions:
         click.echo("")
         now = time.time()
         rows = [
             (
-                f"#{revision.number}" if revision.number else "-",
+                f"#{revision.number}" if revision.number is not None else "-",
                 revision.name,
                 revision.state,
                 f"{revision.weight} %",
@@ -55,37 +59,92 @@ def show_status(status: Status, *, as_json: bool) -> None:
         ]
         show_table(("number", "revision", "state", "traffic", "age"), rows)
     for drift in observation.drift:
-        click.echo(f"  drift: {drift.field}: expected {drift.ours}, found {drift.found}")
+        click.echo(f"  drift: {printable(f'{drift.field}: expected {drift.ours}, found {drift.found}')}")
+    for remark in status.remarks:
+        click.echo(f"  note: {printable(remark)}")
+    click.echo(f"rollback: {printable(status.rollback)}")
 
 
-def _serving_lines(observation: Observation, verdict: Verdict | None) -> list[str]:
-    main = observation.main
+def _status_lines(status: Status) -> Iterator[str]:
+    main, address, verdict = status.observation.main, status.observation.address, status.verdict
     if main is None:
-        return ["nothing serves", "deploy it with `shipper release`"]
-    address = observation.address
-    lines = [f"serves   {main.name} (release {main.number}), {main.weight} % of the traffic"]
-    if address is not None:
+        yield "nothing serves; deploy it with `shipper release`"
+    else:
+        yield f"serves   {_number(status)} {main.name}, {main.weight} % of the traffic"
+    if main is not None and address is not None:
         host = f" (Host: {address.host})" if address.host else ""
-        lines.append(f"address  {address.url}{host}, reach {address.reach}")
+        yield f"address  {address.url}{host}, reach {address.reach}"
     if verdict is not None:
         well = "verified" if verdict.ok else f"NOT WELL: {verdict.reason}"
-        lines.append(f"proof    {verdict.proof}, {well}")
-    return lines
+        yield f"proof    {verdict.proof}, {well}"
+    yield from _record_lines(status)
+
+
+def _number(status: Status) -> str:
+    if status.number is None:
+        return "(no release that is known)"
+    back = f" (rollback to #{status.rollback_to})" if status.rollback_to is not None else ""
+    return f"#{status.number}{back},"
+
+
+def _record_lines(status: Status) -> Iterator[str]:
+    """Ledger and stamp; what is quarantined; whose end nobody has told."""
+    stamp, ledger = status.observation.stamp, status.ledger
+    if ledger is not None:
+        yield f"ledger   {ledger.url}: {ledger.problem or f'up to #{ledger.highest}'}"
+    if stamp.highest:
+        verified = ", ".join(f"#{number}" for number in stamp.verified) or "none"
+        yield f"stamp    up to #{stamp.highest}, epoch {stamp.epoch}, verified: {verified}"
+    if status.quarantined:
+        yield f"barred   {', '.join(status.quarantined)} (quarantined; `shipper rollback --to` lifts it)"
+    for one in status.dangling:
+        who = f" by {one.who}" if one.who else ""
+        yield f"open     #{one.number} was begun{who}: its run is at work or died; `shipper status --repair` settles it"
+
+
+def show_verified(verified: Verified, *, as_json: bool) -> None:
+    """`shipper verify`."""
+    if as_json:
+        show_json(verified)
+        return
+    verdict, where = verified.verdict, f"{verified.service} in {verified.environment} on {verified.target}"
+    if verdict.ok:
+        address = f" at {verified.address}" if verified.address else ""
+        click.echo(printable(f"{where}: {verified.serves} serves{address}, proof: {verdict.proof}"))
+        return
+    click.echo(printable(f"{where}: NOT WELL: {verdict.reason}"), err=True)
+    click.echo("next: `shipper status` shows how to go back; `shipper logs` shows what it wrote", err=True)
+
+
+def show_removal(planned: ToRemove) -> None:
+    """What `shipper remove` is about to take away."""
+    click.echo(f"{planned.service} in {planned.environment} on {planned.target}", err=True)
+    click.echo(f"  address    {planned.address or 'none'}: nothing answers there afterwards", err=True)
+    click.echo(f"  revisions  {', '.join(planned.revisions) or 'none'}", err=True)
+    click.echo("  and its records, secret values and images there: no rollback is possible afterwards", err=True)
+
+
+def ask_whether(question: str) -> None:
+    """On the terminal. Raises Interrupted when the answer is no."""
+    if not click.confirm(question, err=True):
+        raise Interrupted("not removed", hint="nothing was changed", cause="declined")
 
 
 def show_plan(planned: Planned, *, as_json: bool) -> None:
     """`shipper plan`."""
     if as_json:
-        _json(planned)
+        show_json(planned)
         return
     click.echo(f"{planned.service} in {planned.environment} on {planned.target}: {planned.plan.summary}")
+    click.echo(f"  rollout: {planned.strategy}")
     for change in planned.plan.changes:
-        click.echo(f"  {_change(change)}")
+        click.echo(f"  {show_change(change)}")
     for remark in planned.plan.remarks:
         click.echo(f"  note: {remark}")
 
 
-def _change(change: Change) -> str:
+def show_change(change: Change) -> str:
+    """`~ run.memory: 512.0 MB -> 256.0 MB`."""
     mark = MARKS[change.action]
     if change.before and change.after and change.before != change.after:
         return f"{mark} {change.subject}: {change.before} -> {change.after}"
@@ -96,7 +155,7 @@ def _change(change: Change) -> str:
 def show_targets(targets: Targets, *, as_json: bool) -> None:
     """`shipper targets`."""
     if as_json:
-        _json(targets)
+        show_json(targets)
         return
     if targets.configured:
         click.echo(f"configured in {targets.configuration}")
@@ -121,7 +180,7 @@ def _powers(kind: InstalledKind) -> str:
 def show_checkup(checkup: Checkup, *, as_json: bool) -> None:
     """`shipper doctor`."""
     if as_json:
-        _json(checkup)
+        show_json(checkup)
         return
     width = max((len(check.name) for check in checkup.checks), default=0)
     for check in checkup.checks:
@@ -135,7 +194,7 @@ def show_checkup(checkup: Checkup, *, as_json: bool) -> None:
 def show_checked(checked: CheckedConfiguration, *, as_json: bool) -> None:
     """`shipper config check`."""
     if as_json:
-        _json(checked)
+        show_json(checked)
         return
     names = ", ".join(checked.targets) or "docker (the default)"
     click.echo(f"{checked.path} is in order: {checked.service} in {checked.environment}, targets: {names}")
@@ -144,7 +203,7 @@ def show_checked(checked: CheckedConfiguration, *, as_json: bool) -> None:
 def show_pipeline(described: DescribedPipeline, *, as_json: bool) -> None:
     """`shipper pipeline show`."""
     if as_json:
-        _json(described)
+        show_json(described)
         return
     show_text(described.drawing)
 
@@ -169,6 +228,7 @@ def show_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         click.echo(f"  {'  '.join(cells)}".rstrip())
 
 
-def _json(noun: Noun) -> None:
+def show_json(noun: Noun) -> None:
+    """One object on one line, with a schema number."""
     value: Any = noun.model_dump(mode="json")
     click.echo(json.dumps({"schema": 1, **value}, ensure_ascii=False))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from shipper.model.event import EvidenceFound, StageFinished, StageProgress, TrafficShifted
+from shipper.model.event import EvidenceFound, GateJudged, StageFinished, StageProgress, TrafficShifted
 from shipper.model.quantities import show_duration, show_size
 
 SHOWN_FINDINGS = 5
@@ -75,6 +75,13 @@ def traffic(event: TrafficShifted) -> str:
     """`traffic: iris-42 100 %, iris-41 0 %`."""
     weights = ", ".join(f"{name} {weight} %" for name, weight in event.weights.items())
     return printable(f"{'putting traffic back' if event.putting_back else 'traffic'}: {weights}")
+
+
+def gate_judged(event: GateJudged) -> str:
+    """`gate error-rate at 10 % on iris-42: passed, 0.2 % of 512 requests`."""
+    reason = f", {event.reason}" if event.reason else ""
+    passed = "passed" if event.ok else "FAILED"
+    return printable(f"gate {event.gate} at {event.weight} % on {event.revision}: {passed}{reason}")
 
 
 def wrapped(items: Iterable[str], width: int, separator: str = " · ") -> list[str]:

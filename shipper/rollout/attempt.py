@@ -83,6 +83,7 @@ class Attempt:
         self._moved = False
         """Whether traffic is known to have moved."""
         self._stopped: tuple[str, ...] = ()
+        self._remarked: set[str] = set()
         writer.patience = self.patience
         writer.number = plan.release.number
 
@@ -107,7 +108,7 @@ class Attempt:
         self.patience.check()
         target, wanted = self._splitting(), release or self.release
         serves_at_once = target.traits.first_create_serves and not self.plan.stable
-        self._moving = serves_at_once
+        self._moving = self._moving or serves_at_once
         self.report.progress(f"creating release {wanted.number}" if release is None else f"starting #{wanted.number}")
         revision = self._write(
             lambda now, stamp: target.create(wanted, stamp, now.seen),
@@ -117,8 +118,7 @@ class Attempt:
         )
         self._new = revision.name
         if serves_at_once:
-            self.weights = weights_of(self.writer.observe())
-            self._moved = bool(self.weights)
+            self.saw(self.writer.observe())
         return revision
 
     def shift(self, weights: Mapping[str, int], new: Revision) -> None:
@@ -156,13 +156,17 @@ class Attempt:
             f"apply release {wanted.number}",
             ours=lambda now: any(found.release == wanted.id for found in now.revisions),
         )
-        self._new, self._moved = revision.name, True
+        self._new = revision.name
         return revision
 
     def attach(self, revision: Revision) -> None:
         """An operation that an earlier run of this very release had begun is this run's from now on."""
         self._begin_to_move(revision)
-        self._moved = True
+
+    def saw(self, now: Observation) -> None:
+        """Where the platform moves the traffic by itself, it is as it was seen last."""
+        self.weights = weights_of(now)
+        self._moved = self._moved or self._new in self.weights
 
     def prove(self, revision: Revision) -> Verdict:
         """What serves answers as it must. Raises RolloutFailed, cause "not-verified"."""
@@ -176,6 +180,12 @@ class Attempt:
         if not verdict.ok:
             raise RolloutFailed(f"{revision.name} does not answer as it must: {verdict.reason}", cause="not-verified")
         return verdict
+
+    def remark_once(self, text: str) -> None:
+        """A remark that holds for every step."""
+        if text not in self._remarked:
+            self._remarked.add(text)
+            self.report.remark(text)
 
     def _set(self, target: SplitsTraffic, wanted: dict[str, int]) -> None:
         ours, epoch = self._recognised(wanted), self.writer.lease.epoch
@@ -202,7 +212,7 @@ class Attempt:
         return self.writer.write(call, what, expected=None if takes_over else expected, ours=ours)
 
     def _begin_to_move(self, new: Revision | None) -> None:
-        """What is left behind is quarantined by the very write that moves traffic: a run that dies then is no excuse."""
+        """What is left behind is quarantined by the very write that moves traffic, whatever becomes of this run."""
         self._moving = True
         self._new = new.name if new is not None else self._new
         deployable = self.plan.deployable
@@ -231,13 +241,13 @@ class Attempt:
     def _put_back(self, error: ShipperError) -> ShipperError:
         """Undo what was done, confirm it, and return the error that says what serves now."""
         if isinstance(error, Overtaken):
-            return self._overtaken(error)
+            return self.overtaken(error)
         self.writer.patience = last_patience(self.cancel, self.clock)
         try:
             self._restore()
             problem = self._unlike_before()
         except Overtaken as overtaken:
-            return self._overtaken(overtaken)
+            return self.overtaken(overtaken)
         except OutOfTime:
             return self._unconfirmed(error) if self._moving else error
         except (PlatformError, ShipperError) as failure:
@@ -257,9 +267,9 @@ class Attempt:
         self.report.progress(f"putting traffic back: {show_weights(self.plan.stable)}")
         if self.writer.quarantined is not None:
             self.writer.quarantined = self.plan.before.stamp.quarantined
-        restore = self._restore_by_shift if isinstance(self.target, SplitsTraffic) else self._restore_by_replacing
+        restore = self._restore_by_replacing if self._replaces else self._restore_by_shift
         # A write that was left behind may still be carried out: one more write, and its `seen` is too old.
-        if restore(self.writer.doubtful):
+        if restore(self.writer.doubtful) and self._moved:
             self.report.emit(TrafficShifted(weights=dict(self.plan.stable), putting_back=True))
 
     def _restore_by_shift(self, doubtful: bool) -> bool:
@@ -271,7 +281,7 @@ class Attempt:
             nonlocal written
             has_moved = self._has_moved(now)
             self._moved = self._moved or has_moved
-            if weights_of(now) == stable and not doubtful or not (has_moved or doubtful):
+            if (weights_of(now) == stable and not doubtful) or not (has_moved or doubtful):
                 return
             written = True
             if self._nothing_before:
@@ -305,6 +315,7 @@ class Attempt:
         def back(now: Observation, stamp: Stamp) -> None:
             nonlocal written
             there = any(found.release == self.release.id for found in now.serving)
+            self._moved = self._moved or there
             if now.in_flight is None and not there and not doubtful:
                 return
             written = True
@@ -321,6 +332,10 @@ class Attempt:
         return written
 
     @property
+    def _replaces(self) -> bool:
+        return self.release.strategy == "rolling" or not isinstance(self.target, SplitsTraffic)
+
+    @property
     def _nothing_before(self) -> bool:
         """This is the first release: putting back is taking everything away."""
         before = self.plan.before
@@ -329,7 +344,7 @@ class Attempt:
     def _unlike_before(self) -> str:
         """Empty when what served before has its traffic again; how well it answers was so before, and is not judged."""
         wanted = [dict(self.plan.stable), *([] if self._moved else [weights_of(self.plan.before)])]
-        patient = CONFIRM if isinstance(self.target, SplitsTraffic) else self.settings.health.startup
+        patient = self.settings.health.startup if self._replaces else CONFIRM
         until = self.clock.monotonic() + (patient if self._moved else 0.0)
         while True:
             now = self.writer.observe()
@@ -380,10 +395,11 @@ class Attempt:
 
     # Overtaken: nothing is written any more. The other run decides what serves, and we say what that is.
 
-    def _overtaken(self, error: Overtaken) -> ShipperError:
+    def overtaken(self, error: Overtaken) -> ShipperError:
+        """The error that says what serves now that another run writes here; waits a while for that run."""
         whom = self.plan.by_whom()
         message = f"this run was overtaken{f' by {whom}' if whom else ''}"
-        details = (error.message,)
+        details: tuple[str, ...] = (error.message,)
         if not self.writer.wrote:
             return Overtaken(f"{message}; it had written nothing", hint=error.hint, details=details)
         try:
@@ -397,7 +413,7 @@ class Attempt:
                 details=details,
                 cause="overtaken",
             )
-        if self._moved or self._moving and self.writer.doubtful:
+        if self._moved or (self._moving and self.writer.doubtful):
             return PutBack(f"{message}; what it had brought serves no more", details=details, cause="overtaken")
         return RolloutFailed(f"{message} before traffic moved", details=details, cause="overtaken")
 

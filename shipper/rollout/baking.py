@@ -46,9 +46,9 @@ class _Gates:
 
     def begin(self) -> None:
         """Count from here on: requests of an earlier step say nothing about this one."""
-        target, report = self._attempt.target, self._attempt.report
-        if not isinstance(target, Measures) and _counts(self._gate) and self._attempt.first_bake():
-            report.remark(f"a {target.kind} target counts no requests: our own golden requests decide")
+        target = self._attempt.target
+        if not isinstance(target, Measures) and _counts(self._gate):
+            self._attempt.remark_once(f"a {target.kind} target counts no requests: our own golden requests decide")
         if reading := self._reading():
             self._last = reading.get(self._revision.name, Traffic())
 
@@ -135,7 +135,9 @@ class _Gates:
     def _tell(self, judged: Judged) -> None:
         """An event for each verdict; a gate that fails ends the rollout."""
         if judged.ok is None:
-            self._attempt.report.remark(f"gate {judged.gate} at {self._share} %: {judged.reason}; golden requests decide")
+            self._attempt.report.remark(
+                f"gate {judged.gate} at {self._share} %: {judged.reason}; our own golden requests decide"
+            )
             return
         self._attempt.report.emit(
             GateJudged(

@@ -11,7 +11,7 @@ from shipper.rollout.strategies import shared, steps_of
 
 
 def canary(attempt: Attempt) -> tuple[Revision, Verdict]:
-    """What serves afterwards, and the proof. Without anything that serves there is nothing to compare with: one shift."""
+    """What serves afterwards, and the proof. A first release has nothing to be compared with: one shift."""
     stable, traits = attempt.plan.stable, attempt.target.traits
     if not stable:
         attempt.report.remark("nothing serves yet, so there is nothing to try it against: all traffic in one shift")

@@ -42,11 +42,9 @@ def judge_error_rate(traffic: Traffic, gate: GateSettings) -> Judged | None:
     if few := _too_few("error-rate", traffic, gate):
         return few
     rate = traffic.errors / max(1, traffic.requests)
-    reason = (
-        f"{traffic.errors} of {traffic.requests} requests failed ({_percent(rate)}), allowed {_percent(gate.error_rate)}"
-    )
+    failed = f"{traffic.errors} of {traffic.requests} requests failed ({_percent(rate)})"
     measured = {"requests": float(traffic.requests), "errors": float(traffic.errors), "rate": rate}
-    return Judged("error-rate", rate <= gate.error_rate, reason, measured)
+    return Judged("error-rate", rate <= gate.error_rate, f"{failed}, allowed {_percent(gate.error_rate)}", measured)
 
 
 def judge_latency(traffic: Traffic, gate: GateSettings) -> Judged | None:

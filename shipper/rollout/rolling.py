@@ -27,8 +27,9 @@ def _until_done(attempt: Attempt, revision: Revision) -> None:
     budget = attempt.settings.rollout.timeout
     until = attempt.clock.monotonic() + budget
     while (now := attempt.writer.observe()).in_flight is not None:
+        attempt.saw(now)
         if attempt.clock.monotonic() >= until:
             raise RolloutFailed(f"{revision.name} is ready, but {now.in_flight} has not ended within {budget:g} s")
         attempt.report.progress(f"waiting for {now.in_flight} to end")
         attempt.patience.wait(LOOK)
-    attempt.weights = {found.name: found.weight for found in now.serving}
+    attempt.saw(now)

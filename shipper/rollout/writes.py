@@ -88,12 +88,16 @@ class Writer:
         self.last = now
         self.patience.read(self.lease.check)
         self.wrote = self.wrote or (now.stamp.epoch == self.lease.epoch != self._first_epoch and ours(now))
+        self.check_fence(now)
+        return now
+
+    def check_fence(self, now: Observation) -> None:
+        """Raises Overtaken when what was observed was written by somebody that we may not write over."""
         if not self._may_write(now.stamp.epoch):
             raise Overtaken(
                 f"another run wrote to the target (epoch {now.stamp.epoch}, ours is {self.lease.epoch})",
                 hint="look at `shipper status`, then release again",
             )
-        return now
 
     def _may_write(self, found: int) -> bool:
         ours = self.lease.epoch

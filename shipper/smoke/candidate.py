@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shipper.errors import SmokeError
 from shipper.model import Image
+from shipper.smoke.doorway import Doorway
 from shipper.smoke.engine import engine_errors, engine_words, refused
 from shipper.smoke.watching import Watch
+from shipper.targets.docker_client import line_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+    from shipper.processes.ssh import SshLine
 
 LOG_LIMIT = 1_000_000  # bytes of a candidate's output that are read and kept, the newest
 _LOG_LINES = 5000
@@ -43,6 +47,7 @@ class Candidate:
         self._watch: Watch | None = None
         self._started = False
         self._destroying = threading.Lock()
+        self._doorway: Doorway | None = None
 
     @property
     def watch(self) -> Watch:
@@ -111,10 +116,14 @@ class Candidate:
     def base_urls(self) -> tuple[str, ...]:
         """Where to ask it: the published port, then the container itself.
 
-        The second helps when shipper runs in a container beside it, where the engine's loopback is not ours.
+        The second helps when shipper runs in a container beside it, where the engine's loopback is not ours. Over ssh
+        there is one: a port here that leads to the published one there. Raises SmokeError, UnreachableError.
         """
         network = self.inspect()["NetworkSettings"]
         bound = (network.get("Ports") or {}).get(f"{self.port}/tcp") or []
+        line = line_of(self.client)
+        if line is not None:
+            return (self._door(line, int(bound[0]["HostPort"])),) if bound else ()
         published = [f"http://127.0.0.1:{entry['HostPort']}" for entry in bound[:1]]
         own = [entry.get("IPAddress") for entry in (network.get("Networks") or {}).values()]
         return tuple(published + [f"http://{address}:{self.port}" for address in own if address])
@@ -177,6 +186,14 @@ class Candidate:
                     raise
         if self._watch is not None:
             self._watch.close()
+        if self._doorway is not None:
+            self._doorway.close()
+
+    def _door(self, line: SshLine, port: int) -> str:
+        if self._doorway is None:
+            with engine_errors("reach the candidate"):
+                self._doorway = Doorway(line, port)
+        return self._doorway.url
 
     def _peak(self, used: int | None) -> int | None:
         # The engine gives no peak on cgroup v2; the kernel does, inside.

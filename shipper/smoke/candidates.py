@@ -1,4 +1,4 @@
-"""Trying out candidates on a Docker engine of this machine."""
+"""Trying out candidates on the Docker engine that builds: this machine's, or one over ssh."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shipper.model import (
 )
 from shipper.model.context import Cancellation, Reporter, Secrets
 from shipper.smoke.candidate import Candidate
-from shipper.smoke.engine import connect, engine_errors, require_local
+from shipper.smoke.engine import connect, engine_errors, require_reachable
 from shipper.smoke.keeping import keep_log, log_directory
 from shipper.smoke.owner import owner_labels
 from shipper.smoke.secret_volume import secret_volume
@@ -28,6 +28,7 @@ from shipper.smoke.sweeping import sweep
 from shipper.smoke.trial import Trial
 from shipper.smoke.trying import try_candidate
 from shipper.targets.container import container_options
+from shipper.targets.docker_client import is_local
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -62,8 +63,9 @@ class DockerCandidates:
         volume or a secret that is not there, Interrupted.
         """
         cancel.check()
-        require_local(self._client)
-        _require_volumes(run, service.root)
+        require_reachable(self._client)
+        if is_local(self._client):
+            _require_volumes(run, service.root)
         if swept := sweep(self._client):
             report.remark(f"removed {swept} candidate(s) of runs that were killed")
         values = secrets.run()

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from shipper.errors import ShipperError, SmokeError, UnreachableError
+from shipper.errors import CredentialsError, ShipperError, SmokeError, UnreachableError
+from shipper.processes.ssh_failure import ssh_failure
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -22,22 +23,25 @@ def connect() -> DockerClient:
     return open_client()
 
 
-def require_local(client: DockerClient) -> None:
-    """Raise SmokeError when the engine is another machine's: the candidate is asked through a loopback port."""
+def require_reachable(client: DockerClient) -> None:
+    """Raise SmokeError when a candidate's loopback port is another machine's, and there is no ssh to lead to it."""
+    from shipper.targets.docker_client import is_local, line_of
+
     url = str(client.api.base_url)
-    if url.startswith(("http+docker://localhost", "http+docker://localunixsocket", "http+docker://localnpipe")):
+    if is_local(client) or line_of(client) is not None:
         return
     if not url.startswith("http+docker://") and urlsplit(url).hostname in _LOOPBACK:
         return
     raise SmokeError(
-        "the smoke test cannot reach candidates of a remote Docker engine: it asks on 127.0.0.1",
-        hint="unset DOCKER_HOST, so that this machine's engine builds and tries, or set [smoke] enabled = false",
+        "the smoke test cannot reach candidates of a remote Docker engine: it asks on that machine's 127.0.0.1",
+        hint="use ssh://user@host for it, unset DOCKER_HOST to build and try here, or set [smoke] enabled = false",
     )
 
 
 @contextmanager
 def engine_errors(doing: str) -> Iterator[None]:
-    """Errors of the docker SDK become SmokeError (the engine refused) or UnreachableError (it did not answer)."""
+    """Errors of the docker SDK become SmokeError (the engine refused), UnreachableError (it did not
+    answer) or CredentialsError (its machine does not let us in)."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
     from urllib3.exceptions import HTTPError
@@ -47,6 +51,9 @@ def engine_errors(doing: str) -> Iterator[None]:
     except APIError as error:
         raise refused(doing, engine_words(error)) from error
     except (DockerException, RequestException, HTTPError, OSError) as error:
+        if (failure := ssh_failure(error)) is not None:
+            kind = CredentialsError if failure.refused else UnreachableError
+            raise kind(f"could not {doing}: {failure.message}", hint=failure.hint, cause=failure.kind) from error
         raise UnreachableError(
             f"the Docker engine does not answer: could not {doing}",
             hint="is it running? docker info",

@@ -10,7 +10,9 @@ from shipper.rollout.platform_errors import not_written
 from shipper.targets import Target
 
 
-def keep_image(readiness: Readiness, settings: Settings, target: Target, ledger: Ledger, report: Reporter) -> Deployable:
+def keep_image(
+    readiness: Readiness, settings: Settings, target: Target, ledger: Ledger, report: Reporter
+) -> Deployable:
     """The serving release's images with this run's settings. Raises UsageError (2) when nothing of ours serves."""
     report.progress(f"looking what serves on {readiness.target}")
     try:

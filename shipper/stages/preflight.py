@@ -19,14 +19,18 @@ def preflight(settings: Settings, chosen: TargetSettings, target: Target, report
     """
     report.progress(f"asking {chosen.name} whether it can take this release")
     try:
-        found = list(target.preflight(TargetSpec(settings=settings, target=chosen.name)))
+        problems = problems_of(settings, chosen, target)
         platform = settings.image.platform or target.default_platform
     except PlatformError as error:
         raise not_written(error) from error
-    problems = [*_shape(settings, target), *found]
     if problems:
         raise refusal(chosen.name, problems)
     return Readiness(target=chosen.name, kind=chosen.kind, platform=platform)
+
+
+def problems_of(settings: Settings, chosen: TargetSettings, target: Target) -> list[Problem]:
+    """What the kind cannot do by its traits, then what the platform says. Raises PlatformError."""
+    return [*_shape(settings, target), *target.preflight(TargetSpec(settings=settings, target=chosen.name))]
 
 
 def refusal(target: str, problems: Sequence[Problem]) -> PreflightRefused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shipper.images.protocol import Engine
 from shipper.model import Approval, Deployable, Image, Settings
 from shipper.model.context import Cancellation, Reporter
 from shipper.registries.protocol import Registry
@@ -15,11 +16,12 @@ def publish_admitted(
     settings: Settings,
     target: Target,
     registry: Registry,
+    engine: Engine,
     report: Reporter,
     cancel: Cancellation,
 ) -> Deployable:
-    """What a rollout may deploy; of no commit that we know. Raises PublishError (15), CredentialsError, UnreachableError."""
-    main = published(image, approval, settings, target, registry, report, cancel)
+    """What a rollout may deploy, of no known commit. Raises PublishError, CredentialsError, UnreachableError."""
+    main = published(image, approval, settings, target, registry, engine, report, cancel)
     return Deployable(
         images={"main": main}, settings=settings, published=settings.image.repository is not None, origin="image"
     )

@@ -1,26 +1,28 @@
-"""rollout: from observing to verifying, and putting things back (shipper.rollout does the work)."""
+"""rollout: from the lease to the proof, and putting things back (shipper.rollout does the work)."""
 
 from __future__ import annotations
 
 from shipper.errors import NotPutBack
-from shipper.model import Deployable, Deployment, Settings, TargetSettings
+from shipper.ledger.protocol import Ledger
+from shipper.model import Deployable, Deployment, Order, TargetSettings
 from shipper.model.context import Cancellation, Clock, Reporter, Secrets
 from shipper.pipeline.stage import stage
 from shipper.targets import Target
 
 
-@stage(version=1, unfinished=NotPutBack)
+@stage(version=2, unfinished=NotPutBack)
 def rollout(
     deployable: Deployable,
-    settings: Settings,
+    order: Order,
     chosen: TargetSettings,
     target: Target,
+    ledger: Ledger,
     secrets: Secrets,
     report: Reporter,
     cancel: Cancellation,
     clock: Clock,
 ) -> Deployment:
-    """What serves afterwards, verified. Never reused: every run observes again."""
-    from shipper.rollout.all_at_once import roll_out
+    """What serves afterwards, verified and recorded. Never reused: every run observes again."""
+    from shipper.rollout.roll_out import roll_out
 
-    return roll_out(deployable, settings, chosen.name, target, secrets, report, cancel, clock)
+    return roll_out(deployable, order, chosen, target, ledger, secrets, report, cancel, clock)

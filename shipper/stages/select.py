@@ -126,7 +126,9 @@ def _serving(known: Known, observation: Observation) -> Release | None:
     return known.release(current.number) if current is not None else None
 
 
-def _secret_versions(wanted: Wanted, release: Release | None, serving: Release | None, target: Target) -> dict[str, str]:
+def _secret_versions(
+    wanted: Wanted, release: Release | None, serving: Release | None, target: Target
+) -> dict[str, str]:
     """Those of then (pinned), or of the same names those of what serves (current).
 
     Asked for, configured then, or the target's own: pinned where it keeps the values under a key of its own.

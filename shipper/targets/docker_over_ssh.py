@@ -34,7 +34,7 @@ class LineApi(APIClient):
         self.line = line
         self.base_url = "http+docker://over-ssh"
         self.mount("http+docker://", _LineAdapter(line, timeout))
-        self._version = self._retrieve_server_version()
+        self._version = str(self.version(api_version=False)["ApiVersion"])
 
 
 class LibraryApi(APIClient):
@@ -44,7 +44,7 @@ class LibraryApi(APIClient):
         super().__init__(base_url=_NOWHERE, version=_ANY_VERSION, timeout=timeout)  # type: ignore[arg-type]
         self.base_url = "http+docker://ssh"  # by this name the SDK knows how to find the channel of a stream
         self.mount("http+docker://", _library_adapter(address, host, timeout))
-        self._version = self._retrieve_server_version()
+        self._version = str(self.version(api_version=False)["ApiVersion"])
 
 
 class _LineAdapter(BaseHTTPAdapter):

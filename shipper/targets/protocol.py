@@ -8,7 +8,7 @@ NotFound, Conflict, Denied and Invalid (shipper.errors). docs/architecture.md ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -158,8 +158,11 @@ class StoresImages(Protocol):
     def has(self, config_digest: str) -> str | None:
         """The reference by which it runs the image with exactly this config digest; None when it has none."""
 
-    def load(self, archive: Path) -> str:
-        """Load a saved image and return its config digest."""
+    def load(self, archive: Path, sent: Callable[[int], None] | None = None) -> str:
+        """Load a saved image and return its config digest, proved.
+
+        `sent` is called with the bytes sent so far; what it raises ends the call, and nothing is loaded then.
+        """
 
 
 @runtime_checkable
@@ -225,7 +228,11 @@ class TargetKind(Protocol):
 
     @property
     def settings_model(self) -> type[BaseModel]:
-        """The kind's own settings in `[targets.<name>]` (frozen, extra="forbid"), besides `kind`."""
+        """The kind's own settings in `[targets.<name>]` (frozen, extra="forbid"), besides `kind`.
+
+        What only says how this machine gets there has `json_schema_extra={"reach": True}`: from another machine it is
+        not taken from a release's record.
+        """
 
     def from_url(self, url: str) -> dict[str, Any]:
         """Settings from `--target URL`, such as `docker://`. Raises errors.UsageError when it is not one of ours."""

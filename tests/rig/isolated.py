@@ -84,6 +84,13 @@ class IsolatedEngine:
         """The engine's address, for DOCKER_HOST; good inside and outside."""
         return f"unix://{self._own.state}/docker.sock"
 
+    @property
+    def first_process(self) -> int:
+        """The number, outside, of the process that everything inside descends from."""
+        if not self._first_process:
+            raise RigError("this isolated engine has not been started")
+        return self._first_process
+
     def env(self) -> Mapping[str, str]:
         """The environment that points a docker command at this engine."""
         return {"DOCKER_HOST": self.docker_host}

@@ -1,7 +1,7 @@
 """Kill points, counted outside the product: proxies before the platform's API and the object store.
 
-    with KillPoints(store_url="http://127.0.0.1:4670") as points:
-        environment = {**os.environ, **points.env()}
+    with stores.s3() as store, KillPoints(store_url=store.endpoint) as points:
+        environment = {**os.environ, **points.env(), **store.through(points.store_url).environ}
         with points.counted():
             points.run([shipper, "release"], env=environment)
         for k in range(1, points.count() + 1):
@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tests.rig.killing_http import Answered, Asked, Proxy, Reader, Trouble, body_of, read_head, unchunked
 from tests.rig.killing_processes import kill_tree
@@ -57,8 +57,9 @@ class Write:
     """When the whole answer had come; None while it has not."""
     status: int | None = None
     """Of HTTP; of a script its exit code."""
+    path: str = field(default="", repr=False)
     content: bytes = field(default=b"", repr=False)
-    """What was put into the store."""
+    """The object's path, and what was put there."""
 
     def __str__(self) -> str:
         return f"{self.number}. {self.to} {self.name} -> {'no answer' if self.status is None else self.status}"
@@ -90,7 +91,7 @@ class Round:
         """A write has come. Raises ConnectionAbortedError when the run died of it, or had died before."""
         self.check()
         content = (asked.body or b"") if to == "store" else b""
-        write = Write(len(self.writes) + 1, to, name, asked.at, content=content)
+        write = Write(len(self.writes) + 1, to, name, asked.at, path=unquote(asked.url.path), content=content)
         self.writes.append(write)
         if self.when == "before" and write.number == self.k:
             self._kill(write)
@@ -144,9 +145,8 @@ class KillPoints:
         return f"http://127.0.0.1:{self._port}"
 
     def env(self) -> dict[str, str]:
-        """What leads a command here: DOCKER_HOST, and the endpoints of S3 and Google's storage if there is a store."""
-        store = {"AWS_ENDPOINT_URL": self.store_url, "STORAGE_EMULATOR_HOST": self.store_url} if self._store else {}
-        return {"DOCKER_HOST": self.docker_host} | store
+        """What leads a command to the engine; to the store leads `RunningStore.through(points.store_url)`."""
+        return {"DOCKER_HOST": self.docker_host}
 
     def count(self) -> int:
         """How many writes there were since the newest `counted` or `armed` began."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shipper.model import (
     Dossier,
+    Garbage,
     HealthSettings,
     Observation,
     Plan,
@@ -19,23 +20,42 @@ from shipper.model import (
     Problem,
     Progress,
     Release,
+    Restorable,
     Revision,
     Stamp,
     TargetSpec,
+    Traffic,
     Traits,
 )
-from shipper.targets import Conflict, Denied, Invalid, NotFound, Retired, TargetContext, Transient, retry_transient
+from shipper.model.secret import Secret
+from shipper.targets import (
+    Conflict,
+    Denied,
+    Invalid,
+    NotFound,
+    PlatformError,
+    Retired,
+    TargetContext,
+    Transient,
+    UsageError,
+    retry_transient,
+)
 from shipper_targets.docker import asking, images, render
+from shipper_targets.docker.cleaning import Cleaning
 from shipper_targets.docker.containers import Containers, Found
+from shipper_targets.docker.counting import traffic_of
 from shipper_targets.docker.drift import drift_of
 from shipper_targets.docker.engine import connect, is_local, translated
 from shipper_targets.docker.host import Host
 from shipper_targets.docker.preflight import problems_of
 from shipper_targets.docker.proxy import ABSENT, Live, Proxy
+from shipper_targets.docker.pulling import pull
 from shipper_targets.docker.readiness import Readiness, unready_because
-from shipper_targets.docker.render import Server, State
-from shipper_targets.docker.secret_volumes import SecretVolumes
+from shipper_targets.docker.records import from_labels, read_record, record_name, record_of
+from shipper_targets.docker.render import Server, State, adopted
+from shipper_targets.docker.secret_volumes import SecretVolumes, gone
 from shipper_targets.docker.settings import DockerSettings
+from shipper_targets.docker.waiting import patiently
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -51,7 +71,7 @@ TRAITS = Traits(
 
 
 class DockerTarget:
-    """Implements SplitsTraffic, Probes, StreamsLogs, StoresImages and Diagnoses for one service on one host."""
+    """Implements SplitsTraffic for one service on one host, and every optional power but RunsOnce."""
 
     kind = "docker"
     traits = TRAITS
@@ -90,29 +110,72 @@ class DockerTarget:
         """Weights as the running proxy balances, containers as the engine lists them.
 
         A proxy that does not run is started by the next write and then balances as its files say: these are shown.
+        A lost state file costs the stamp, not what serves: proxy, containers and records tell that.
         """
         live = retry_transient(self._proxy.read)
         found = retry_transient(self._containers.all)
-        state = live.state if live else None
         percent = render.weights_in_percent(live.weights) if live else {}
-        revisions = tuple(container.as_revision(percent.get(container.revision, 0)) for container in found)
-        known = {revision.name for revision in revisions}
-        lost = tuple(
-            Revision(name=name, release=None, state="failed", weight=weight)
-            for name, weight in percent.items()
-            if name not in known
-        )
+        state = self._state(live, found) if live else None
         stamp = state.stamp if state else Stamp()
+        records = live.records if live else ()
+        revisions = (*adopted(state, percent), *(each.as_revision(percent.get(each.revision, 0)) for each in found))
+        lost = self._lost(percent, {revision.name for revision in revisions}, records)
+        containers = [(container, self._record(container, percent)) for container in found]
         return Observation(
             seen=live.version if live else ABSENT,
             serving=tuple(revision for revision in (*revisions, *lost) if revision.weight),
             revisions=revisions,
-            stamp=stamp,
-            highest=max([stamp.highest, *(container.number for container in found)]),
-            drift=drift_of(live, [(container, self._record(container, percent)) for container in found]),
+            stamp=stamp.model_copy(update={"epoch": max(stamp.epoch, live.epoch if live else 0)}),
+            highest=max([stamp.highest, *(each.number for each in found), *(number for number, _ in records)]),
+            drift=drift_of(live, state, containers),
             capacity=1,
             address=render.address_of(self._own, state.route if state else self._route),
         )
+
+    def records(self) -> Sequence[Release]:
+        """From the host's files; a container whose record is lost still tells how it runs."""
+        releases: dict[str, Release] = {}
+        for text in retry_transient(self._proxy.records):
+            release = read_record(text)
+            if release is not None:
+                releases[release.id] = release
+            elif self._context.report is not None:
+                self._context.report.remark("a newer shipper left a record on the host that this one cannot read")
+        for found in retry_transient(self._containers.all):
+            releases.setdefault(found.release, from_labels(found))
+        return sorted(releases.values(), key=lambda release: (release.number, release.id))
+
+    def restorable(self, release: Release) -> Restorable:
+        """Its container, else its image (here, or in the registry by digest) and its volume of secret values."""
+        found = retry_transient(lambda: self._containers.named(render.revision_name(release)))
+        if found is not None and found.status != "dead":
+            return Restorable(warm=found.status == "running")
+        problems = []
+        if problem := self._missing_image(release):
+            problems.append(problem)
+        if not self._secrets.have(release.secret_versions) and not self._values(release):
+            problems.append(f"{gone(release.secret_versions)}: pass --secrets current to go on with those of now")
+        return Restorable(problems=tuple(problems))
+
+    def secret_key(self) -> bytes | None:
+        """From the host's state volume."""
+        return retry_transient(self._proxy.secret_key)
+
+    def make_secret_key(self) -> bytes:
+        """Made once under the host's lock. Network, volume and proxy are made when they are not there."""
+        self._host.ensure()
+        return self._proxy.make_secret_key()
+
+    def measure(self) -> Mapping[str, Traffic]:
+        """One exec. Counting begins anew with the proxy's restart or reload, and where a server leaves it."""
+        return traffic_of(self._proxy.counters())
+
+    def ask(self, request: ProbeRequest) -> ProbeResponse:
+        """From inside the host's network, by the host name that routes here now."""
+        live = self._proxy.read()
+        route = live.state.route if live and live.state else self._route
+        raw = self._ask_inside(request, {"Host": route})
+        return asking.from_bytes(raw, request.method)
 
     def plan(self, release: Release, observation: Observation) -> Plan:
         """The difference to what serves, from its own labels."""
@@ -144,8 +207,7 @@ class DockerTarget:
         response = asking.over_the_port(url, request, pin) if is_local(self._client) else None
         if response is None or _not_about(revision, response):
             # Nothing of this host is at that port here: a socket that is forwarded from another machine.
-            raw = self._proxy.ask(asking.as_bytes(request, pin), request.timeout)
-            response = asking.from_bytes(raw, request.method)
+            response = asking.from_bytes(self._ask_inside(request, pin), request.method)
         if response.revision == revision.name:
             return response
         if response.body == render.NO_SUCH_REVISION:
@@ -165,9 +227,9 @@ class DockerTarget:
         """The engine's id of the image with this config digest, proved in both image stores."""
         return images.find(self._client, config_digest)
 
-    def load(self, archive: Path) -> str:
-        """Load a saved image."""
-        return images.load(self._client, archive)
+    def load(self, archive: Path, sent: Callable[[int], None] | None = None) -> str:
+        """Load a saved image, proved by its config digest in both image stores."""
+        return images.load(self._client, archive, sent)
 
     # Writing
 
@@ -176,18 +238,21 @@ class DockerTarget:
         self._host.ensure()
         live = self._expected(seen, stamp)
         name = render.revision_name(release)
-        there = {container.revision: container for container in self._containers.all()}
-        octet = self._proxy.reserve(live, name, there)
+        containers = self._containers.all()
+        found = next((container for container in containers if container.revision == name), None)
+        image = "" if found else self._image(release)
+        octet = self._proxy.reserve(live, stamp.epoch, name, *self._containers.octets())
         address = self._host.address(octet)
-        found = there.get(name) or self._make(release, address)
-        state = self._state(live, stamp)
+        found = found or self._make(release, image, address)
+        state = self._state(live, containers, stamp)
         server = state.servers.get(name) or Server(
             address=f"{address}:{release.settings.run.port}", route=render.route_of(release.settings, self._own)
         )
         if found.status == "exited" and not server.weight:
             self._containers.keep_up(found, always=False)  # as for a new one: if it crashes, it stays as it ended
         self._readiness.start(found)
-        self._proxy.apply(live, stamp.epoch, state.model_copy(update={"servers": {**state.servers, name: server}}))
+        state = state.model_copy(update={"servers": {**state.servers, name: server}})
+        self._proxy.apply(live, stamp.epoch, state, (record_name(release), record_of(release)))
         return self._container(name).as_revision(0)
 
     def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
@@ -195,55 +260,77 @@ class DockerTarget:
         if weights and sum(weights.values()) != 100:
             raise Invalid(f"weights sum to {sum(weights.values())}, not to 100")
         live = self._running(seen, stamp)
-        state = self._state(live, stamp)
-        warm = {name: self._warm(name) for name, weight in weights.items() if weight and name not in state.servers}
-        for name in (name for name, weight in weights.items() if weight):
-            if (found := self._containers.named(name)) is not None:
-                self._containers.keep_up(found, always=True)
+        containers = {container.revision: container for container in self._containers.all()}
+        state = self._state(live, containers.values(), stamp)
+        taking = [name for name, weight in weights.items() if weight]
+        warm = {name: self._warm(name) for name in taking if name not in state.servers}
+        for found in (containers[name] for name in taking if name in containers):
+            self._containers.keep_up(found, always=True)
         state = state.model_copy(update={"servers": {**state.servers, **warm}})
         self._proxy.apply(live, stamp.epoch, render.shifted(state, weights))
 
     def retire(self, revisions: Sequence[Revision], to: Retired, stamp: Stamp, seen: str) -> None:
         """Drain, leave the proxy, then: a warm one runs on, a stopped one is stopped, a removed one is gone.
 
-        A revision that is not there any more is no error; one that has traffic is Invalid.
+        A revision that is not there any more is no error; one that has traffic is Invalid. What was adopted keeps
+        its place in the proxy, without traffic, until it is removed from there; its container is not ours.
         """
         names = [revision.name for revision in revisions]
-        if not revisions or seen == ABSENT:
+        if seen == ABSENT and self._proxy.read() is None:
             self._end(names, to, {})
             return
         live = self._running(seen, stamp)
-        state = self._state(live, stamp)
-        leaving = {name: state.servers[name] for name in names if name in state.servers}
+        state = self._state(live, self._containers.all(), stamp)
+        leaving = {
+            name: server
+            for name, server in state.servers.items()
+            if name in names and (to == "removed" or not server.adopted)
+        }
         if busy := [name for name, server in leaving.items() if server.weight]:
             raise Invalid(f"{', '.join(busy)} has traffic")
-        if served := [name for name, server in leaving.items() if server.served]:
-            self._proxy.drain(served, self._settings.rollout.drain)
-        if leaving:
-            rest = {name: server for name, server in state.servers.items() if name not in leaving}
-            self._proxy.apply(live, stamp.epoch, state.model_copy(update={"servers": rest}))
+        self._drain([name for name, server in leaving.items() if server.served])
+        rest = {name: server for name, server in state.servers.items() if name not in leaving}
+        self._proxy.apply(live, stamp.epoch, state.model_copy(update={"servers": rest}))
         self._end(names, to, leaving)
 
     def write_stamp(self, stamp: Stamp, seen: str) -> None:
         """The stamp alone; the version goes on, so that an older `seen` is refused from now on."""
         live = self._running(seen, stamp)
-        self._proxy.apply(live, stamp.epoch, self._state(live, stamp))
+        self._proxy.apply(live, stamp.epoch, self._state(live, self._containers.all(), stamp))
 
     def remove(self, stamp: Stamp, seen: str) -> None:
-        """Containers, secrets, addresses and the slot; the proxy, too, when this was the last service."""
+        """Containers, records, secrets, addresses and the slot; the proxy, too, when this was the last service."""
         present = self._host.present()
+        live = None
         if present:
             self._host.ensure()
-            live = self._proxy.read()
-            if live is not None and live.state is not None:
-                self._proxy.apply(live, live.epoch, render.shifted(live.state, {}))
-                self._proxy.drain(list(live.state.servers), self._settings.rollout.drain)
-            self._proxy.leave()
+            live = self._expected(seen, stamp)
+            state = self._state(live, self._containers.all(), stamp)
+            if live.state is not None or state.servers:
+                live = self._proxy.apply(live, stamp.epoch, render.shifted(state, {}))
+                self._drain(list(state.servers))
         for found in self._containers.all():
             self._containers.remove(found)
-        self._secrets.sweep()
-        if present and self._proxy.close():
-            self._host.remove()
+        for volume in self._secrets.all():
+            self._secrets.remove(volume.name)
+        if live is not None:
+            self._proxy.leave(live, stamp.epoch)
+            if self._proxy.close():
+                self._host.remove()
+
+    # Cleaning up
+
+    def garbage(self, keep: Sequence[int]) -> Sequence[Garbage]:
+        """Containers, records, secret volumes and images of releases that need not come back; what a kill left."""
+        return self._cleaning.garbage(keep, {revision.name for revision in self.observe().serving})
+
+    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> None:
+        """Containers first, since they hold what is below them; one write under the fence before anything goes."""
+        named = {item.name for item in garbage if item.kind == "revision"}
+        idle = [found for found in self.observe().revisions if found.name in named and not found.weight]
+        self.retire(idle, "removed", stamp, seen)
+        self._proxy.forget(stamp.epoch, [item.name for item in garbage if item.kind == "record"])
+        self._cleaning.remove(garbage)
 
     # What these are made of
 
@@ -254,11 +341,11 @@ class DockerTarget:
 
     @cached_property
     def _proxy(self) -> Proxy:
-        return Proxy(self._client, self._own, self._key)
+        return Proxy(self._client, self._own, self._key, self._route)
 
     @cached_property
     def _host(self) -> Host:
-        return Host(self._client, self._own, self._proxy)
+        return Host(self._client, self._own, self._proxy, self._context.report, self._context.cancel)
 
     @cached_property
     def _containers(self) -> Containers:
@@ -269,6 +356,10 @@ class DockerTarget:
     def _secrets(self) -> SecretVolumes:
         service = self._settings.service
         return SecretVolumes(self._client, self._own.namespace, service.service, service.environment)
+
+    @cached_property
+    def _cleaning(self) -> Cleaning:
+        return Cleaning(self._client, self._own.namespace, self._proxy, self._containers, self._secrets)
 
     @cached_property
     def _readiness(self) -> Readiness:
@@ -316,16 +407,77 @@ class DockerTarget:
         self._host.ensure()
         return self._expected(seen, stamp)
 
-    def _state(self, live: Live, stamp: Stamp | None = None) -> State:
-        state = live.state or State(route=self._route)
+    def _state(self, live: Live, containers: Iterable[Found], stamp: Stamp | None = None) -> State:
+        routes = {found.revision: found.labels[render.LABEL + "route"] for found in containers}
+        state = render.taken_over(self._settings, live.state, self._route, live.addresses, live.weights, routes)
         return state if stamp is None else state.model_copy(update={"stamp": stamp})
 
-    def _make(self, release: Release, address: str) -> Found:
-        image = images.ensure(self._client, release.main)
-        volume = self._secrets.ensure(
-            image, release.settings.run.user, self._context.secrets.run(), release.secret_versions
+    def _image(self, release: Release) -> str:
+        image = release.main
+        if images.find(self._client, image.config_digest) is None and image.manifest_digest is not None:
+            pull(self._client, image.reference, self._context.report, self._context.cancel)
+        return images.ensure(self._client, image)
+
+    def _make(self, release: Release, image: str, address: str) -> Found:
+        user, versions = release.settings.run.user, release.secret_versions
+        with self._secrets.filled(image, user, lambda: self._values(release), versions) as volume:
+            return self._containers.create(release, image, address, volume, self._context.name)
+
+    def _values(self, release: Release) -> Sequence[Secret]:
+        """The values on this machine, if they are those of the release: never others under its versions."""
+        secrets = self._context.secrets
+        try:
+            if release.secret_versions in (secrets.versions(self._proxy.secret_key()), secrets.versions()):
+                return secrets.run()
+        except UsageError:
+            pass  # a reference of then has no value here
+        return ()
+
+    def _missing_image(self, release: Release) -> str:
+        """Why the release's image cannot be had; empty when it can."""
+        image = release.main
+        if images.find(self._client, image.config_digest) is not None:
+            return ""
+        if image.manifest_digest is None:
+            return f"the image {image.reference} is not on the host any more and was never in a registry"
+        api: Any = self._client.api
+        try:
+            with translated(f"ask for {image.reference}"):
+                patiently(lambda: api.inspect_distribution(image.reference), self._context.cancel)
+        except NotFound:
+            return f"the image {image.reference} is neither on the host nor in its registry any more"
+        except PlatformError as error:
+            return f"the image {image.reference} is not on the host any more, and its registry: {error}"
+        return ""
+
+    def _drain(self, names: Sequence[str]) -> None:
+        """What is in flight there gets its time; what is left then is cut off, and told."""
+        if not names:
+            return
+        seconds = self._settings.rollout.drain
+        left = self._proxy.drain(names, seconds, self._context.cancel)
+        if left and self._context.report is not None:
+            requests = "1 request was" if left == 1 else f"{left} requests were"
+            where = f"on {', '.join(names)} after [rollout] drain = {seconds:g} s"
+            self._context.report.remark(f"{requests} still under way {where}, and cut off there")
+
+    def _ask_inside(self, request: ProbeRequest, headers: Mapping[str, str]) -> bytes:
+        content = asking.as_bytes(request, headers)
+        return patiently(lambda: self._proxy.ask(content, request.timeout), self._context.cancel)
+
+    def _lost(
+        self, percent: Mapping[str, int], known: set[str], records: Iterable[tuple[int, str]]
+    ) -> tuple[Revision, ...]:
+        """What has traffic and is not there any more; its record may still say which release it was."""
+        releases = {
+            render.revision_named(self._settings, number, release): (number, release) for number, release in records
+        }
+        return tuple(
+            Revision(name=name, release=release, number=number, state="failed", weight=weight)
+            for name, weight in percent.items()
+            if name not in known
+            for number, release in [releases.get(name, (None, None))]
         )
-        return self._containers.create(release, image, address, volume, self._context.name)
 
     def _warm(self, name: str) -> Server:
         """A revision that stayed without being behind the proxy: its container still has its address."""
@@ -347,7 +499,6 @@ class DockerTarget:
             if to == "removed":
                 self._containers.remove(container)
         if to == "removed":
-            self._secrets.sweep()
             self._proxy.free([container.revision for container in found])
 
     def _container(self, name: str) -> Found:

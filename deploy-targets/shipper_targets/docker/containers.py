@@ -36,9 +36,25 @@ class Found:
         return self.labels[LABEL + "revision"]
 
     @property
+    def release(self) -> str:
+        """The release's id."""
+        return self.labels[LABEL + "release"]
+
+    @property
     def number(self) -> int:
         """The release's number."""
         return int(self.labels[LABEL + "number"])
+
+    @property
+    def digest(self) -> str:
+        """The config digest of its image."""
+        return self.labels[LABEL + "config-digest"]
+
+    @property
+    def secret_versions(self) -> dict[str, str]:
+        """The versions of its secrets."""
+        versions: dict[str, str] = json.loads(self.labels[LABEL + "secrets"])
+        return versions
 
     @property
     def run(self) -> RunSettings:
@@ -60,11 +76,11 @@ class Found:
         return Revision.model_validate(
             {
                 "name": self.revision,
-                "release": self.labels[LABEL + "release"],
+                "release": self.release,
                 "number": self.number,
                 "fingerprint": self.labels[LABEL + "fingerprint"],
                 "state": _STATES.get(self.status, "failed"),
-                "image": self.labels[LABEL + "config-digest"],
+                "image": self.digest,
                 "created": float(self.labels[LABEL + "created"]),
                 "weight": weight,
             }

@@ -26,7 +26,9 @@ def traffic_of(text: str) -> dict[str, Traffic]:
         return {}
     if not any(line.startswith("# pxname") for line in lines):
         raise Transient("the proxy does not answer on its admin socket")
-    table = {name: counters for line in lines if (found := _counters(line, slot.split()[1])) for name, counters in [found]}
+    table = {
+        name: counters for line in lines if (found := _counters(line, slot.split()[1])) for name, counters in [found]
+    }
     rows = csv.DictReader(line.removeprefix("# ") for line in lines if " key=" not in line)
     return {row["svname"]: _traffic(row, table.get(row["svname"], {})) for row in rows}
 

@@ -8,18 +8,22 @@ from typing import Any
 from shipper.model import Drift
 from shipper_targets.docker.containers import Found
 from shipper_targets.docker.proxy import Live
+from shipper_targets.docker.render import State
 
 
-def drift_of(live: Live | None, containers: Sequence[tuple[Found, Mapping[str, Any] | None]]) -> tuple[Drift, ...]:
+def drift_of(
+    live: Live | None, state: State | None, containers: Sequence[tuple[Found, Mapping[str, Any] | None]]
+) -> tuple[Drift, ...]:
     """Weights and servers, the route, and the limits of the containers that serve.
 
     `containers` come with the engine's record where they serve. A proxy or container that does not run is no drift:
     the next write, or the engine, starts it. Nor is a container that is gone: a release is how it is mended, and
-    must not be refused for it.
+    must not be refused for it. `state` is what the next write goes on from: what was adopted, or put there by hand
+    while our own file was lost, is in it and is no drift.
     """
-    if live is None or live.state is None:
+    if live is None or live.state is None or state is None:
         return ()
-    ours = {name: server.weight for name, server in live.state.servers.items()}
+    ours = {name: server.weight for name, server in state.servers.items()}
     found = [
         _drift(f"weight of {name}", ours.get(name, "absent"), live.weights.get(name, "absent"))
         for name in sorted({*ours, *live.weights})

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shipper.model import ImageRef
 from shipper.targets import Invalid, NotFound
-from shipper_targets.docker.engine import translated
+from shipper_targets.docker.archive import content_of
+from shipper_targets.docker.engine import first_line, translated
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+_BLOCK = 1 << 20
+_LOADED = re.compile(r"^Loaded image(?: ID)?: (?P<name>\S+)", re.MULTILINE)
 
 
 def find(client: DockerClient, config_digest: str) -> str | None:
@@ -41,7 +46,7 @@ def ensure(client: DockerClient, image: ImageRef) -> str:
 
     Raises NotFound when it is not there and cannot be pulled, Invalid when what was pulled is another image.
     """
-    found = find(client, image.config_digest)
+    found = _by_own_id(client, image) or find(client, image.config_digest)
     if found is not None:
         return found
     if image.manifest_digest is None:
@@ -70,14 +75,62 @@ def config_digest_of(client: DockerClient, engine_id: str) -> str | None:
     return config
 
 
-def load(client: DockerClient, archive: Path) -> str:
-    """Load a saved image and return its config digest."""
-    with archive.open("rb") as content, translated("load the image"):
-        images = client.images.load(content)
-    digests = {config_digest_of(client, str(image.id)) for image in images}
-    if len(digests) != 1 or None in digests:
-        raise Invalid(f"the archive holds {len(digests)} images, expected one")
-    return str(digests.pop())
+def load(client: DockerClient, archive: Path, sent: Callable[[int], None] | None = None) -> str:
+    """Load a saved image and return its config digest. `sent` is called with the bytes sent so far, and may raise.
+
+    In constant memory. Raises Invalid when the engine refuses the archive, or takes it for another image.
+    """
+    config, ids = content_of(archive)
+    with translated("load the image"):
+        loaded = [str(client.images.get(name).id) for name in _loaded(client, _sending(archive, sent))]
+    if len(loaded) != 1:
+        raise Invalid(f"the engine loaded {len(loaded)} images from the archive, expected one")
+    if loaded[0] in ids:
+        # Its id there is the digest of bytes that we have just read here: nothing has to be read back.
+        _keep(loaded[0], config)
+        return config
+    found = config_digest_of(client, loaded[0])
+    if found is None:
+        raise Invalid(f"the engine does not say which image it loaded as {loaded[0]}")
+    return found
+
+
+def _by_own_id(client: DockerClient, image: ImageRef) -> str | None:
+    """The engine's id that was proved to be this image when it was published without a registry, if it is there.
+
+    An id is a digest of content, so that proof holds for ever, on every machine; finding it anew would read the whole
+    image back from a containerd store.
+    """
+    reference = image.reference
+    if not reference.startswith("sha256:"):
+        return None
+    record = _inspect(client, reference)
+    return reference if record is not None and record["Id"] == reference else None
+
+
+def _sending(archive: Path, sent: Callable[[int], None] | None) -> Iterator[bytes]:
+    done = 0
+    with archive.open("rb") as content:
+        while block := content.read(_BLOCK):
+            yield block
+            done += len(block)
+            if sent is not None:
+                sent(done)
+
+
+def _loaded(client: DockerClient, content: Iterator[bytes]) -> list[str]:
+    """The names, or ids, of what the engine has loaded. Without a time limit: it answers when it has unpacked all."""
+    api: Any = client.api
+    # Quiet: it would answer while we still send, and each would wait for the other.
+    answer = api._post(api._url("/images/load"), data=content, params={"quiet": "1"}, stream=True, timeout=None)
+    api._raise_for_status(answer)
+    names = []
+    for step in api._stream_helper(answer, decode=True):
+        if "error" in step:
+            raise Invalid(f"the engine cannot load the image: {first_line(step['error'])}")
+        if (found := _LOADED.search(step.get("stream", ""))) is not None:
+            names.append(found["name"])
+    return names
 
 
 def _inspect(client: DockerClient, name: str) -> dict[str, Any] | None:

@@ -144,9 +144,7 @@ class Proxy:
             state=state,
             weights={name: server.weight for name, server in state.servers.items()},
             addresses={name: server.address for name, server in state.servers.items()},
-            records=_records(
-                name.rpartition("/")[2].removesuffix(".json") for name in content if "/releases/" in name
-            ),
+            records=_records(name.rpartition("/")[2].removesuffix(".json") for name in content if "/releases/" in name),
             running=False,
         )
 

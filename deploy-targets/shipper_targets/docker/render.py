@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from shipper.model import Address, Change, Noun, Observation, Plan, Release, Settings, Stamp
+from shipper.model import Address, Change, Noun, Observation, Plan, Release, Revision, Settings, Stamp
 from shipper_targets.docker.settings import DockerSettings
 
 SLOTS = 64
@@ -76,9 +76,17 @@ def address_of(own: DockerSettings, route: str) -> Address:
 
 def revision_name(release: Release) -> str:
     """Such as "shop-4-7k2m9q": readable, and the same for the same release id."""
-    service = release.settings.service
-    middle = "" if service.environment == "dev" else f"-{service.environment}"
-    return f"{release.service}{middle}-{release.number}-{release.id[-6:].lower()}"
+    return revision_named(release.settings, release.number, release.id)
+
+
+def revision_named(settings: Settings, number: int, release_id: str) -> str:
+    """The same, when no more is known of a release."""
+    return f"{_prefix_of(settings)}-{number}-{release_id[-6:].lower()}"
+
+
+def _prefix_of(settings: Settings) -> str:
+    service = settings.service
+    return service.service if service.environment == "dev" else f"{service.service}-{service.environment}"
 
 
 def labels_of(release: Release, own: DockerSettings, target: str) -> dict[str, str]:
@@ -120,20 +128,18 @@ def shifted(state: State, weights: Mapping[str, int]) -> State:
     return state.model_copy(update={"servers": servers, "route": route or state.route})
 
 
-def looks_like_ours(settings: Settings, revision: str) -> bool:
-    """Whether this could be the name of a revision of this service, as `revision_name` makes it."""
-    service = settings.service
-    middle = "" if service.environment == "dev" else f"-{service.environment}"
-    return re.fullmatch(f"{re.escape(service.service + middle)}-[0-9]+-[0-9a-z]{{6}}", revision) is not None
-
-
 def taken_over(
-    settings: Settings, state: State | None, route: str, found: Mapping[str, str], routes: Mapping[str, str]
+    settings: Settings,
+    state: State | None,
+    route: str,
+    addresses: Mapping[str, str],
+    weights: Mapping[str, int],
+    routes: Mapping[str, str],
 ) -> State:
     """The state that the next write goes on from: the file's, or when that is lost what the proxy has.
 
-    `found` are the running proxy's servers (ip:port), `routes` those of our revisions by name. While nothing was
-    ever released here, a server that is not ours is adopted: it keeps its place and is a way back.
+    `addresses` and `weights` are the running proxy's servers, `routes` those of our revisions by name. While nothing
+    was ever released here, a server that is not ours is adopted: it keeps its place and is a way back.
     """
     if state is not None and (state.stamp.highest or routes):
         return state
@@ -141,14 +147,30 @@ def taken_over(
     more = {
         name: Server(
             address=address,
+            weight=weights_in_percent(weights).get(name, 0),
             served=True,
             route=routes.get(name, route),
-            adopted=name not in routes and not looks_like_ours(settings, name),
+            adopted=name not in routes and not _looks_like_ours(settings, name),
         )
-        for name, address in found.items()
+        for name, address in addresses.items()
         if name not in base.servers
     }
     return base.model_copy(update={"servers": {**base.servers, **more}})
+
+
+def _looks_like_ours(settings: Settings, revision: str) -> bool:
+    """Its container may be gone."""
+    return re.fullmatch(rf"{re.escape(_prefix_of(settings))}-[0-9]+-[0-9a-z]{{6}}", revision) is not None
+
+
+def adopted(state: State | None, percent: Mapping[str, int]) -> tuple[Revision, ...]:
+    """#0: what somebody else put behind our proxy before the first release."""
+    servers = state.servers if state else {}
+    return tuple(
+        Revision(name=name, release=None, number=0, weight=percent.get(name, 0))
+        for name, server in servers.items()
+        if server.adopted
+    )
 
 
 def helper_labels(namespace: str) -> dict[str, str]:
@@ -194,7 +216,8 @@ defaults
   option http-server-close
   retries 5
   retry-on conn-failure empty-response
-  http-error status 503 content-type text/plain lf-string "shipper: no revision answers for host %[var(txn.h)]\\n" hdr Retry-After 5
+  http-error status 503 content-type text/plain hdr Retry-After 5 \
+lf-string "shipper: no revision answers for host %[var(txn.h)]\\n"
 frontend services
   bind :8080
   acl counted srv_name -m found

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,12 +51,12 @@ class SecretVolumes:
 
     @contextlib.contextmanager
     def filled(
-        self, image: str, user: str | None, secrets: Sequence[Secret], versions: Mapping[str, str]
+        self, image: str, user: str | None, values: Callable[[], Sequence[Secret]], versions: Mapping[str, str]
     ) -> Iterator[str | None]:
         """The name of the filled volume, which nobody can remove during the block; None without secrets.
 
         Files are 0600 and belong to the container's user: `user`, else the image's own. Nothing is executed.
-        Raises NotFound when neither the volume nor the values are there.
+        `values` is asked only when the volume has to be filled. Raises NotFound when neither is there.
         """
         if not versions:
             yield None
@@ -73,6 +73,7 @@ class SecretVolumes:
             self._client.api.create_volume(name, labels=labels)
         with self._never_started(image, [f"{name}:{SECRETS_DIRECTORY}:nocopy"]) as helper:
             if self._file(helper, f"{SECRETS_DIRECTORY}/{_FILLED}") is None:
+                secrets = values()
                 if {secret.name for secret in secrets} != set(versions):
                     raise NotFound(gone(versions))
                 self._fill(helper, secrets, owner)

@@ -18,7 +18,9 @@ class DockerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: Line | None = Field(
-        default=None, description="The engine's address; DOCKER_HOST or the current docker context when absent."
+        default=None,
+        description="The engine's address; DOCKER_HOST or the current docker context when absent.",
+        json_schema_extra={"reach": True},
     )
     port: Port = Field(default=8080, description="The port that the host's one proxy publishes.")
     bind: Annotated[str, StringConstraints(pattern=r"^\d{1,3}(?:\.\d{1,3}){3}$")] = Field(

@@ -21,7 +21,9 @@ def heard(cancel: Cancellation | None) -> Callable[[], None]:
     return cancel.check
 
 
-def patiently(call: Callable[[], Result], cancel: Cancellation | None, tell: Callable[[], None] | None = None) -> Result:
+def patiently(
+    call: Callable[[], Result], cancel: Cancellation | None, tell: Callable[[], None] | None = None
+) -> Result:
     """`call()` in a thread of its own, left alone when the run is cancelled meanwhile; `tell` runs now and then."""
     check = heard(cancel)
     working = _Working(call)

@@ -30,11 +30,12 @@ from shipper.targets.conformance.rig import (
     RunsElsewhere,
 )
 from shipper.targets.conformance.running import run_here
-from shipper.targets.conformance.scenario import Scenario, Skipped, scenario, scenarios, scenarios_for
+from shipper.targets.conformance.scenario import Scenario, Skipped, scenario, scenarios_for, suite
 from shipper.targets.conformance.table import table
+from shipper.targets.conformance.values import Values
 
 __all__ = [
     "Adopts", "Answer", "Drifts", "Ended", "Here", "ImageKind", "Kill", "LosesImages", "LosesRevisions", "LosesStamp",
-    "Place", "ReplacingRig", "Rig", "Run", "RunsElsewhere", "Scenario", "Skipped", "SplittingRig", "changed", "expect",
-    "powers_of", "run_here", "scenario", "scenarios", "scenarios_for", "table",
+    "Place", "ReplacingRig", "Rig", "Run", "RunsElsewhere", "Scenario", "Skipped", "SplittingRig", "Values", "changed",
+    "expect", "powers_of", "run_here", "scenario", "scenarios_for", "suite", "table",
 ]  # fmt: skip

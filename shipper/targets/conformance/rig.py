@@ -71,6 +71,17 @@ class Ended:
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
 
+    @property
+    def done(self) -> Deployment:
+        """What a run that ended with 0 says of its release."""
+        assert self.deployment is not None, f"it ended with {self.code} and deployed nothing: {self.message}"
+        return self.deployment
+
+    @property
+    def number(self) -> int:
+        """Of that release."""
+        return self.done.number
+
 
 @runtime_checkable
 class Place(Protocol):

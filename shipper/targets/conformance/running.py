@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import time
-from pathlib import Path
 from typing import Literal
 
 from shipper.errors import ShipperError
+from shipper.ledger.holders import this_process
 from shipper.ledger.opening import open_ledger
 from shipper.ledger.protocol import Ledger
 from shipper.model import Deployable, Deployment, Event, Holder, Order
@@ -29,8 +29,6 @@ KILLED = 137
 
 NOBODY = 2**22 + 1
 """A process id that no process can have on Linux (PID_MAX_LIMIT, proc(5)): of a run that is to be killed."""
-
-_BOOT = Path("/proc/sys/kernel/random/boot_id")  # Linux: proc(5)
 
 
 class Heard:
@@ -90,7 +88,7 @@ def run_here(
             secrets=secrets,
             heard=heard,
             cancel=cancel or RunCancellation(),
-            pid=os.getpid() if kill is None else NOBODY,
+            doomed=kill is not None,
         )
     except Killed:
         code, cause = KILLED, "killed"
@@ -128,7 +126,7 @@ def _do(
     secrets: Values,
     heard: Heard,
     cancel: RunCancellation,
-    pid: int,
+    doomed: bool,
 ) -> Deployment:
     """What the stages select and rollout do (publish, of a release, was done by whoever made the image)."""
     clock = WallClock()
@@ -142,18 +140,11 @@ def _do(
             commit_time=run.commit_time,
             published=run.image.manifest_digest is not None,
         )
-    order = Order(by=_holder("release" if run.image else "rollback", pid, clock.now()), wait=run.wait)
+    order = Order(by=_holder("release" if run.image else "rollback", doomed), wait=run.wait)
     return roll_out(deployable, order, place.chosen, target, ledger, secrets, heard, cancel, clock)
 
 
-def _holder(purpose: Literal["release", "rollback"], pid: int, now: float) -> Holder:
-    machine = socket.gethostname()
-    return Holder(
-        run=new_release_id(now),
-        purpose=purpose,
-        who=f"conformance@{machine}",
-        machine=machine,
-        pid=pid,
-        boot=_BOOT.read_text(encoding="ascii").strip() if _BOOT.exists() else "",
-        since=now,
-    )
+def _holder(purpose: Literal["release", "rollback"], doomed: bool) -> Holder:
+    """This process; a run that is to be killed here pretends to be one that is not there afterwards."""
+    found = this_process(new_release_id(), purpose, f"conformance@{socket.gethostname()}")
+    return found.model_copy(update={"pid": NOBODY, "birth": ""}) if doomed else found

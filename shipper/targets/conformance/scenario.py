@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
@@ -65,14 +66,14 @@ def scenario(
     return register
 
 
-def scenarios() -> tuple[Scenario, ...]:
+def suite() -> tuple[Scenario, ...]:
     """The whole suite, in the order in which it reads best."""
-
+    importlib.import_module("shipper.targets.conformance.scenarios")  # each of its modules adds its own
     return tuple(_ALL)
 
 
 def scenarios_for(traits: Traits, powers: Collection[type]) -> tuple[tuple[Scenario, ...], tuple[Skipped, ...]]:
     """What a target with these traits and powers plays, and what it does not, with the reason."""
-    judged = [(one, one.missing(traits, powers)) for one in scenarios()]
+    judged = [(one, one.missing(traits, powers)) for one in suite()]
     chosen = tuple(one for one, reason in judged if not reason)
     return chosen, tuple(Skipped(one, reason) for one, reason in judged if reason)

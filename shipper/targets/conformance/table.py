@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
-from shipper.targets.conformance.scenario import scenarios
-
-Played = Literal["passed", "FAILED"]
+from shipper.targets.conformance.scenario import suite
 
 
 def table(results: Mapping[str, Mapping[str, str]]) -> str:
-    """Kind of target to scenario name to "passed", "FAILED" or a reason for skipping; "-" for what is not there.
+    """Kind of target to scenario name to "passed", "FAILED" or a reason for skipping.
 
-    One line for each scenario, one column for each kind; reasons for skipping follow as notes.
+    One line for each scenario, one column for each kind; reasons for skipping follow as notes. "-" was not played.
     """
-    kinds = list(results)
     notes: list[str] = []
-    width = max(len(one.name) for one in scenarios())
-    lines = ["  ".join([f"{'scenario':<{width}}", *(f"{kind:<16}" for kind in kinds)]).rstrip()]
-    for one in scenarios():
-        cells = [_cell(results[kind].get(one.name, "-"), notes) for kind in kinds]
-        lines.append("  ".join([f"{one.name:<{width}}", *(f"{cell:<16}" for cell in cells)]).rstrip())
+    rows = [("scenario", *results)]
+    rows += [
+        (one.name, *(_cell(found.get(one.name, "-"), notes) for found in results.values()))
+        for one in suite()
+        if any(one.name in found for found in results.values())
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([*lines, *(f"({at}) skipped: {note}" for at, note in enumerate(notes, 1))])
 
 

@@ -1,16 +1,18 @@
-"""Hosts with the tiny service, reached through the proxies of the kill harness."""
+"""Hosts with the tiny service, and ledgers, reached through the proxies of the kill harness."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Host, free_port
-from tests.e2e.killing.tiny_place import TinyPlace
+from tests.e2e.killing.ledgers import LedgerPlace, file_ledger, gcs_ledger, s3_ledger
+from tests.e2e.killing.tiny_place import NewPlace, TinyPlace
 from tests.rig.api import Rig
 from tests.rig.killing import KillPoints
 
@@ -18,31 +20,43 @@ _NUMBERS = itertools.count()
 
 
 @pytest.fixture
-def points(rig: Rig) -> Iterator[KillPoints]:
-    """Proxies before the rig's engine."""
-    with KillPoints(rig.docker_host) as made:
-        yield made
-
-
-@pytest.fixture
-def new_place(shipper: Path, rig: Rig, points: KillPoints, tmp_path: Path) -> Iterator[Callable[[], TinyPlace]]:
+def new_place(shipper: Path, rig: Rig, tmp_path: Path) -> Iterator[NewPlace]:
     """Makes places; what they made is removed at the end."""
-    made: list[TinyPlace] = []
+    hosts: list[Host] = []
+    with ExitStack() as stack:
 
-    def new() -> TinyPlace:
-        number = next(_NUMBERS)
-        home = tmp_path / f"home{number}"
-        home.mkdir()
-        host = Host(shipper, rig, f"kill{os.getpid()}-{number}", free_port(), home)
-        made.append(TinyPlace(host, points, tmp_path / f"tiny{number}"))
-        return made[-1]
+        def new(ledger: LedgerPlace | None = None, beside: TinyPlace | None = None) -> TinyPlace:
+            number = next(_NUMBERS)
+            home = tmp_path / f"home{number}"
+            home.mkdir()
+            namespace = beside.host.namespace if beside else f"kill{os.getpid()}-{number}"
+            host = Host(shipper, rig, namespace, beside.host.port if beside else free_port(), home)
+            hosts.append(host)
+            points = stack.enter_context(KillPoints(rig.docker_host, ledger.address if ledger else None))
+            host.environment |= {**points.env(), **(ledger.variables(points.store_url) if ledger else {})}
+            return TinyPlace(host, points, tmp_path / f"tiny{number}")
 
-    yield new
-    for place in made:
-        place.host.clean_up()
+        yield new
+        for host in hosts:
+            host.clean_up()
 
 
 @pytest.fixture
-def place(new_place: Callable[[], TinyPlace]) -> TinyPlace:
+def place(new_place: NewPlace) -> TinyPlace:
     """One place with nothing on it yet."""
     return new_place()
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[LedgerPlace]:
+    """A ledger on an S3-compatible server."""
+    with s3_ledger(tmp_path) as place:
+        yield place
+
+
+@pytest.fixture(params=["file", "s3", "gcs"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LedgerPlace]:
+    """A ledger on each kind of store."""
+    open_one = {"file": file_ledger, "s3": s3_ledger, "gcs": gcs_ledger}[request.param]
+    with open_one(tmp_path) as place:
+        yield place

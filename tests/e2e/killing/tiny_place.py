@@ -11,12 +11,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.error import URLError
 
 from tests.e2e.conftest import Ended, Host, docker
 from tests.e2e.projects import APPS, commit, merged, to_toml
 from tests.rig.killing import KillPoints
+
+if TYPE_CHECKING:
+    from tests.e2e.killing.ledgers import LedgerPlace
 
 SERVICE = "tiny"
 CANARY: Mapping[str, Any] = {"rollout": {"strategy": "canary", "steps": [10, 50], "bake": "300ms"}}
@@ -30,19 +33,11 @@ class TinyPlace:
     host: Host
     points: KillPoints
     folder: Path
-    ledger: str | None = None
-    """Its URL; the user's own directory when None."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def __post_init__(self) -> None:
-        self.host.environment |= self.points.env()
-        if self.ledger:
-            self.host.environment["SHIPPER_LEDGER"] = self.ledger
-
     def next_text(self) -> str:
-        """A text that no release had before."""
-        return f"text {next(self._numbers)}"
+        """A text that no release here had before."""
+        return f"{self.folder.name} {next(self._numbers)}"
 
     def write(self, text: str, **settings: Any) -> None:
         """The project, such that a release of it answers with this text. Only its configuration ever changes."""
@@ -54,8 +49,7 @@ class TinyPlace:
             "scan": {"enabled": False},
             "smoke": {"enabled": False, "requests": [{"name": "text", "path": "/", "expect": {"contains": text}}]},
         }
-        wanted = merged(merged(self.host.settings(**own), self.settings), settings)
-        (self.folder / "shipper.toml").write_text(to_toml(wanted))
+        (self.folder / "shipper.toml").write_text(to_toml(merged(self.host.settings(**own), settings)))
         if first:
             commit(self.folder, "the tiny service")
 
@@ -103,7 +97,7 @@ class TinyPlace:
             found[f"volume {_same(name.removeprefix(space))}"] += 1
         found["unfinished image"] += len(_lines("image", "ls", "-q", "--filter", f"reference=*/{SERVICE}:building-*"))
         for path in self.state_files():
-            if "/releases/" not in path:
+            if not path.startswith("/state/addresses/") and "/releases/" not in path:
                 found[f"file {_same(path)}"] += 1
         return +found
 
@@ -113,9 +107,21 @@ class TinyPlace:
         return _lines("exec", proxy, "find", "/state", "/tmp", "-not", "-type", "d")
 
     def addresses(self) -> set[str]:
-        """The containers that hold a fixed address."""
+        """The containers that hold a fixed address, and those that a killed run was about to make."""
         space = self.host.namespace
         return {f"{space}-{Path(path).name}" for path in self.state_files() if path.startswith("/state/addresses/")}
+
+    def age_addresses(self) -> None:
+        """Eleven minutes pass for the addresses: the host keeps one for ten that has no container yet."""
+        proxy = f"{self.host.namespace}-proxy"
+        docker("exec", proxy, "sh", "-c", "touch -d '11 minutes ago' /state/addresses/*")
+
+
+class NewPlace(Protocol):
+    """Makes places."""
+
+    def __call__(self, ledger: LedgerPlace | None = None, beside: TinyPlace | None = None) -> TinyPlace:
+        """A host of its own; `beside` another place: the same host, as another machine uses it."""
 
 
 def _lines(*words: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import itertools
 import os
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import tarfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ import httpx
 import pytest
 from docker import DockerClient
 
+from shipper.errors import ConfigError
 from shipper.model import ImageRef, Progress, Release, Revision, Settings, Stamp, fingerprint_of, new_release_id
+from shipper.model.context import Cancellation
 from shipper.model.secret import Secret
 from shipper.targets import TargetContext
 from shipper_targets.docker import kind
@@ -28,23 +31,48 @@ from tests.rig.api import Rig
 
 MINE = f"dt{os.getpid()}"
 _COUNT = itertools.count(1)
-DOCKERFILE = "FROM {base}\nCOPY obedient.py /\nUSER 1000\nCMD python -u /obedient.py\n"
+DOCKERFILE = "FROM {base}\nCOPY obedient.py /\nUSER 1234:1234\nCMD python -u /obedient.py\n"
 
 
 class Keys:
-    """The secrets of a run, given as they are."""
+    """The secrets of a run. `values` None: this machine knows of them but cannot resolve them."""
 
-    def __init__(self, values: Mapping[str, bytes]) -> None:
-        self._values = dict(values)
+    def __init__(self, values: Mapping[str, str] | None) -> None:
+        self.values = values
 
     def run(self) -> tuple[Secret, ...]:
-        return tuple(Secret(name, value) for name, value in self._values.items())
+        if self.values is None:
+            raise ConfigError("TOKEN: the variable is not set")
+        return tuple(Secret(name, value.encode()) for name, value in self.values.items())
 
     def build(self) -> tuple[Secret, ...]:
         return ()
 
-    def versions(self) -> dict[str, str]:
-        return {name: f"version-of-{len(value)}-{value[:1].hex()}" for name, value in self._values.items()}
+    def versions(self, key: bytes | None = None) -> dict[str, str]:
+        return {secret.name: hashlib.sha256((key or b"mine") + secret.reveal()).hexdigest() for secret in self.run()}
+
+
+class Told:
+    """A reporter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.remarks: list[str] = []
+        self.steps: list[tuple[str, float | None, float | None]] = []
+
+    def progress(self, text: str, done: float | None = None, total: float | None = None, unit: str = "") -> None:
+        self.steps.append((text, done, total))
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
+
+    def log(self, line: str, stream: str = "stdout") -> None:
+        raise AssertionError(line)
+
+    def evidence(self, evidence: object) -> None:
+        raise AssertionError(evidence)
+
+    def emit(self, event: object) -> None:
+        raise AssertionError(event)
 
 
 class Host:
@@ -62,6 +90,14 @@ class Host:
     def service(self, name: str = "", *, own: Mapping[str, Any] | None = None, **settings: Any) -> Service:
         return Service(self, name or f"web{next(_COUNT)}", own or {}, settings)
 
+    def at_the_proxy(self, command: str) -> str:
+        """Somebody else at the proxy's admin socket."""
+        return self.in_the_proxy('exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; cat <&3', command)
+
+    def in_the_proxy(self, script: str, *words: str) -> str:
+        done = self.engine.containers.get(self.proxy).exec_run(["bash", "-c", script, "_", *words], user="0")
+        return str(done.output.decode())
+
     def left(self) -> list[str]:
         """Everything on the engine whose name begins with the namespace."""
         api = self.engine.api
@@ -69,6 +105,9 @@ class Host:
         found = [record["Names"][0].lstrip("/") for record in api.containers(all=True, filters=named)]
         found += [record["Name"] for record in api.networks(filters=named)]
         return found + [record["Name"] for record in api.volumes(filters=named).get("Volumes") or []]
+
+    def secret_volumes(self) -> list[str]:
+        return [name for name in self.left() if "-secrets-" in name]
 
     def clear(self) -> None:
         api = self.engine.api
@@ -100,12 +139,16 @@ class Service:
         self.base = dict(settings)
         self.environment = self.base.pop("environment", "dev")
         self.keys = Keys(self.base.pop("secrets", {}))
+        self.told = Told()
         self.target = self.connected()
-        self._numbers = itertools.count(1)
 
     @property
     def route(self) -> str:
-        return self.target._route
+        """The host name that routes here now."""
+        address = self.target.observe().address
+        assert address is not None
+        assert address.host is not None
+        return address.host
 
     def settings(self, **more: Any) -> Settings:
         run = {"stop_grace": 1, **self.base.get("run", {}), **more.pop("run", {})}
@@ -120,25 +163,27 @@ class Service:
             }
         )
 
-    def connected(self, **more: Any) -> DockerTarget:
+    def connected(self, *, cancel: Cancellation | None = None, **more: Any) -> DockerTarget:
         """As another process of shipper would have it."""
-        target = kind.connect(TargetContext("local", self.settings(**more), self.own, self.keys))
+        context = TargetContext("local", self.settings(**more), self.own, self.keys, self.told, cancel)  # type: ignore[arg-type]
+        target = kind.connect(context)
         assert isinstance(target, DockerTarget)
         return target
 
-    def release(self, name: str = "it", *, behave: str = "well", **run: Any) -> Release:
-        env = {"NAME": name, "BEHAVE": behave, **run.pop("env", {})}
+    def release(self, name: str = "it", **run: Any) -> Release:
+        """The next one. Capital letters are the environment of the container, the rest is [run]."""
+        env = {"NAME": name, **{key: run.pop(key) for key in list(run) if key.isupper()}}
         settings = self.settings(run={"env": env, **run})
         images = {"main": ImageRef(config_digest=self.host.image, reference=self.host.image, platform="linux/amd64")}
-        number = next(self._numbers)
+        versions = self.keys.versions(self.target.secret_key())
         return Release(
-            id=new_release_id(time.time() + number / 1000),
-            number=number,
-            fingerprint=fingerprint_of(images, settings, self.keys.versions()),
+            id=new_release_id(),
+            number=self.target.observe().highest + 1,
+            fingerprint=fingerprint_of(images, settings, versions),
             images=images,
             settings=settings,
             target="local",
-            secret_versions=self.keys.versions(),
+            secret_versions=versions,
             created=time.time(),
         )
 
@@ -146,15 +191,36 @@ class Service:
     def seen(self) -> str:
         return self.target.observe().seen
 
-    def create(self, release: Release) -> Revision:
-        return self.target.create(release, Stamp(), self.seen)
+    def stamp(self, release: Release | None = None) -> Stamp:
+        """The one that is there, with this release's number."""
+        found = self.target.observe().stamp
+        return found.model_copy(update={"highest": max(found.highest, release.number if release else 0)})
 
-    def shift(self, *revisions: Revision) -> None:
+    def create(self, release: Release | None = None, **env: Any) -> Revision:
+        """A revision that is not ready yet."""
+        release = release or self.release(**env)
+        return self.target.create(release, self.stamp(release), self.seen)
+
+    def ready(self, release: Release | None = None, **env: Any) -> Revision:
+        """A revision that is ready and has no traffic."""
+        revision = self.create(release, **env)
+        step = self.wait(revision)
+        assert step.state == "ready", step
+        return revision
+
+    def shift(self, *revisions: Revision, weights: Mapping[str, int] | None = None) -> None:
         share = 100 // len(revisions) if revisions else 0
-        self.target.shift({revision.name: share for revision in revisions}, Stamp(), self.seen)
+        wanted = weights or {revision.name: share for revision in revisions}
+        self.target.shift(wanted, self.stamp(), self.seen)
 
-    def retire(self, *revisions: Revision, to: Any = "stopped") -> None:
-        self.target.retire(revisions, to, self.seen)
+    def retire(self, *revisions: Revision, to: Any = "warm") -> None:
+        self.target.retire(revisions, to, self.stamp(), self.seen)
+
+    def remove(self) -> None:
+        self.target.remove(self.stamp(), self.seen)
+
+    def collect(self, *keep: int) -> None:
+        self.target.collect(self.target.garbage(keep), self.stamp(), self.seen)
 
     def wait(self, revision: Revision, seconds: float = 15.0) -> Progress:
         """The first step that is not `waiting`; the last one after `seconds`."""
@@ -164,11 +230,9 @@ class Service:
                 return step
         raise AssertionError("progress ended without a word")
 
-    def serve(self, name: str = "it", **run: Any) -> Revision:
+    def serve(self, name: str = "it", release: Release | None = None, **env: Any) -> Revision:
         """A release that serves."""
-        revision = self.create(self.release(name, **run))
-        step = self.wait(revision)
-        assert step.state == "ready", step
+        revision = self.ready(release or self.release(name, **env))
         self.shift(revision)
         return revision
 
@@ -194,11 +258,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(holds: Any, seconds: float = 10.0) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 15.0) -> bool:
     """Whether it becomes true in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        with contextlib.suppress(httpx.HTTPError):
+        with contextlib.suppress(httpx.HTTPError, OSError):
             if holds():
                 return True
         time.sleep(0.05)
@@ -214,9 +278,16 @@ def engine(rig: Rig) -> Iterator[DockerClient]:
 
 @pytest.fixture(scope="session")
 def service_image(rig: Rig, engine: DockerClient) -> Iterator[str]:
-    """The config digest of a small image whose behaviour comes from BEHAVE."""
+    """The config digest of a small image that does what its environment says."""
+    build_image({**os.environ, **rig.env()}, rig.base_image, MINE)
+    yield str(engine.images.get(MINE).id)
+    with contextlib.suppress(docker.errors.APIError):
+        engine.images.remove(MINE)
+
+
+def build_image(env: Mapping[str, str], base: str, tag: str) -> None:
     files = {
-        "Dockerfile": DOCKERFILE.format(base=rig.base_image).encode(),
+        "Dockerfile": DOCKERFILE.format(base=base).encode(),
         "obedient.py": Path(__file__).with_name("obedient.py").read_bytes(),
     }
     content = io.BytesIO()
@@ -226,15 +297,12 @@ def service_image(rig: Rig, engine: DockerClient) -> Iterator[str]:
             entry.size, entry.mode = len(data), 0o644
             archive.addfile(entry, io.BytesIO(data))
     subprocess.run(
-        ["docker", "build", "--quiet", "--provenance=false", "--tag", MINE, "-"],
+        ["docker", "build", "--quiet", "--provenance=false", "--tag", tag, "-"],
         input=content.getvalue(),
-        env={**os.environ, **rig.env()},
+        env=dict(env),
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    yield str(engine.images.get(MINE).id)
-    with contextlib.suppress(docker.errors.APIError):
-        engine.images.remove(MINE)
 
 
 @pytest.fixture(scope="session")
@@ -251,6 +319,12 @@ def host(rig: Rig, engine: DockerClient, service_image: str) -> Iterator[Host]:
     made = Host(engine, service_image, rig.proxy_image, rig.docker_host)
     yield made
     made.clear()
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found out about images of other runs does not help here."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
-"""The service behind the docker target's tests: standard library only, its behaviour comes from BEHAVE."""
+"""The service behind the docker target's tests: standard library only, it does what its environment says."""
 
 import os
+import socket
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-BEHAVE = os.environ.get("BEHAVE", "well")
-PORT = int(os.environ["PORT"])
+say = os.environ.get
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -15,17 +15,36 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         if path == "/healthz":
-            return self.answer("{}", 500 if BEHAVE == "sick" else 200)
+            return self.answer(say("HEALTH_BODY", "{}"), int(say("HEALTH_STATUS", "200")))
         if path == "/slow":
             time.sleep(float(query))
-        return self.answer(os.environ.get("NAME", "it"))
+        if path == "/broken":
+            return self.answer("broken", 500)
+        if path == "/silent":
+            return self.hang_up()
+        if path == "/secret":
+            file = "/run/secrets/TOKEN"
+            status = os.stat(file)  # noqa: PTH116
+            with open(file) as content:  # noqa: PTH123 - short is readable
+                return self.answer(f"{content.read()} {status.st_uid} {oct(status.st_mode & 0o777)} {os.getuid()}")
+        if path == "/headers":
+            return self.answer(str(self.headers))
+        return self.answer(say("NAME", "it"))
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         print("POST", self.path, flush=True)
         if self.path == "/die":
             os._exit(3)
-        self.answer(os.environ.get("NAME", "it"))
+        if self.path == "/silent":
+            return self.hang_up()
+        if self.path.startswith("/slow?"):
+            time.sleep(float(self.path.partition("?")[2]))
+        return self.answer(f"{len(body)} bytes")
+
+    def hang_up(self) -> None:
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
 
     def answer(self, text: str, status: int = 200) -> None:
         body = text.encode()
@@ -44,7 +63,10 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
-if BEHAVE == "crash":
-    print("I have no model", flush=True)
-    sys.exit(4)
-Server(("0.0.0.0", PORT), Handler).serve_forever()
+print("starting", say("NAME", "it"), flush=True)
+time.sleep(float(say("START_SECONDS", "0")))
+if say("CRASH"):
+    sys.exit("the model file is missing: /models/iris.onnx")
+if say("EAT_MEMORY"):
+    eaten = [bytearray(10_000_000) for _ in range(100)]
+Server((say("BIND", "0.0.0.0"), int(say("LISTEN", say("PORT", "8080")))), Handler).serve_forever()

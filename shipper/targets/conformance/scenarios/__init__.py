@@ -1,6 +1,6 @@
 """The suite. Importing this package makes its scenarios known, in the order in which they are printed."""
 
-from shipper.targets.conformance.scenarios import (  # noqa: I001 - the order of the table
+from shipper.targets.conformance.scenarios import (  # isort: skip
     releases,
     strategies,
     failures,
@@ -17,3 +17,8 @@ from shipper.targets.conformance.scenarios import (  # noqa: I001 - the order of
     revisions,
     asking,
 )
+
+__all__ = [
+    "releases", "strategies", "failures", "cancelling", "faults", "rollbacks", "losses", "drifting", "adopting",
+    "naming", "kills", "conflicts", "fences", "revisions", "asking",
+]  # fmt: skip

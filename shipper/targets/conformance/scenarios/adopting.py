@@ -14,8 +14,7 @@ def the_first_release_over_something_foreign(here: Here) -> None:
     here.answers("foreign")
     (found,) = here.observe().serving
     assert (found.release, found.number) == (None, 0)
-    done = expect(here.release("one"), 0).deployment
-    assert done is not None
+    done = expect(here.release("one"), 0).done
     assert done.number == 1
     here.answers("one")
     expect(here.rollback(), 0)

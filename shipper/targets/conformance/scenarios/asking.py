@@ -60,8 +60,7 @@ def asking_from_inside(here: Here) -> None:
 @scenario(needs=[Measures])
 def requests_are_counted_exactly(here: Here) -> None:
     """Each request once, for the revision that answered it; probes are nobody's requests."""
-    done = expect(here.release("one"), 0).deployment
-    assert done is not None
+    done = expect(here.release("one"), 0).done
     target = here.target()
     assert isinstance(target, Measures)
     before = target.measure().get(done.revision, Traffic())
@@ -77,8 +76,7 @@ def requests_are_counted_exactly(here: Here) -> None:
 @scenario(needs=[Measures])
 def errors_are_counted_exactly(here: Here) -> None:
     """A 5xx answer is an error, and a request."""
-    done = expect(here.release("one", "failing"), 0).deployment
-    assert done is not None
+    done = expect(here.release("one", "failing"), 0).done
     target = here.target()
     assert isinstance(target, Measures)
     before = target.measure().get(done.revision, Traffic())
@@ -91,10 +89,8 @@ def errors_are_counted_exactly(here: Here) -> None:
 @scenario(needs=[SplitsTraffic, Measures])
 def shares_are_counted_for_each_revision(here: Here) -> None:
     """While two share the traffic each has its own counts, and together they are what was asked."""
-    old = expect(here.release("one"), 0).deployment
-    new = expect(here.release("two"), 0).deployment
-    assert old is not None
-    assert new is not None
+    old = expect(here.release("one"), 0).done
+    new = expect(here.release("two"), 0).done
     target = here.target()
     assert isinstance(target, SplitsTraffic)
     assert isinstance(target, Measures)

@@ -46,9 +46,8 @@ def somebody_writes_before_each_write(here: Here) -> None:
 def somebody_moves_traffic_before_each_write(here: Here) -> None:
     """Somebody moves all traffic to another revision between our looking and our writing: that is not overwritten."""
     for at in range(1, 60):
-        other = expect(here.release(f"other {at}"), 0).deployment
+        other = expect(here.release(f"other {at}"), 0).done
         expect(here.release(f"serving {at}"), 0)
-        assert other is not None
 
         def moves(name: str = other.revision) -> None:
             target = here.target()
@@ -107,9 +106,7 @@ def two_releases_at_once(here: Here) -> None:
 def two_releases_at_once_that_wait(here: Here) -> None:
     """With `--wait` both serve, one after the other, under two numbers."""
     ended = at_once(lambda: here.release("left", wait=60.0), lambda: here.release("right", wait=60.0))
-    left, right = (expect(one, 0).deployment for one in ended)
-    assert left is not None
-    assert right is not None
+    left, right = (expect(one, 0).done for one in ended)
     assert sorted([left.number, right.number]) == [1, 2]
     here.answers("left" if left.number == 2 else "right")
     here.lost_nothing()

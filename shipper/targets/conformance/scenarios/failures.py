@@ -67,8 +67,7 @@ def five_failures_in_a_row(here: Here) -> None:
     for at in range(5):
         expect(here.release(f"bad {at}", "crash-loop"), 20)
     here.answers("one")
-    done = expect(here.release("two"), 0).deployment
-    assert done is not None
+    done = expect(here.release("two"), 0).done
     assert done.number == 7
     here.answers("two")
     here.lost_nothing()
@@ -98,8 +97,7 @@ def put_back_at_a_failing_gate(here: Here) -> None:
 @scenario(needs=[SplitsTraffic], strategy="canary")
 def put_back_in_a_canary(here: Here) -> None:
     """A gate says no at the first step: all of the traffic is with the old revision again."""
-    old = expect(here.release("one"), 0).deployment
-    assert old is not None
+    old = expect(here.release("one"), 0).done
     here.sets(
         rollout={"strategy": "canary", "steps": [20, 50], "bake": FAST_BAKE, "gate": {"command": ["false"]}},
     )

@@ -93,26 +93,39 @@ def a_first_release_killed_at_every_write(here: Here) -> None:
 
 @scenario()
 def a_rollback_killed_at_every_write(here: Here) -> None:
-    """What served serves on, or what it goes back to; the same rollback again ends there."""
-    pair = ("old 0", "new 0")
+    """What served serves on, or what it goes back to; asked for by its number again, that is where it ends."""
+    pair, back_to = ("", ""), ""
 
     def run(kill: Kill) -> Ended:
-        nonlocal pair
+        nonlocal pair, back_to
         pair = (f"old {kill.when} {kill.at}", f"new {kill.when} {kill.at}")
-        for text in pair:
-            expect(here.release(text), 0)
+        numbers = [expect(here.release(text), 0).number for text in pair]
+        back_to = f"#{numbers[0]}"
         return here.rollback(kill=kill)
 
     for kill, ended in points(run):
         where = f"killed {kill.when} write {kill.at}: {told(ended)}"
         try:
             here.answers_one_of(*pair)
-            expect(here.rollback(), 0)
+            expect(here.rollback(back_to), 0)
             here.answers(pair[0])
             here.lost_nothing()
         except AssertionError as error:
             raise AssertionError(f"{error}\n{where}") from error
     here.answers(pair[0])
+
+
+@scenario()
+def a_rollback_killed_before_it_told(here: Here) -> None:
+    """Its traffic had moved and nothing was recorded: a rollback again ends there too, and goes no further back."""
+    for text in ("one", "two", "three"):
+        expect(here.release(text), 0)
+    at = 1 + max(at for at, write in enumerate(expect(here.rollback(), 0).writes) if write in ("shift", "replace"))
+    here.answers("two")
+    expect(here.release("four"), 0)
+    assert here.rollback(kill=Kill("after", at)).killed
+    expect(here.rollback(), 0)
+    here.answers("two")
 
 
 @scenario()

@@ -20,8 +20,7 @@ def the_ledger_lost(here: Here) -> None:
     here.loses_the_ledger()
     expect(here.rollback(), 0)
     here.answers("one")
-    done = expect(here.release("three"), 0).deployment
-    assert done is not None
+    done = expect(here.release("three"), 0).done
     assert done.number == 4
     here.answers("three")
 
@@ -37,8 +36,7 @@ def the_stamp_lost(here: Here) -> None:
     stamp = here.observe().stamp
     assert stamp.highest == 3
     assert stamp.epoch > epoch
-    done = expect(here.release("three"), 0).deployment
-    assert done is not None
+    done = expect(here.release("three"), 0).done
     assert done.number == 4
 
 
@@ -50,8 +48,7 @@ def ledger_and_stamp_lost(here: Here) -> None:
     here.loses_the_stamp()
     expect(here.rollback("#1"), 0)
     here.answers("one")
-    done = expect(here.release("three"), 0).deployment
-    assert done is not None
+    done = expect(here.release("three"), 0).done
     assert done.number == 4
     here.answers("three")
 
@@ -59,8 +56,7 @@ def ledger_and_stamp_lost(here: Here) -> None:
 @scenario(needs=[LosesRevisions])
 def a_revision_lost(here: Here) -> None:
     """The previous revision was deleted by hand: its release is made again, from the ledger's record."""
-    first = expect(here.release("one"), 0).deployment
-    assert first is not None
+    first = expect(here.release("one"), 0).done
     expect(here.release("two"), 0)
     here.lose_revision(first.revision)
     expect(here.rollback(), 0)

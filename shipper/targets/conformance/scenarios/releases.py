@@ -10,8 +10,7 @@ from shipper.targets.conformance.scenario import scenario
 def first_release(here: Here) -> None:
     """Where nothing serves, a release is number 1, and users get it."""
     here.answers_nothing()
-    done = expect(here.release("one"), 0).deployment
-    assert done is not None
+    done = expect(here.release("one"), 0).done
     assert done.changed
     assert done.number == 1
     assert done.previous is None
@@ -23,10 +22,8 @@ def first_release(here: Here) -> None:
 @scenario()
 def second_release(here: Here) -> None:
     """A second release takes all of the traffic, and the first one is what came before it."""
-    first = expect(here.release("one"), 0).deployment
-    second = expect(here.release("two"), 0).deployment
-    assert first is not None
-    assert second is not None
+    first = expect(here.release("one"), 0).done
+    second = expect(here.release("two"), 0).done
     assert (second.number, second.previous) == (2, first.revision)
     assert here.serves() == {second.revision: 100}
     here.answers("two")
@@ -38,8 +35,7 @@ def the_same_release_twice(here: Here) -> None:
     """Releasing what serves already changes nothing, and says so."""
     expect(here.release("one"), 0)
     before = here.observe()
-    again = expect(here.release("one"), 0).deployment
-    assert again is not None
+    again = expect(here.release("one"), 0).done
     assert not again.changed
     assert again.number == 1
     after = here.observe()
@@ -54,8 +50,7 @@ def a_release_of_configuration_alone(here: Here) -> None:
     expect(here.release("one"), 0)
     here.answers("old", "/env/MODE")
     here.sets(run={"env": {"MODE": "new"}})
-    done = expect(here.release("one"), 0).deployment
-    assert done is not None
+    done = expect(here.release("one"), 0).done
     assert done.changed
     here.answers("new", "/env/MODE")
 
@@ -67,8 +62,7 @@ def a_release_with_a_new_secret_value(here: Here) -> None:
     expect(here.release("one"), 0)
     here.answers("first value", "/secrets/LICENCE")
     here.knows(LICENCE="second value")
-    done = expect(here.release("one"), 0).deployment
-    assert done is not None
+    done = expect(here.release("one"), 0).done
     assert done.changed
     here.answers("second value", "/secrets/LICENCE")
     here.lost_nothing()
@@ -78,8 +72,7 @@ def a_release_with_a_new_secret_value(here: Here) -> None:
 def ten_releases(here: Here) -> None:
     """Releases do not pile up: what is kept does not grow, and the stamp stays under 200 characters."""
     for number in range(1, 11):
-        done = expect(here.release(f"release {number}"), 0).deployment
-        assert done is not None
+        done = expect(here.release(f"release {number}"), 0).done
         assert done.number == number
     now = here.observe()
     here.answers("release 10")

@@ -110,8 +110,7 @@ def removal_leaves_nothing(here: Here) -> None:
     assert list(here.place.leaks()) == []
     here.answers_nothing()
     here.removes_everything()
-    done = expect(here.release("three"), 0).deployment
-    assert done is not None
+    done = expect(here.release("three"), 0).done
     assert done.number == 3
     here.answers("three")
 

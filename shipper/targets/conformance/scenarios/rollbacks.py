@@ -22,8 +22,7 @@ def rollback(here: Here) -> None:
     here.knows(LICENCE="value of now")
     expect(here.release("two"), 0)
     here.answers("now", "/env/MODE")
-    done = expect(here.rollback(), 0).deployment
-    assert done is not None
+    done = expect(here.rollback(), 0).done
     assert (done.number, done.rollback_to) == (3, 1)
     here.answers("one")
     here.answers("then", "/env/MODE")
@@ -36,8 +35,7 @@ def a_rollback_to_a_number(here: Here) -> None:
     """`--to #1` goes further back than the last one."""
     for text in ("one", "two", "three"):
         expect(here.release(text), 0)
-    done = expect(here.rollback("#1"), 0).deployment
-    assert done is not None
+    done = expect(here.rollback("#1"), 0).done
     assert done.rollback_to == 1
     here.answers("one")
 
@@ -47,8 +45,7 @@ def a_rollback_to_what_serves(here: Here) -> None:
     """Asked for what serves already, it does nothing and says so."""
     expect(here.release("one"), 0)
     expect(here.release("two"), 0)
-    done = expect(here.rollback("#2"), 0).deployment
-    assert done is not None
+    done = expect(here.rollback("#2"), 0).done
     assert not done.changed
     here.answers("two")
 
@@ -76,8 +73,7 @@ def a_rollback_after_failed_releases(here: Here) -> None:
     expect(here.release("two"), 0)
     for at in range(5):
         expect(here.release(f"bad {at}", "crash-loop"), 20)
-    done = expect(here.rollback(), 0).deployment
-    assert done is not None
+    done = expect(here.rollback(), 0).done
     assert done.rollback_to == 1
     here.answers("one")
     here.lost_nothing()
@@ -117,8 +113,7 @@ def a_release_after_a_rollback(here: Here) -> None:
     expect(here.release("one"), 0)
     expect(here.release("two"), 0)
     expect(here.rollback(), 0)
-    done = expect(here.release("three"), 0).deployment
-    assert done is not None
+    done = expect(here.release("three"), 0).done
     assert done.number == 4
     expect(here.rollback(), 0)
     here.answers("one")
@@ -168,9 +163,8 @@ def a_release_without_its_ledger(here: Here) -> None:
 @scenario(needs=[LosesImages, LosesRevisions])
 def a_rollback_to_what_is_gone(here: Here) -> None:
     """Revision and image were deleted: 23 says what is gone, and what serves goes on."""
-    first = expect(here.release("one"), 0).deployment
+    first = expect(here.release("one"), 0).done
     expect(here.release("two"), 0)
-    assert first is not None
     here.lose_revision(first.revision)
     here.lose_image("one")
     ended = expect(here.rollback(), 23)
@@ -183,8 +177,7 @@ def a_rollback_to_what_is_gone(here: Here) -> None:
 def a_rollback_in_the_middle_of_a_canary(here: Here) -> None:
     """The run died while two revisions shared the traffic: the way back is the old one, not one before it."""
     expect(here.release("one"), 0)
-    old = expect(here.release("two"), 0).deployment
-    assert old is not None
+    expect(here.release("two"), 0)
     here.sets(rollout={"strategy": "canary", "steps": [10, 50], "bake": FAST_BAKE})
     at = expect(here.release("a canary to count"), 0).writes.index("shift") + 1
     expect(here.rollback(), 0)

@@ -1,10 +1,15 @@
-"""The smallest service that can be told from its earlier releases: every answer is what TEXT says. Ready at once."""
+"""The smallest service that can be told from its earlier releases: every answer is what TEXT says.
+
+Ready at once, or START_SECONDS after its start. A path that starts with /slow is answered SLOW_SECONDS later.
+"""
 
 import os
 import socket
 import threading
+import time
 
 TEXT = os.environ.get("TEXT", "").encode()
+SLOW = float(os.environ.get("SLOW_SECONDS", "2"))
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (len(TEXT), TEXT)
 
 
@@ -14,11 +19,13 @@ def answer(client: socket.socket) -> None:
         while piece := client.recv(65536):
             asked += piece
             while b"\r\n\r\n" in asked:
-                asked = asked.partition(b"\r\n\r\n")[2]
+                request, _, asked = asked.partition(b"\r\n\r\n")
+                time.sleep(SLOW if request.startswith(b"GET /slow") else 0)
                 client.sendall(ANSWER)
 
 
 def main() -> None:
+    time.sleep(float(os.environ.get("START_SECONDS", "0")))
     server = socket.create_server(("0.0.0.0", int(os.environ.get("PORT", "8080"))), backlog=512)
     while True:
         client, _ = server.accept()

@@ -1,0 +1,119 @@
+"""Clean-up: what old releases left on the host and nobody needs, and what killed runs left behind."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from shipper.model import Garbage, Release
+from shipper.targets import Invalid, NotFound
+from shipper_targets.docker import images
+from shipper_targets.docker.containers import Containers, seconds_of
+from shipper_targets.docker.engine import translated
+from shipper_targets.docker.proxy import Proxy
+from shipper_targets.docker.records import read_record, record_name
+from shipper_targets.docker.render import helper_labels
+from shipper_targets.docker.secret_volumes import SecretVolumes, versions_key
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+GRACE = 600.0
+"""Seconds that something without a release must be old: a run at work may be about to use it."""
+
+
+class Cleaning:
+    """The clean-up of one service on one host."""
+
+    def __init__(
+        self, client: DockerClient, namespace: str, proxy: Proxy, containers: Containers, secrets: SecretVolumes
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._proxy = proxy
+        self._containers = containers
+        self._secrets = secrets
+
+    def garbage(self, keep: Sequence[int], serving: set[str]) -> list[Garbage]:
+        """What may go, when these numbers and these revisions must stay. Never writes."""
+        containers = self._containers.all()
+        kept = {*keep, *(found.number for found in containers if found.revision in serving)}
+        releases = [release for text in self._proxy.records() if (release := read_record(text)) is not None]
+        old = [release for release in releases if release.number not in kept]
+        wanted = [release for release in releases if release.number in kept]
+        digests = {release.main.config_digest for release in wanted}
+        digests |= {found.digest for found in containers if found.number in kept}
+        versions = {versions_key(release.secret_versions) for release in wanted}
+        versions |= {versions_key(found.secret_versions) for found in containers if found.number in kept}
+        return [
+            *(
+                Garbage(kind="revision", name=found.revision, why=_why(found.number))
+                for found in containers
+                if found.number not in kept
+            ),
+            *(Garbage(kind="record", name=record_name(release), why=_why(release.number)) for release in old),
+            *self._old_secrets(versions),
+            *self._old_images(old, digests),
+            *self._leftovers(),
+        ]
+
+    def remove(self, garbage: Sequence[Garbage]) -> None:
+        """Secret volumes, images and leftovers. The engine refuses what a container uses: that stays."""
+        for item in garbage:
+            if item.kind == "secrets":
+                self._secrets.remove(item.name)
+            if item.kind == "image":
+                with contextlib.suppress(Invalid, NotFound), translated(f"remove the image {item.name}"):
+                    self._client.api.remove_image(item.name)
+            if item.kind == "leftover":
+                with contextlib.suppress(Invalid, NotFound), translated(f"remove {item.name}"):
+                    self._client.api.remove_container(item.name)  # not by force: one that runs is in use
+
+    def _old_secrets(self, wanted: set[str]) -> Iterator[Garbage]:
+        before = self._now() - GRACE
+        for volume in self._secrets.all():
+            if volume.versions not in wanted and volume.created < before:
+                yield Garbage(kind="secrets", name=volume.name, why="no release that may come back uses these values")
+
+    def _old_images(self, old: Sequence[Release], wanted: set[str]) -> Iterator[Garbage]:
+        """Names of ours only: the bytes go with the last name, and a name that somebody gave them stays."""
+        seen: set[str] = set()
+        for release in old:
+            digest = release.main.config_digest
+            found = None if digest in wanted or digest in seen else images.find(self._client, digest)
+            seen.add(digest)
+            if found is None:
+                continue
+            with translated("look at the image"):
+                record = self._client.images.get(found).attrs
+            for name in _names(record, release):
+                yield Garbage(kind="image", name=name, why=_why(release.number), size=int(record.get("Size") or 0))
+
+    def _leftovers(self) -> Iterator[Garbage]:
+        """Containers that only held a volume for a moment, or were to replace the proxy."""
+        before = self._now() - GRACE
+        labels = [f"{name}={value}" for name, value in helper_labels(self._namespace).items()]
+        with translated("list the containers"):
+            records = self._client.api.containers(all=True, filters={"label": labels})
+            records += self._client.api.containers(all=True, filters={"name": f"^/{self._proxy.name}-next$"})
+        for record in records:
+            if record["Created"] < before and record["State"] == "created":
+                yield Garbage(kind="leftover", name=record["Names"][0].lstrip("/"), why="a run that was killed left it")
+
+    def _now(self) -> float:
+        """By the engine's clock, which its times are of."""
+        with translated("ask the engine for its time"):
+            return seconds_of(str(self._client.api.info()["SystemTime"]))
+
+
+def _names(record: Mapping[str, Any], release: Release) -> Iterator[str]:
+    """The name that the build gave (its tag is the beginning of the config digest) and the published one."""
+    tag = release.main.config_digest.removeprefix("sha256:")[:32]
+    for name in [*(record.get("RepoTags") or ()), *(record.get("RepoDigests") or ())]:
+        if name.endswith(f":{tag}") or name == release.main.reference:
+            yield name
+
+
+def _why(number: int) -> str:
+    return f"release {number} need not come back"

@@ -1,0 +1,65 @@
+"""remove: the service goes from a target, with everything of it there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from shipper.errors import PlatformError, UsageError
+from shipper.model import Removed, RunFinished
+from shipper.model.shown import ToRemove
+from shipper.operations.holding import holding
+from shipper.operations.orders import order_of
+from shipper.operations.places import forget
+from shipper.operations.services import open_place_of
+from shipper.operations.telling import Telling, tell
+from shipper.operations.where import Where
+from shipper.operations.workspace import open_place
+from shipper.pipeline.events import Sink
+from shipper.rollout.platform_errors import not_written
+
+
+def require_consent() -> None:
+    """Raises UsageError (2) where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "remove takes everything of the service away, and there is no terminal to ask on",
+            hint="pass --yes when that is meant",
+        )
+
+
+def plan_removal(where: Where) -> ToRemove:
+    """What would go. Writes nothing. Raises CredentialsError (32), UnreachableError (33)."""
+    workspace = open_place(where)
+    try:
+        observation = workspace.connect().observe()
+    except PlatformError as error:
+        raise not_written(error) from error
+    return ToRemove(
+        service=workspace.service,
+        environment=workspace.environment,
+        target=workspace.chosen.name,
+        revisions=tuple(revision.name for revision in observation.revisions),
+        address=observation.address.url if observation.address is not None else "",
+    )
+
+
+def remove(where: Where, sinks: Sequence[Sink], *, wait: float = 0.0) -> int:
+    """Remove, record it, and return the exit code. Idempotent. Without the ledger it ends with 24."""
+    return tell(sinks, lambda telling: _remove(where, wait, telling))
+
+
+def _remove(where: Where, wait: float, telling: Telling) -> RunFinished:
+    workspace = open_place(where)
+    telling.begin("remove", workspace)
+    place, order = open_place_of(workspace, telling), order_of(telling.run, "remove", wait=wait)
+    with telling.stage("remove") as report, holding(place, order, telling, report) as held:
+        report.progress(f"removing {workspace.service} from {workspace.chosen.name}")
+        held.writer.write(lambda now, stamp: place.target.remove(stamp, now.seen), "remove the service")
+        telling.what_serves = None
+        held.record(Removed(by=order.by))
+    forget(workspace.service, workspace.environment, workspace.chosen.name, os.environ)
+    message = f"{workspace.service} in {workspace.environment} is removed from {workspace.chosen.name}"
+    held.require_recorded(message)
+    return RunFinished(code=0, cause="removed", message=message)
