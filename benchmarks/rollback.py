@@ -80,7 +80,7 @@ def rolled_back(contest: Contest, empty: Path, number: int) -> Back:
     """To the other of the two releases, asked for by its number so that neither is quarantined for good."""
     own = f"docker://?namespace=shipper-bench&port={contest.ports[1]}"
     words = [str(contest.shipper), "rollback", "--service", "iris", "-t", own, "--to", f"#{1 + number % 2}", "--json"]
-    with EngineTime(contest.rig.docker_host) as engine:
+    with EngineTime(contest.rig.docker_host or "unix:///var/run/docker.sock") as engine:
         env = {**contest.env(), "DOCKER_HOST": engine.address}
         said, seconds = timed_in(empty, words, env)
     last = json.loads(said.strip().splitlines()[-1])

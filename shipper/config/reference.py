@@ -73,6 +73,10 @@ def _section(name: str) -> Iterator[str]:
     for key, node in node_at(model, ()).get("properties", {}).items():
         if _is_list_of_tables(node):
             yield from _entries(model, f"{name}.{key}", (key, 0))
+        elif node_at(model, (key,)).get("properties"):
+            yield f"### `[{name}.{key}]`\n"
+            yield f"{node.get('description', '')}\n"
+            yield from _rows(model, (key,))
 
 
 def _entries(model: type[Any], name: str, path: KeyPath) -> Iterator[str]:

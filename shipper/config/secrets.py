@@ -28,13 +28,17 @@ class ResolvedSecrets:
     """The `shipper.model.context.Secrets` of one run: each value is read once and never written anywhere.
 
     Relative `file:` paths start from `root`, `~` is the user's home. Values are taken as they are, a last line end
-    included. May be used from several threads.
+    included. May be used from several threads. With `whatever_is_here` a reference without a value is passed over: a
+    rollback needs the values of then, which the target has, and not those of this machine.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], root: Path) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], root: Path, *, whatever_is_here: bool = False
+    ) -> None:
         self._settings = settings
         self._environ = environ
         self._root = root
+        self._whatever_is_here = whatever_is_here
         self._lock = threading.RLock()
         self._resolved: dict[str, tuple[Secret, ...]] = {}
 
@@ -66,7 +70,7 @@ class ResolvedSecrets:
 
     def _resolve(self, section: str) -> tuple[Secret, ...]:
         secrets, missing = self._read(section)
-        if not missing:
+        if not missing or self._whatever_is_here:
             return secrets
         for other in _SECTIONS:  # whoever has to fetch one value would rather hear of all at once
             missing += self._read(other)[1] if other != section else []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -27,8 +26,6 @@ from shipper.ledger.store import Store
 from shipper.ledger.tenure import Taken, Tenure, Timings, is_released
 from shipper.model import Holder
 from shipper.model.context import Cancellation, Clock
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

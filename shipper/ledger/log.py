@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -23,11 +22,10 @@ from shipper.ledger.patience import Patience, claim, insist, prove_conditional
 from shipper.ledger.protocol import Lease
 from shipper.ledger.snapshot import EVERY, Snapshot, read_snapshot
 from shipper.ledger.store import Store
+from shipper.ledger.tenure import Timings
 from shipper.ledger.ticking import Ticking
 from shipper.model import Entry, Fact, Holder, LedgerState, Recorded, Release, Started
 from shipper.model.context import Cancellation, Clock
-
-_log = logging.getLogger(__name__)
 
 _NOTHING = Snapshot(LedgerState(), "")
 _LOST = 1000
@@ -38,7 +36,13 @@ class StoredLedger:
     """Implements shipper.ledger.protocol.Ledger on any Store. Safe to use from several threads."""
 
     def __init__(
-        self, store: Store, keys: Keys, *, clock: Clock | None = None, patience: Patience | None = None
+        self,
+        store: Store,
+        keys: Keys,
+        *,
+        clock: Clock | None = None,
+        patience: Patience | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -46,7 +50,7 @@ class StoredLedger:
         self._patience = patience or Patience()
         self._lock = threading.RLock()
         self._newest = _NOTHING
-        self.leases = Leases(store, keys, self._clock, self._patience)
+        self._leases = Leases(store, keys, self._clock, self._patience, timings=timings)
 
     @property
     def url(self) -> str:
@@ -106,7 +110,7 @@ class StoredLedger:
         on_wait: Callable[[Holder], None] | None = None,
     ) -> AbstractContextManager[Lease]:
         """See the protocol, and shipper.ledger.lease."""
-        return self.leases.held(holder, above=above, wait=wait, seize=seize, cancel=cancel, on_wait=on_wait)
+        return self._leases.held(holder, above=above, wait=wait, seize=seize, cancel=cancel, on_wait=on_wait)
 
     def put_evidence(self, config_digest: str, evidence: Mapping[str, Any]) -> None:
         """See the protocol. Several services may share an image, and so its evidence."""

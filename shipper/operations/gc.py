@@ -92,7 +92,10 @@ def _kept(target: Target, ledger: Ledger, observation: Observation, count: int, 
 
 def _collecting(target: Target) -> Collects:
     if not isinstance(target, Collects):
-        raise UsageError(f"a {target.kind} target clears away by itself", hint="there is nothing to do")
+        raise UsageError(
+            f"a {target.kind} target keeps nothing that shipper could clear away",
+            hint="the platform's own tools show what it keeps",
+        )
     return target
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shipper.model import Verdict
 from shipper.model.shown import Verified
+from shipper.operations.ledgers import ledger_of
 from shipper.operations.serving import look, prove
 from shipper.operations.where import Where
 from shipper.operations.workspace import open_place
@@ -17,7 +18,7 @@ def verify(where: Where) -> Verified:
     """Asks; never writes. Raises CredentialsError (32), UnreachableError (33)."""
     workspace = open_place(where)
     target = workspace.connect()
-    serving = look(target, None, Remarks())
+    serving = look(target, ledger_of(workspace), Remarks())
     address = serving.observation.address
     return Verified(
         service=workspace.service,

@@ -79,10 +79,15 @@ def open_workspace(where: Where) -> Workspace:
 
 
 def open_place(where: Where) -> Workspace:
-    """The same, also where the configuration is not at hand but the service is named (`--service`).
+    """For what needs no sources: also where the configuration is not at hand but the service is named (`--service`).
 
-    A shipper.toml of another service is passed over, unless -C names it. Raises ConfigError, UsageError (2).
+    A shipper.toml of another service is passed over, unless -C names it. Secrets that have no value here are none.
+    Raises ConfigError, UsageError (2).
     """
+    return _without_asking_for_secrets(_opened(where))
+
+
+def _opened(where: Where) -> Workspace:
     if where.service is None:
         return _here(where)
     try:
@@ -94,6 +99,12 @@ def open_place(where: Where) -> Workspace:
     if where.directory is None and load(path, environment=where.environment).service.service != where.service:
         return _by_name(where)
     return open_workspace(where)
+
+
+def _without_asking_for_secrets(workspace: Workspace) -> Workspace:
+    root = workspace.path.parent if workspace.path is not None else Path("/")
+    secrets = ResolvedSecrets(workspace.settings, environ=os.environ, root=root, whatever_is_here=True)
+    return replace(workspace, secrets=secrets)
 
 
 def _here(where: Where) -> Workspace:

@@ -100,6 +100,10 @@ class Call:
     def end(self) -> None:
         """Close our end and see the child out. Idempotent, from any thread."""
         self.socket.close()
+        self.see_out()
+
+    def see_out(self) -> None:
+        """The child ends, or has ended, and its words are kept. What it sent can still be read from `socket`."""
         with self._ending:
             if self._said.closed:
                 return
@@ -123,9 +127,9 @@ class SshLine:
         self._calls: list[Call] = []
         self._shared: tuple[str, ...] = ()
 
-    def engine(self) -> Call:
+    def engine(self, given: socket.socket | None = None) -> Call:
         """A call to the engine's API there. Raises SshFailed, within GREETING seconds."""
-        return self._call((*self.host.words(), self._dial_stdio()))
+        return self._call((*self.host.words(), self._dial_stdio()), given)
 
     def port(self, number: int, given: socket.socket | None = None) -> Call:
         """A call to a TCP port of that host's loopback. Raises SshFailed."""
@@ -155,7 +159,7 @@ class SshLine:
                 self._first = self._connect()
             for call in [call for call in self._calls if call.ended()]:
                 self._calls.remove(call)
-                call.end()
+                call.see_out()
             call = Call(self.host, (*_client(), *self._shared, *words), given)
             self._calls.append(call)
             return call
@@ -166,7 +170,7 @@ class SshLine:
             self._first.end()
         sharing: tuple[str, ...] = ()
         self._shared = ()
-        if not self._shares_by_itself() and (folder := _control_folder()) is not None:
+        if not self._shares_by_itself() and (folder := private_folder()) is not None:
             place = str(folder / f"{os.getpid()}-{next(_numbers)}")
             sharing = ("-M", "-S", place, "-o", "ControlPersist=no")
             self._shared = ("-S", place, "-o", "ControlMaster=no")
@@ -220,8 +224,8 @@ def _greet(call: Call) -> None:
         raise call.failure() or no_answer(call.host, _LEAVING)
 
 
-def _control_folder() -> Path | None:
-    """A folder of this user alone for the sockets of shared connections; None when there is no such place."""
+def private_folder() -> Path | None:
+    """A folder of this user alone for sockets; None when there is no such place."""
     for base in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - checked below
         folder = Path(base, f"shipper-ssh-{os.getuid()}")
         if len(str(folder)) > _LONGEST_PLACE:

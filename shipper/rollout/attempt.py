@@ -159,9 +159,10 @@ class Attempt:
         self._new = revision.name
         return revision
 
-    def attach(self, revision: Revision) -> None:
+    def attach(self, revision: Revision) -> Revision:
         """An operation that an earlier run of this very release had begun is this run's from now on."""
         self._begin_to_move(revision)
+        return revision
 
     def saw(self, now: Observation) -> None:
         """Where the platform moves the traffic by itself, it is as it was seen last."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shipper.errors import SmokeError
 from shipper.model import Image
-from shipper.smoke.doorway import Doorway
+from shipper.processes.ssh_doorway import Doorway
+from shipper.smoke.doorway import open_doorway
 from shipper.smoke.engine import engine_errors, engine_words, refused
 from shipper.smoke.watching import Watch
 from shipper.targets.docker_client import line_of
@@ -192,8 +193,8 @@ class Candidate:
     def _door(self, line: SshLine, port: int) -> str:
         if self._doorway is None:
             with engine_errors("reach the candidate"):
-                self._doorway = Doorway(line, port)
-        return self._doorway.url
+                self._doorway = open_doorway(line, port)
+        return self._doorway.address
 
     def _peak(self, used: int | None) -> int | None:
         # The engine gives no peak on cgroup v2; the kernel does, inside.

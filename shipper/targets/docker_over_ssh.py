@@ -85,6 +85,11 @@ class _Connection(urllib3.connection.HTTPConnection):
         self._call.socket.settimeout(self.timeout)
         self.sock = self._call.socket
 
+    @property
+    def is_connected(self) -> bool:
+        """Not when the line was hung up meanwhile: then the next call connects anew."""
+        return self.sock is not None and self.sock.fileno() >= 0 and super().is_connected
+
     def getresponse(self) -> Any:
         try:
             return super().getresponse()

@@ -69,12 +69,13 @@ class DockerRig:
             return found
 
     def forget(self, image: ImageRef) -> None:
-        """Its bytes are gone from the engine."""
+        """Its bytes are gone from the engine; asked for again, it is made again."""
+        self._images = {key: known for key, known in self._images.items() if known != image}
         self.client.api.remove_image(image.config_digest, force=True)
 
     def close(self) -> None:
         """Every image that was made."""
-        for image in self._images.values():
+        for image in list(self._images.values()):
             with contextlib.suppress(docker.errors.APIError):
                 self.forget(image)
         with contextlib.suppress(docker.errors.APIError):
@@ -232,7 +233,7 @@ class DockerPlace:
         return self._in_the_proxy('exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; cat <&3', commands)
 
     def _in_the_proxy(self, script: str, *words: str) -> str:
-        proxy = self._rig.client.containers.get(f"{self._namespace}-proxy")
+        proxy: Any = self._rig.client.containers.get(f"{self._namespace}-proxy")
         return str(proxy.exec_run(["bash", "-c", script, "_", *words], user="0").output.decode())
 
 

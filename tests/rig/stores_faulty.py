@@ -57,7 +57,7 @@ def faulty(store: RunningStore, *, seed: int, share: float, only: tuple[str, ...
             with lock:
                 fault = chance.choice(only) if chance.random() < share else "none"
                 faults[fault] += 1
-                methods[self.command] += 1
+                methods["LIST" if "prefix=" in self.path or "list-type=" in self.path else self.command] += 1
             if fault == "refused before":
                 return self._send(503, b"<Error><Code>SlowDown</Code></Error>", {})
             if fault == "dropped before":

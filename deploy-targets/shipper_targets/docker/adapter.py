@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -245,9 +245,8 @@ class DockerTarget:
         address = self._host.address(octet)
         found = found or self._make(release, image, address)
         state = self._state(live, containers, stamp)
-        server = state.servers.get(name) or Server(
-            address=f"{address}:{release.settings.run.port}", route=render.route_of(release.settings, self._own)
-        )
+        server = state.servers.get(name) or Server(address="", route=render.route_of(release.settings, self._own))
+        server = server.model_copy(update={"address": f"{address}:{release.settings.run.port}"})
         if found.status == "exited" and not server.weight:
             self._containers.keep_up(found, always=False)  # as for a new one: if it crashes, it stays as it ended
         self._readiness.start(found)
@@ -270,25 +269,22 @@ class DockerTarget:
         self._proxy.apply(live, stamp.epoch, render.shifted(state, weights))
 
     def retire(self, revisions: Sequence[Revision], to: Retired, stamp: Stamp, seen: str) -> None:
-        """Drain, leave the proxy, then: a warm one runs on, a stopped one is stopped, a removed one is gone.
+        """Drain; then a warm one stays behind the proxy, a stopped one leaves it, and a removed one is gone.
 
         A revision that is not there any more is no error; one that has traffic is Invalid. What was adopted keeps
         its place in the proxy, without traffic, until it is removed from there; its container is not ours.
         """
-        names = [revision.name for revision in revisions]
+        names = {revision.name for revision in revisions}
         if seen == ABSENT and self._proxy.read() is None:
             self._end(names, to, {})
             return
         live = self._running(seen, stamp)
-        state = self._state(live, self._containers.all(), stamp)
-        leaving = {
-            name: server
-            for name, server in state.servers.items()
-            if name in names and (to == "removed" or not server.adopted)
-        }
-        if busy := [name for name, server in leaving.items() if server.weight]:
+        containers = self._containers.all()
+        state = self._state(live, containers, stamp)
+        if busy := [name for name, server in state.servers.items() if name in names and server.weight]:
             raise Invalid(f"{', '.join(busy)} has traffic")
-        self._drain([name for name, server in leaving.items() if server.served])
+        self._drain([name for name, server in state.servers.items() if name in names and server.served])
+        leaving = render.leaving(state, names, to, {container.revision for container in containers})
         rest = {name: server for name, server in state.servers.items() if name not in leaving}
         self._proxy.apply(live, stamp.epoch, state.model_copy(update={"servers": rest}))
         self._end(names, to, leaving)
@@ -488,7 +484,7 @@ class DockerTarget:
             raise Invalid(f"{name} does not run")
         return Server(address=f"{address}:{found.run.port}", served=True, route=found.labels[render.LABEL + "route"])
 
-    def _end(self, names: Sequence[str], to: Retired, leaving: Mapping[str, Server]) -> None:
+    def _end(self, names: Collection[str], to: Retired, leaving: Mapping[str, Server]) -> None:
         found = [container for container in self._containers.all() if container.revision in names]
         if to == "warm" or not found:
             return

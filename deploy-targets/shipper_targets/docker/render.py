@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
 from shipper.model import Address, Change, Noun, Observation, Plan, Release, Revision, Settings, Stamp
+from shipper.targets import Retired
 from shipper_targets.docker.settings import DockerSettings
 
 SLOTS = 64
@@ -171,6 +172,17 @@ def adopted(state: State | None, percent: Mapping[str, int]) -> tuple[Revision, 
         for name, server in servers.items()
         if server.adopted
     )
+
+
+def leaving(state: State, names: Collection[str], to: Retired, there: Collection[str]) -> dict[str, Server]:
+    """Which servers leave the proxy when these revisions are retired; one whose container is gone goes along."""
+
+    def leaves(name: str, server: Server) -> bool:
+        if name in names:
+            return to == "removed" or (to == "stopped" and not server.adopted)
+        return not (server.weight or server.adopted or name in there)
+
+    return {name: server for name, server in state.servers.items() if leaves(name, server)}
 
 
 def helper_labels(namespace: str) -> dict[str, str]:

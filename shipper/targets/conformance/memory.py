@@ -22,6 +22,7 @@ from shipper.model import (
     Address,
     Dossier,
     Drift,
+    Garbage,
     HealthSettings,
     ImageRef,
     Observation,
@@ -276,6 +277,18 @@ class MemoryTarget:
             self.memory.key = self.memory.key or os.urandom(16)
             return self.memory.key
 
+    def garbage(self, keep: Sequence[int]) -> Sequence[Garbage]:
+        """Revisions, records and secret values of releases that neither serve nor are to be kept."""
+        with self.memory.lock:
+            return tuple(self._garbage(keep))
+
+    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> None:
+        """What came into use since is left alone."""
+        with self._writing(stamp, seen):
+            wanted = {(one.kind, one.name) for one in garbage}
+            for one in [one for one in self._garbage(()) if (one.kind, one.name) in wanted]:
+                self._collect(one)
+
     # What a write goes through.
 
     @contextlib.contextmanager
@@ -351,6 +364,33 @@ class MemoryTarget:
             self.memory.traffic.pop(name, None)
         elif to == "stopped":
             found.stopped = True
+
+    def _garbage(self, keep: Sequence[int]) -> Iterator[Garbage]:
+        memory = self.memory
+        kept = [record for record in memory.records.values() if record.number in keep or self._is_used(record)]
+        names = {version for record in kept for version in record.secret_versions.items()}
+        for record in (record for record in memory.records.values() if record not in kept):
+            why = f"release {record.number} is older than what is kept"
+            if self._held(record.id) is not None:
+                yield Garbage(kind="revision", name=record.id, why=why)
+            yield Garbage(kind="record", name=record.id, why=why)
+        for name, version in memory.secrets:
+            if (name, version) not in names:
+                yield Garbage(kind="secrets", name=f"{name} {version}", why="no release that is kept has this value")
+
+    def _is_used(self, record: Release) -> bool:
+        found = self._held(record.id)
+        return record.id == self.memory.in_flight or (found is not None and found.name in self.memory.weights)
+
+    def _collect(self, one: Garbage) -> None:
+        memory, found = self.memory, self._held(one.name)
+        if one.kind == "revision" and found is not None:
+            self._retire(found.name, "removed")
+        elif one.kind == "record":
+            memory.records.pop(one.name, None)
+        elif one.kind == "secrets":
+            name, _, version = one.name.partition(" ")
+            memory.secrets.pop((name, version), None)
 
     # What is seen.
 

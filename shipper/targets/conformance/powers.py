@@ -13,6 +13,7 @@ from shipper.targets.conformance.rig import (
 )
 from shipper.targets.protocol import (
     AsksInside,
+    Collects,
     Diagnoses,
     KeysSecrets,
     Measures,
@@ -26,7 +27,8 @@ from shipper.targets.protocol import (
 )
 
 OF_TARGETS: tuple[type, ...] = (
-    SplitsTraffic, Replaces, Probes, Measures, AsksInside, KeysSecrets, Diagnoses, StreamsLogs, RunsOnce, StoresImages,
+    SplitsTraffic, Replaces, Probes, Measures, AsksInside, KeysSecrets, Diagnoses, Collects, StreamsLogs,
+    RunsOnce, StoresImages,
 )  # fmt: skip
 
 OF_PLACES: tuple[type, ...] = (Drifts, LosesStamp, LosesImages, LosesRevisions, Adopts, RunsElsewhere)

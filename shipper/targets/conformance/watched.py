@@ -7,12 +7,24 @@ from typing import Any
 
 from shipper.targets.protocol import Target
 
-WRITES = frozenset({"create", "shift", "replace", "abort", "retire", "write_stamp", "remove"})
-"""Members that may change what serves; `make_secret_key`, `load` and `run_once` do not."""
+WRITES = frozenset({"create", "shift", "replace", "abort", "retire", "write_stamp", "remove", "collect"})
+"""Members that take `seen`. `make_secret_key`, `load` and `run_once` write too, and nothing that serves."""
 
 MEMBERS = (
     *("preflight", "observe", "plan", "progress", "revisions", "records", "restorable"),
-    *("probe", "logs", "diagnose", "run_once", "has", "load", "measure", "ask", "secret_key", "make_secret_key"),
+    *(
+        "probe",
+        "logs",
+        "diagnose",
+        "run_once",
+        "has",
+        "load",
+        "measure",
+        "ask",
+        "secret_key",
+        "make_secret_key",
+        "garbage",
+    ),
     *sorted(WRITES),
 )
 

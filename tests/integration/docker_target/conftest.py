@@ -95,8 +95,8 @@ class Host:
         return self.in_the_proxy('exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\\n" "$1" >&3; cat <&3', command)
 
     def in_the_proxy(self, script: str, *words: str) -> str:
-        done = self.engine.containers.get(self.proxy).exec_run(["bash", "-c", script, "_", *words], user="0")
-        return str(done.output.decode())
+        proxy: Any = self.engine.containers.get(self.proxy)
+        return str(proxy.exec_run(["bash", "-c", script, "_", *words], user="0").output.decode())
 
     def left(self) -> list[str]:
         """Everything on the engine whose name begins with the namespace."""
@@ -165,7 +165,7 @@ class Service:
 
     def connected(self, *, cancel: Cancellation | None = None, **more: Any) -> DockerTarget:
         """As another process of shipper would have it."""
-        context = TargetContext("local", self.settings(**more), self.own, self.keys, self.told, cancel)  # type: ignore[arg-type]
+        context = TargetContext("local", self.settings(**more), self.own, self.keys, self.told, cancel)
         target = kind.connect(context)
         assert isinstance(target, DockerTarget)
         return target

@@ -102,6 +102,4 @@ def test_what_has_traffic_is_not_retired(service: Any) -> None:
 def lose_stamp(service: Any) -> None:
     """By hand: the running proxy and its version stay."""
     state = f"/state/services/{service.name}/current/state.json"
-    service.host.in_the_proxy(
-        "perl -0pi -e 's/\"stamp\": \\{[^}]*\\}/\"stamp\": {}/' \"$(realpath \"$1\")\"", state
-    )
+    service.host.in_the_proxy('perl -0pi -e \'s/"stamp": \\{[^}]*\\}/"stamp": {}/\' "$(realpath "$1")"', state)

@@ -12,10 +12,30 @@ from shipper.images.engine import DockerEngine, connect
 from shipper.processes.ssh import line_to
 from shipper.processes.ssh_host import ssh_host
 from tests.conftest import needed_or_skipped
+from tests.integration.images.conftest import Switch as Thrown
 from tests.rig.api import Rig, RigError
 from tests.rig.ssh_engine import SshEngine
 
 SERVICE = f"ssh-test-{os.getpid()}"
+
+
+class NoSecrets:
+    """A run that has none."""
+
+    def run(self) -> tuple[()]:
+        return ()
+
+    def build(self) -> tuple[()]:
+        return ()
+
+    def versions(self, key: bytes | None = None) -> dict[str, str]:
+        return {}
+
+
+class Switch(Thrown):
+    """A cancellation that a test throws by hand; nobody waits with a SIGKILL."""
+
+    remaining: float | None = None
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ from shipper.registries.oci import OciRegistry
 from shipper.stages.publish import publish
 from shipper.targets import TargetContext
 from shipper_targets.docker import images, kind
-from tests.integration.images.conftest import Switch, Told
-from tests.integration.ssh.conftest import SERVICE
+from tests.integration.images.conftest import Told
+from tests.integration.ssh.conftest import SERVICE, NoSecrets, Switch
 from tests.rig.isolated import Store
 from tests.rig.ssh_engine import SshEngine
 
@@ -41,19 +41,6 @@ print(images.load(docker_client(sys.argv[1], 60), Path(sys.argv[2])))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-class NoSecrets:
-    """A run that has none."""
-
-    def run(self) -> tuple[()]:
-        return ()
-
-    def build(self) -> tuple[()]:
-        return ()
-
-    def versions(self, key: bytes | None = None) -> dict[str, str]:
-        return {}
 
 
 @pytest.fixture(params=["overlay2", "containerd"])
@@ -96,12 +83,14 @@ def target_at(there: SshEngine) -> Any:
     return kind.connect(TargetContext("far", settings, {"host": there.url}, NoSecrets()))
 
 
-def published(image: Image, target: Any, engine: DockerEngine, told: Told, switch: Switch, **settings: Any) -> ImageRef:
+def published(
+    image: Image, target: Any, engine: DockerEngine, told: Told, switch: Switch, repository: str | None = None
+) -> ImageRef:
     digest = image.config_digest
     approval = Approval(config_digest=digest, policy=digest, evidence={})
     source = Source(commit=None, commit_time=None, dirty=False, context_digest=digest, files=1, size=1)
-    service = {"service": {"service": SERVICE, "root": "/"}}
-    whole = Settings.model_validate({**service, **settings})
+    service = {"service": SERVICE, "root": "/"}
+    whole = Settings.model_validate({"service": service, "image": {"repository": repository}})
     return publish(image, approval, source, whole, target, OciRegistry(), engine, told, switch).images["main"]
 
 
@@ -195,7 +184,7 @@ def test_through_a_registry_the_other_engine_pulls_it_by_digest(
     image = built(here, tmp_path / "shop")
     repository = f"{far.registry or far.share_registry()}/team/shop"
 
-    pushed = published(image, target_at(far), here, told, switch, image={"repository": repository})
+    pushed = published(image, target_at(far), here, told, switch, repository)
 
     assert pushed.manifest_digest is not None
     assert images.find(connect_to(far.url), image.config_digest) is None

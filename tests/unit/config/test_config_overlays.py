@@ -117,5 +117,5 @@ def test_windows_line_ends_are_fine(tmp_path: Path) -> None:
 def test_the_smallest_configuration_is_one_line(tmp_path: Path) -> None:
     settings = load(written(tmp_path, 'service = "hello"'))
 
-    assert (settings.run.port, settings.health.path, settings.rollout.strategy) == (8080, "/healthz", "all-at-once")
+    assert (settings.run.port, settings.health.path, settings.rollout.strategy) == (8080, "/healthz", None)
     assert settings.targets == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -74,10 +75,11 @@ def entry(position: int, fact: Fact, *, run: str = "run-1", epoch: int = 1, nonc
 
 @dataclass
 class FakeClock:
-    """Implements Clock: goes on when it is told to, or when somebody sleeps."""
+    """Implements Clock: goes on when somebody sleeps. `passing` is called after each sleep: others at work."""
 
     time: float = 0.0
     wall: float = 1_000_000.0
+    passing: list[Callable[[], None]] = field(default_factory=list)
 
     def now(self) -> float:
         return self.wall + self.time
@@ -87,6 +89,8 @@ class FakeClock:
 
     def sleep(self, seconds: float) -> None:
         self.time += seconds
+        for each in tuple(self.passing):
+            each()
 
 
 @dataclass
@@ -160,3 +164,15 @@ def write(log: StoredLedger, count: int) -> None:
     for _ in range(count):
         log.append(lambda state: started(state.highest + 1), run="run-1", epoch=1)
         log.append(lambda state: verified(state.highest), run="run-1", epoch=1)
+
+
+@functools.cache
+def _objects(count: int) -> dict[str, bytes]:
+    store = DictStore()
+    write(log_on(store), count)
+    return store.objects
+
+
+def store_with(count: int) -> DictStore:
+    """A store of its own with a log of so many verified releases."""
+    return DictStore(dict(_objects(count)))

@@ -30,7 +30,12 @@ def test_the_last_one_is_found_from_anywhere_before_it_with_few_probes(last: int
 
 def test_when_nothing_was_added_one_probe_is_enough() -> None:
     probes: list[int] = []
-    assert last_of(lambda number: bool(probes.append(number)), 41) == 41
+
+    def exists(number: int) -> bool:
+        probes.append(number)
+        return number <= 41
+
+    assert last_of(exists, 41) == 41
     assert probes == [42]
 
 

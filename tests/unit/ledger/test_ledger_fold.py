@@ -124,7 +124,7 @@ def logs(draw: st.DrawFn) -> list[Entry]:
             number = chance.choice([highest, highest, chance.randint(1, highest)])
             fact = Finished.model_validate({"number": number, "outcome": outcome, "serves": serves})
         else:
-            fact = chance.choice([Removed(by=holder()), Adopted(revision="web", by=holder())])
+            fact = Removed(by=holder()) if chance.random() < 0.5 else Adopted(revision="web", by=holder())
         entries.append(entry(position, fact, run=run, epoch=epoch))
     return entries
 

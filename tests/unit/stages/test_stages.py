@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shipper.errors import BugError, GateRefused, PreflightRefused, PublishError
 from shipper.model import (
+    Admission,
     Approval,
     Finding,
     Image,
@@ -16,6 +18,7 @@ from shipper.model import (
     ImageSettings,
     Lint,
     Problem,
+    Readiness,
     RolloutSettings,
     ScanPolicy,
     ServiceSettings,
@@ -24,13 +27,19 @@ from shipper.model import (
     Smoke,
     Source,
     TargetSettings,
+    Traits,
 )
 from shipper.model.all import All
+from shipper.pipeline.cancellation import RunCancellation
+from shipper.stages.admit import admit
 from shipper.stages.gate import gate
 from shipper.stages.preflight import preflight
 from shipper.stages.publish import publish, tag_of
+from shipper.stages.publish_admitted import publish_admitted
 from shipper.stages.size import size
-from tests.unit.rollout.memory_target import MemoryTarget
+from shipper.targets.conformance.memory import Memory
+from shipper.targets.conformance.memory_splits import TRAITS, SplittingTarget
+from shipper.targets.conformance.values import Values
 
 pytestmark = pytest.mark.unit
 
@@ -55,28 +64,37 @@ class Told:
         self.remarks.append(text)
 
 
-class Never:
-    """A cancellation that never comes."""
+class Pulling(SplittingTarget):
+    """A target without images of its own: it pulls."""
 
-    cancelled = False
-
-    def check(self) -> None: ...
-
-    def wait(self, seconds: float) -> bool:
-        return False
-
-    def on_cancel(self, callback: Any) -> Any:
-        raise AssertionError("not used")
+    def __init__(self, traits: Traits = TRAITS) -> None:
+        super().__init__(Memory("web"), Values({}), traits)
 
 
-class Storing(MemoryTarget):
-    """A target that holds images itself."""
+class Storing(Pulling):
+    """A target that holds images itself: at first only the tested one."""
+
+    holds = (TESTED,)
 
     def has(self, config_digest: str) -> str | None:
-        return "web:tested" if config_digest == TESTED else None
+        return "web:tested" if config_digest in self.holds else None
 
-    def load(self, archive: Any) -> str:
-        raise AssertionError("not used")
+    def load(self, archive: Path, sent: Any) -> str:
+        sent(6)
+        self.holds = (*self.holds, archive.name)  # the engine below names an archive by its image
+        return archive.name
+
+
+class Saving:
+    """An engine whose archive of an image is a file with the image's digest as its name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def archive(self, image: Image, report: Any, cancel: Any) -> Path:
+        path = self._folder / image.config_digest
+        path.write_bytes(b"layers")
+        return path
 
 
 class Registry:
@@ -161,36 +179,74 @@ def test_a_scan_that_was_switched_off_is_told_in_dev_and_refused_elsewhere() -> 
         judged(skipped, environment="production")
 
 
-def test_publish_refuses_any_other_image_than_the_approved_one() -> None:
+def whole(**image: Any) -> Settings:
+    return Settings(service=SERVICE, image=ImageSettings(**image), run={"env": {"LEVEL": "low"}})
+
+
+def made_public(what: Image, approved: Approval, settings: Settings, target: Any, registry: Any, folder: Path) -> Any:
+    engine: Any = Saving(folder)
+    return publish(what, approved, source(), settings, target, registry, engine, Told(), RunCancellation())
+
+
+def test_publish_refuses_any_other_image_than_the_approved_one(tmp_path: Path) -> None:
     registry = Registry()
-    settings = ImageSettings(repository="registry.example.com/web")
+    settings = whole(repository="registry.example.com/web")
     with pytest.raises(PublishError, match="the approval is for sha256:a"):
-        publish(image(OTHER), approval(TESTED), source(), settings, MemoryTarget(), registry, Told(), Never())
+        made_public(image(OTHER), approval(TESTED), settings, Pulling(), registry, tmp_path)
     assert registry.pushed == []
 
 
-def test_with_a_repository_publish_pushes_under_a_tag_that_names_the_image() -> None:
+def test_with_a_repository_publish_pushes_under_a_tag_that_names_the_image(tmp_path: Path) -> None:
     registry = Registry()
-    settings = ImageSettings(repository="registry.example.com/web")
-    made = publish(image(), approval(), source(), settings, MemoryTarget(), registry, Told(), Never())
+    settings = whole(repository="registry.example.com/web")
+    made = made_public(image(), approval(), settings, Pulling(), registry, tmp_path)
     assert registry.pushed == [(TESTED, "registry.example.com/web", "cfg-" + "a" * 12)]
     assert made.published
     assert made.images["main"].manifest_digest == OTHER
     assert tag_of(image(OTHER)) != tag_of(image())
 
 
-def test_without_a_repository_the_target_itself_must_hold_the_image() -> None:
-    made = publish(image(), approval(), source(), ImageSettings(), Storing(), Registry(), Told(), Never())
+def test_what_is_deployable_carries_its_configuration_and_when_it_was_committed(tmp_path: Path) -> None:
+    made = made_public(image(), approval(), whole(), Storing(), Registry(), tmp_path)
+    assert (made.settings, made.commit, made.commit_time, made.origin) == (whole(), "1" * 40, 1, "build")
+
+
+def test_without_a_repository_the_target_itself_holds_the_image(tmp_path: Path) -> None:
+    made = made_public(image(), approval(), whole(), Storing(), Registry(), tmp_path)
     assert (made.images["main"].reference, made.published) == ("web:tested", False)
-    with pytest.raises(PublishError, match="has no image with config digest"):
-        publish(image(OTHER), approval(OTHER), source(), ImageSettings(), Storing(), Registry(), Told(), Never())
     with pytest.raises(PublishError, match="pulls from a registry"):
-        publish(image(), approval(), source(), ImageSettings(), MemoryTarget(), Registry(), Told(), Never())
+        made_public(image(), approval(), whole(), Pulling(), Registry(), tmp_path)
+
+
+def test_an_image_that_the_target_does_not_hold_is_moved_there(tmp_path: Path) -> None:
+    target = Storing()
+    made = made_public(image(OTHER), approval(OTHER), whole(), target, Registry(), tmp_path)
+    assert (made.images["main"].config_digest, target.holds) == (OTHER, (TESTED, OTHER))
+
+
+def test_an_image_that_was_not_built_here_is_published_likewise_and_has_no_commit(tmp_path: Path) -> None:
+    engine: Any = Saving(tmp_path)
+    made = publish_admitted(image(), approval(), whole(), Storing(), Registry(), engine, Told(), RunCancellation())
+    assert (made.images["main"].config_digest, made.origin, made.commit) == (TESTED, "image", None)
+
+
+def test_an_admitted_image_is_of_the_targets_platform_and_it_is_told_that_nothing_was_built() -> None:
+    class Engine:
+        asked: tuple[str, ...] = ()
+
+        def admit(self, reference: str, service: str, platform: str, report: Any, cancel: Any) -> Image:
+            self.asked = (reference, service, platform)
+            return image()
+
+    engine, told = Engine(), Told()
+    ready = Readiness(target="here", kind="memory", platform="linux/arm64")
+    assert admit(Admission(reference="web:7"), ready, SERVICE, engine, told, RunCancellation()) == image()
+    assert engine.asked == ("web:7", "web", "linux/arm64")
+    assert told.remarks == ["no build: the Dockerfile and the sources of web:7 were not checked"]
 
 
 def checked(target: Any, **settings: Any) -> Any:
-    whole = Settings(service=SERVICE, **settings)
-    return preflight(whole, TargetSettings(name="here", kind="memory"), target, Told())
+    return preflight(Settings(service=SERVICE, **settings), TargetSettings(name="here", kind="memory"), target, Told())
 
 
 def test_preflight_gives_the_platform_to_build_for() -> None:
@@ -199,7 +255,7 @@ def test_preflight_gives_the_platform_to_build_for() -> None:
 
 
 def test_preflight_names_every_problem_of_the_target_and_of_its_kind() -> None:
-    class Full(MemoryTarget):
+    class Full(Pulling):
         def preflight(self, spec: Any) -> Any:
             return [Problem(code=32, message="not permitted"), Problem(code=33, message="no answer")]
 
@@ -211,11 +267,10 @@ def test_preflight_names_every_problem_of_the_target_and_of_its_kind() -> None:
 
 
 def test_a_strategy_that_the_kind_cannot_do_is_refused_before_the_build() -> None:
-    class Rolling(Storing):
-        traits = MemoryTarget.traits.model_copy(update={"strategies": ("rolling",)})
-
-    with pytest.raises(PreflightRefused, match='cannot roll out "all-at-once"'):
-        checked(Rolling(), rollout=RolloutSettings())
+    rolling = Storing(TRAITS.model_copy(update={"strategies": ("rolling",)}))
+    with pytest.raises(PreflightRefused, match='cannot roll out "canary"'):
+        checked(rolling, rollout=RolloutSettings(strategy="canary"))
+    assert checked(rolling).target == "here"
 
 
 @pytest.mark.parametrize(("limit", "status"), [(None, "passed"), (1000, "passed"), (999, "failed")])

@@ -9,7 +9,7 @@ from shipper.errors import Conflict
 from shipper.model import Observation, Stamp
 from shipper.targets.conformance.here import Here, expect, stamped
 from shipper.targets.conformance.scenario import scenario
-from shipper.targets.protocol import Replaces, SplitsTraffic, Target
+from shipper.targets.protocol import Collects, Replaces, SplitsTraffic, Target
 
 Write = Callable[[Stamp, str], object]
 
@@ -31,6 +31,8 @@ def writes_of(target: Target, here: Here, now: Observation) -> dict[str, Write]:
         replaces = target
         writes["replace"] = lambda stamp, seen: replaces.replace(release, stamp, seen)
         writes["abort"] = lambda stamp, seen: replaces.abort(release.id, stamp, seen)
+    if isinstance(target, Collects):
+        writes["collect"] = partial(target.collect, target.garbage([]))
     return writes
 
 

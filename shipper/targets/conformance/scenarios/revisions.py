@@ -8,7 +8,7 @@ from typing import get_args
 from shipper.errors import Invalid
 from shipper.targets.conformance.here import Here, expect
 from shipper.targets.conformance.scenario import scenario
-from shipper.targets.protocol import Retired, SplitsTraffic
+from shipper.targets.protocol import Collects, Replaces, Retired, SplitsTraffic, Target
 
 LONGEST_STEP = 1.0
 """Seconds: `progress` promises a step every 0.5, and a busy machine takes its part."""
@@ -115,18 +115,58 @@ def removal_leaves_nothing(here: Here) -> None:
     here.answers("three")
 
 
-@scenario(needs=[SplitsTraffic])
+@scenario(needs=[Collects])
+def clean_up_leaves_the_way_back(here: Here) -> None:
+    """What is kept can come back with its secret values, the rest is gone, and nothing is left to clean up."""
+    for number in range(1, 6):
+        here.knows(LICENCE=f"value {number}")
+        expect(here.release(f"release {number}"), 0)
+    target = here.target()
+    assert isinstance(target, Collects)
+    found, now = target.garbage([4]), target.observe()
+    assert found, "four releases that nobody keeps leave no garbage"
+    target.collect(found, now.stamp, now.seen)
+    assert list(target.garbage([4])) == []
+    here.answers("release 5")
+    here.lost_nothing()
+    expect(here.rollback(), 0)
+    here.answers("release 4")
+    here.answers("value 4", "/secrets/LICENCE")
+
+
+@scenario(needs=[Collects])
+def clean_up_never_takes_what_serves(here: Here) -> None:
+    """What came into use since it was found to be garbage is left alone."""
+    for text in ("one", "two"):
+        expect(here.release(text), 0)
+    target = here.target()
+    assert isinstance(target, Collects)
+    found = target.garbage([])
+    expect(here.rollback(), 0)
+    now = target.observe()
+    target.collect(found, now.stamp, now.seen)
+    here.answers("one")
+    expect(here.release("three"), 0)
+
+
+@scenario()
 def progress_never_blocks(here: Here) -> None:
     """A revision that does not become ready is told again and again, never more than half a second apart."""
     expect(here.release("one"), 0)
     target = here.target()
-    assert isinstance(target, SplitsTraffic)
     now = target.observe()
-    revision = target.create(here.a_release("two", "never-ready"), now.stamp, now.seen)
-    steps, last = target.progress(revision), time.monotonic()
+    release = here.a_release("two", "never-ready")
+    applied = target.create if isinstance(target, SplitsTraffic) else as_replacing(target).replace
+    steps, last = target.progress(applied(release, now.stamp, now.seen)), time.monotonic()
     for _ in range(8):
-        step = next(steps)
-        now_at = time.monotonic()
+        step, at = next(steps), time.monotonic()
         assert step.state == "waiting", f"it says {step.state}: {step.reason}"
-        assert now_at - last < LONGEST_STEP, f"{now_at - last:.1f} s until the next step"
-        last = now_at
+        assert at - last < LONGEST_STEP, f"{at - last:.1f} s until the next step"
+        last = at
+    here.answers("one")
+
+
+def as_replacing(target: Target) -> Replaces:
+    """Every target splits traffic or replaces."""
+    assert isinstance(target, Replaces)
+    return target

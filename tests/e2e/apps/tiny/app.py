@@ -3,6 +3,7 @@
 Ready at once, or START_SECONDS after its start. A path that starts with /slow is answered SLOW_SECONDS later.
 """
 
+import contextlib
 import os
 import socket
 import threading
@@ -14,7 +15,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n
 
 
 def answer(client: socket.socket) -> None:
-    with client:
+    with client, contextlib.suppress(ConnectionError):
         asked = b""
         while piece := client.recv(65536):
             asked += piece

@@ -1,0 +1,246 @@
+"""The part of a rollout in which its run may write: from the guards to what is recorded at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shipper.errors import LockedError, Overtaken, PlatformError
+from shipper.ledger.protocol import Lease
+from shipper.model import Deployment, Release, Revision, Verdict
+from shipper.rollout.all_at_once import all_at_once
+from shipper.rollout.attempt import Attempt, Plan
+from shipper.rollout.blue_green import blue_green
+from shipper.rollout.bring_back import bring_back
+from shipper.rollout.canary import canary
+from shipper.rollout.claiming import claim
+from shipper.rollout.guards import guard_drift, guard_order, guard_quarantine
+from shipper.rollout.keeping import tidy
+from shipper.rollout.known import DEAD
+from shipper.rollout.platform_errors import not_written
+from shipper.rollout.record import Record
+from shipper.rollout.recreate import recreate
+from shipper.rollout.rolling import follow, rolling
+from shipper.rollout.run import Run
+from shipper.rollout.sealing import refuse_unrecorded, seal_stamp
+from shipper.rollout.strategies import stable_weights
+from shipper.rollout.writes import Writer
+from shipper.targets import Replaces, SplitsTraffic
+
+Way = Callable[[Attempt], tuple[Revision, Verdict]]
+
+STRATEGIES: dict[str, Way] = {
+    "all-at-once": all_at_once,
+    "blue-green": blue_green,
+    "canary": canary,
+    "recreate": recreate,
+    "rolling": rolling,
+}
+
+
+class UnderLease:
+    """One run that holds the lease. `problem`: why the ledger cannot be used, by a rollback that goes on without."""
+
+    def __init__(self, run: Run, lease: Lease, problem: str) -> None:
+        self._run = run
+        self._record = Record(run.ledger, run.order, lease.epoch, needed=not run.rolls_back, lost=problem)
+        self._before = run.observe()
+        self._writer = Writer(run.target, lease, self._before, run.patience, seizing=run.rolls_back)
+        self._writer.check_fence(self._before)
+        self._state = self._record.state()
+
+    def do(self) -> Deployment:
+        """Guards, claim, rollout, record, tidy. Raises as `roll_out`."""
+        run = self._run
+        versions = run.versions(make_key=True) or {}
+        fingerprint = run.fingerprint(versions)
+        under_way = self._in_flight(fingerprint)
+        guard_drift(self._before, run.deployable, run.report)
+        verdict = self._serves_already(fingerprint)
+        if verdict is not None and verdict.ok:
+            return self._unchanged(verdict)
+        if not run.rolls_back:
+            guard_quarantine(fingerprint, run.deployable, self._quarantined)
+            guard_order(run.deployable, self._serving_record(), run.order)
+        if under_way is not None:
+            return self._attempt(self._taken_up(under_way), lambda attempt: follow(attempt, attempt.attach(under_way)))
+        unwell = verdict is not None and len(self._before.serving) == 1
+        living = None if unwell else self._living()
+        self._adopt()
+        release = claim(run, self._record, self._before, fingerprint, versions, living)
+        return self._attempt(release, self._way(release.strategy, living))
+
+    @property
+    def _quarantined(self) -> set[str]:
+        return {*self._state.quarantined, *self._before.stamp.quarantined}
+
+    @property
+    def _verified(self) -> set[int]:
+        return {*self._state.verified, *self._before.stamp.verified}
+
+    # What is there.
+
+    def _in_flight(self, fingerprint: str) -> Revision | None:
+        """An operation of this very release, begun by a run that is gone, is taken up; that of another is ended.
+
+        We hold the lease, so a release that the ledger knows to be unfinished has nobody any more. A rollback ends
+        any operation. Raises LockedError (30) when it is not known whose it is: it is never overlapped.
+        """
+        before, run = self._before, self._run
+        if before.in_flight is None:
+            return None
+        same = [found for found in before.revisions if found.fingerprint == fingerprint and found.release]
+        if same and isinstance(run.target, Replaces):
+            run.report.remark(f"an operation of this release is under way ({before.in_flight}): following it")
+            return max(same, key=lambda found: found.number or 0)
+        unfinished = {found.id for found in self._state.releases[-1:] if found.outcome in DEAD}
+        left = any(found.release in unfinished for found in before.revisions)
+        if (run.rolls_back or left) and isinstance(run.target, Replaces):
+            self._end(run.target, before.in_flight)
+            return None
+        raise LockedError(
+            f"an operation is in flight on the target: {before.in_flight}",
+            hint="wait until it ends (`shipper status`), then release again; `shipper rollback` ends it",
+        )
+
+    def _end(self, target: Replaces, in_flight: str) -> None:
+        self._run.report.remark(f"an operation is in flight ({in_flight}): it is ended first")
+        try:
+            self._writer.write(
+                lambda now, stamp: target.abort(in_flight, stamp, now.seen) if now.in_flight == in_flight else None,
+                f"end {in_flight}",
+            )
+        except PlatformError as error:
+            raise not_written(error) from error
+        self._before = self._writer.observe()
+
+    def _serves_already(self, fingerprint: str) -> Verdict | None:
+        """How well exactly this serves; None when something else does."""
+        run, main = self._run, self._before.main
+        adopted = run.deployable.rollback_to == 0
+        if main is None or (main.name != run.deployable.revision if adopted else main.fingerprint != fingerprint):
+            return None
+        verdict = run.verify(main)
+        if not verdict.ok and len(self._before.serving) == 1:
+            run.report.remark(f"the same release serves but is not well ({verdict.reason}): releasing it again")
+        return verdict
+
+    def _unchanged(self, verdict: Verdict) -> Deployment:
+        """Nothing to do; what an earlier run left unrecorded is recorded now."""
+        run, main = self._run, self._before.main
+        assert main is not None
+        number = self._unrecorded(main)
+        if number is not None:
+            run.report.remark(f"#{number} serves already, but the run that brought it did not live to say so")
+            self._writer.number = number
+            problem = seal_stamp(run, self._writer, main, number)
+            self._record.verified(number, verdict, run.deployable, run.seconds, run.last())
+            refuse_unrecorded(self._record, problem, self._writer, number, verdict)
+        return run.unchanged(self._before, main, number or main.number or self._before.highest, verdict)
+
+    def _unrecorded(self, main: Revision) -> int | None:
+        """The number under which a run brought this here, and died before it had recorded that."""
+        newest = self._state.releases[-1] if self._state.releases else None
+        if newest is not None and newest.outcome in DEAD and newest.fingerprint == main.fingerprint:
+            return newest.number
+        return main.number if main.release is not None and main.number not in self._verified else None
+
+    def _serving_record(self) -> Release | None:
+        """For the out-of-order guard, where there is something to compare."""
+        main = self._before.main
+        if main is None or main.release is None or self._run.deployable.commit_time is None:
+            return None
+        return self._recorded(main)
+
+    def _recorded(self, revision: Revision) -> Release | None:
+        own = [record for record in self._run.records if record.id == revision.release]
+        return own[0] if own else self._record.release(revision.number or -1)
+
+    def _taken_up(self, under_way: Revision) -> Release:
+        release = self._recorded(under_way)
+        if release is None:
+            raise LockedError(
+                f"an operation is in flight on the target ({self._before.in_flight}); no record says of which release",
+                hint="wait until it ends (`shipper status`), then release again",
+            )
+        return release
+
+    def _living(self) -> Revision | None:
+        """The revision that a rollback needs only give traffic to."""
+        name = self._run.deployable.revision
+        if name is None or not isinstance(self._run.target, SplitsTraffic):
+            return None
+        fit = [found for found in self._before.revisions if found.name == name]
+        found = next((found for found in fit if found.state in ("running", "stopped")), None)
+        if found is None:
+            self._run.report.remark(f"{name} is not there any more: its release is applied again")
+        return found
+
+    def _adopt(self) -> None:
+        main, stamp = self._before.main, self._before.stamp
+        if main is not None and main.release is None and not stamp.highest and self._state.adopted != main.name:
+            self._run.report.remark(f"{main.name} was here before shipper: it is #0, and the way back")
+            self._record.adopted(main.name)
+
+    # What is done.
+
+    def _way(self, strategy: str, living: Revision | None) -> Way:
+        if living is not None:
+            record = self._recorded(living) if living.state == "stopped" else None
+            return lambda attempt: bring_back(attempt, living, record)
+        return STRATEGIES[strategy] if isinstance(self._run.target, SplitsTraffic) else rolling
+
+    def _plan(self, release: Release) -> Plan:
+        before = self._before
+        stable = stable_weights(before, self._verified, self._quarantined)
+        needed = release.strategy in ("recreate", "rolling")
+        there = [found for found in before.revisions if found.name in stable and found.release] if needed else []
+        found = {revision.name: self._recorded(revision) for revision in there}
+        return Plan(
+            deployable=self._run.deployable,
+            release=release,
+            before=before,
+            stable=stable,
+            records={name: record for name, record in found.items() if record is not None},
+            by_whom=lambda: self._record.by_whom(release.number),
+        )
+
+    def _attempt(self, release: Release, way: Way) -> Deployment:
+        run = self._run
+        attempt = Attempt(self._plan(release), self._writer, run.report, run.cancel, run.clock)
+        try:
+            with attempt.guarded():
+                revision, verdict = way(attempt)
+            problem = self._sealed(attempt, revision)
+        except Exception as error:
+            main = self._writer.last.main
+            self._record.failed(release.number, error, main.number if main else None, run.seconds, run.last())
+            raise
+        self._record.verified(release.number, verdict, run.deployable, run.seconds, run.last())
+        if not run.cancel.cancelled:
+            self._writer.patience = attempt.patience
+            tidy(attempt, revision)
+        refuse_unrecorded(self._record, problem, self._writer, release.number, verdict)
+        return self._deployment(release, revision, verdict)
+
+    def _sealed(self, attempt: Attempt, revision: Revision) -> str:
+        try:
+            return seal_stamp(self._run, self._writer, revision, attempt.release.number)
+        except Overtaken as error:
+            raise attempt.overtaken(error) from error
+
+    def _deployment(self, release: Release, revision: Revision, verdict: Verdict) -> Deployment:
+        run, main = self._run, self._before.main
+        return Deployment(
+            changed=True,
+            release_id=release.id,
+            number=release.number,
+            fingerprint=release.fingerprint,
+            revision=revision.name,
+            previous=main.name if main else None,
+            address=self._writer.last.address,
+            verdict=verdict,
+            image=run.reference,
+            seconds=run.seconds,
+            rollback_to=release.rollback_to,
+            ledger=run.ledger.url,
+        )

@@ -1,0 +1,97 @@
+"""status, history and verify, as they are shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from shipper.ledger.holders import this_process
+from shipper.model import Deployment, Started, new_release_id
+from shipper.operations.ledgers import ledger_of
+from shipper.operations.where import Where
+from shipper.operations.workspace import open_workspace
+from tests.unit.operations.imaginary import Laptop
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def back(laptop: Laptop) -> Laptop:
+    """Two releases, and a rollback to the first."""
+    for text in ("one", "two"):
+        assert isinstance(laptop.release(text), Deployment)
+    assert laptop.run("rollback", "--service", "shop", "--reason", "two is slow").code == 0
+    return laptop
+
+
+def test_status_names_the_release_that_was_brought_back(back: Laptop) -> None:
+    said = back.run("status", "--service", "shop").out
+    assert "serves   #3 (rollback to #1), shop-1, 100 % of the traffic" in said
+    assert "proof    identity, verified" in said
+    assert "stamp    up to #3" in said
+    assert "barred" in said
+    assert said.rstrip().splitlines()[-1].startswith("rollback: not possible: there is no earlier verified release")
+
+
+def test_history_has_everything_that_a_reader_asks(back: Laptop) -> None:
+    said = back.run("history", "--service", "shop").out
+    assert "#3 (rollback to #1): two is slow" in said
+    assert said.index("#3") < said.index("#2 ")
+    lines = back.run("history", "--service", "shop", "--json").shown["releases"]
+    assert [(line["number"], line["outcome"], line["proof"]) for line in lines] == [
+        (3, "verified", "identity"),
+        (2, "verified", "identity"),
+        (1, "verified", "identity"),
+    ]
+    assert [line["serves"] for line in lines] == [True, False, False]
+    assert all(line["served"] is not None and "@" in line["who"] for line in lines)
+
+
+def test_history_is_read_no_further_than_asked(back: Laptop) -> None:
+    lines = back.run("history", "--service", "shop", "--limit", "1", "--json").shown["releases"]
+    assert [line["number"] for line in lines] == [3]
+
+
+def test_verify_proves_what_serves(back: Laptop) -> None:
+    ended = back.run("verify", "--service", "shop")
+    assert ended.code == 0, ended
+    assert "#3 (rollback to #1) serves" in ended.out
+    assert "proof: identity" in ended.out
+
+
+def test_verify_ends_22_when_what_serves_is_not_well(back: Laptop) -> None:
+    back.memory.held["shop-1"].kind = "never-ready"
+    ended = back.run("verify", "--service", "shop", "--json")
+    assert ended.code == 22, ended
+    assert not ended.shown["verdict"]["ok"]
+
+
+def test_verify_ends_22_when_nothing_serves(laptop: Laptop) -> None:
+    ended = laptop.run("verify", "-C", str(laptop.project))
+    assert ended.code == 22, ended
+    assert "nothing serves" in ended.err
+
+
+def test_what_serves_is_judged_by_its_own_requests_and_not_by_those_of_today(laptop: Laptop) -> None:
+    golden = [{"name": "text", "path": "/", "expect": {"contains": "one"}}]
+    assert isinstance(laptop.release("one", {"smoke": {"requests": golden}}), Deployment)
+    golden = [{"name": "text", "path": "/", "expect": {"contains": "two"}}]
+    laptop.configure({"smoke": {"requests": golden}})
+    assert laptop.run("verify", "-C", str(laptop.project)).code == 0
+
+
+def test_a_release_whose_run_died_is_shown_and_settled(back: Laptop) -> None:
+    ledger = ledger_of(open_workspace(Where(directory=back.project)))
+    record = next(iter(back.memory.records.values())).model_copy(update={"number": 4, "id": new_release_id()})
+    by = this_process(new_release_id(), "release")
+    ledger.append(lambda _: Started(release=record, by=by), run=by.run, epoch=9)
+    assert "open     #4 was begun by" in back.run("status", "--service", "shop").out
+    ended = back.run("status", "--service", "shop", "--repair")
+    assert ended.code == 0, ended
+    assert "#4 was begun and its run died: recorded as abandoned" in ended.err
+    assert "open" not in back.run("status", "--service", "shop").out
+
+
+def test_json_everywhere_is_one_object_with_a_schema(back: Laptop) -> None:
+    for words in (("status",), ("history",), ("verify",), ("rollback", "--dry-run", "--to", "#2"), ("gc", "--plan")):
+        ended = back.run(*words, "--service", "shop", "--json")
+        assert (ended.shown["schema"], ended.shown["service"]) == (1, "shop"), (words, ended)
