@@ -57,7 +57,7 @@ class Beating:
         self._tenure.judge()
 
     def _run(self) -> None:
-        due = 0.0
+        due = self._tenure.clock.monotonic() + self._tenure.timings.beat  # taking the lease was a sign of life
         while not self._ending:
             question = self._asked
             if due <= self._tenure.clock.monotonic():

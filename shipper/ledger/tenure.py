@@ -74,7 +74,6 @@ class Tenure:
         self._successor: Taken | None = None
 
     def __enter__(self) -> Self:
-        self.beat()
         return self
 
     def __exit__(

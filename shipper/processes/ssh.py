@@ -67,7 +67,9 @@ class Call:
         self.host = host
         self.socket, theirs = socket.socketpair()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
-        self._words, self._status = "", 0
+        self._words = ""
+        self.status: int | None = None
+        """How the child ended, once it has been seen out."""
         self._ending = threading.Lock()
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
@@ -95,7 +97,7 @@ class Call:
                 return None
             time.sleep(0.01)
         self.end()
-        return why_it_ended(self._words, self._status, self.host)
+        return why_it_ended(self._words, self.status or 0, self.host)
 
     def end(self) -> None:
         """Close our end and see the child out. Idempotent, from any thread."""
@@ -107,7 +109,7 @@ class Call:
         with self._ending:
             if self._said.closed:
                 return
-            self._status = self._group.end(_LEAVING)
+            self.status = self._group.end(_LEAVING)
             self._said.seek(0)
             self._words = self._said.read(1 << 16).decode("utf-8", "replace")
             self._said.close()
@@ -122,6 +124,8 @@ class SshLine:
 
     def __init__(self, host: SshHost) -> None:
         self.host = host
+        self.address = host.name
+        """The name or number behind the user's own name for it, known once we were connected."""
         self._lock = threading.Lock()
         self._first: Call | None = None
         self._calls: list[Call] = []
@@ -170,7 +174,9 @@ class SshLine:
             self._first.end()
         sharing: tuple[str, ...] = ()
         self._shared = ()
-        if not self._shares_by_itself() and (folder := private_folder()) is not None:
+        told = self._configuration()
+        self.address = told.get("hostname", self.host.name)
+        if told.get("controlpath", "none") == "none" and (folder := private_folder()) is not None:
             place = str(folder / f"{os.getpid()}-{next(_numbers)}")
             sharing = ("-M", "-S", place, "-o", "ControlPersist=no")
             self._shared = ("-S", place, "-o", "ControlMaster=no")
@@ -182,16 +188,15 @@ class SshLine:
             raise
         return call
 
-    def _shares_by_itself(self) -> bool:
-        """Whether the user's configuration has a ControlPath for this host. Raises SshFailed when it is broken."""
+    def _configuration(self) -> dict[str, str]:
+        """What the user's configuration says for this host. Raises SshFailed when it is broken."""
         try:
             told = run(("ssh", "-G", *self.host.words()), timeout=CONNECT)
         except TimedOut as error:
             raise no_answer(self.host, CONNECT) from error
         if not told.ok:
             raise why_it_ended(told.stderr, told.returncode, self.host)
-        settings = dict(line.partition(" ")[::2] for line in told.stdout.splitlines())
-        return settings.get("controlpath", "none") != "none"
+        return dict(line.partition(" ")[::2] for line in told.stdout.splitlines())
 
     def _dial_stdio(self) -> str:
         """The command there; the docker command of that user knows where the engine is, unless we were told."""

@@ -88,10 +88,10 @@ class UnderLease:
         before, run = self._before, self._run
         if before.in_flight is None:
             return None
-        same = [found for found in before.revisions if found.fingerprint == fingerprint and found.release]
-        if same and isinstance(run.target, Replaces):
+        newest = max(before.revisions, key=lambda found: found.number or 0, default=None)  # what was applied last
+        if newest is not None and newest.fingerprint == fingerprint and isinstance(run.target, Replaces):
             run.report.remark(f"an operation of this release is under way ({before.in_flight}): following it")
-            return max(same, key=lambda found: found.number or 0)
+            return newest
         unfinished = {found.id for found in self._state.releases[-1:] if found.outcome in DEAD}
         left = any(found.release in unfinished for found in before.revisions)
         if (run.rolls_back or left) and isinstance(run.target, Replaces):

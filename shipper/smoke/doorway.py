@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 
 from shipper.errors import SmokeError
@@ -16,19 +15,23 @@ _NEWS = 2.0
 def open_doorway(line: SshLine, port: int) -> Doorway:
     """A port here that leads to that one there. Raises SmokeError when the ssh server there forwards no ports,
     SshFailed when it does not answer."""
-    call = line.port(port)
-    try:
-        call.socket.settimeout(_NEWS)
-        with contextlib.suppress(OSError):  # no news: something took the connection and waits
-            call.socket.shutdown(socket.SHUT_WR)
-            call.socket.recv(1)
-        failed = call.failure(0.0)
-    finally:
-        call.end()
-    why = line.why_no_port(port) if failed is not None else None
+    why = line.why_no_port(port) if _is_refused(line, port) else None
     if why is not None and why.kind == "no-forwarding":
         raise SmokeError(
             f"the smoke test cannot reach its candidate: {why.message}",
             hint=f"{why.hint}, or set [smoke] enabled = false",
         )
     return to_port(line, port)
+
+
+def _is_refused(line: SshLine, port: int) -> bool:
+    """Whether such a call ends at once and badly. A candidate that does not listen yet can be the reason as well."""
+    call = line.port(port)
+    try:
+        call.socket.settimeout(_NEWS)
+        call.socket.shutdown(socket.SHUT_WR)
+        return call.socket.recv(1) == b"" and call.failure() is not None and bool(call.status)
+    except OSError:
+        return False  # something took the connection, and waits
+    finally:
+        call.end()

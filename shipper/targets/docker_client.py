@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from shipper.errors import UsageError
 from shipper.processes import ssh
@@ -13,7 +14,7 @@ from shipper.processes.ssh_host import SCHEME, ssh_host
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["docker_client", "is_local", "line_of", "ssh_failure"]
+__all__ = ["docker_client", "is_local", "line_of", "machine_of", "ssh_failure"]
 
 _LOCAL = ("http+docker://localhost", "http+docker://localunixsocket", "http+docker://localnpipe")
 
@@ -44,6 +45,16 @@ def docker_client(host: str | None, timeout: float | None) -> DockerClient:
 def is_local(client: DockerClient) -> bool:
     """Whether the engine runs on this machine, as far as its address says."""
     return str(client.api.base_url).startswith(_LOCAL)
+
+
+def machine_of(client: DockerClient) -> str | None:
+    """The machine that the engine runs on, by a name or number that other programs find it by; None for this one."""
+    if is_local(client):
+        return None
+    if (line := line_of(client)) is not None:
+        return line.address
+    named: str | None = getattr(client.api, "machine", None) or urlsplit(str(client.api.base_url)).hostname
+    return named
 
 
 def line_of(client: DockerClient) -> ssh.SshLine | None:

@@ -42,6 +42,7 @@ class LibraryApi(APIClient):
 
     def __init__(self, address: str, host: SshHost, timeout: float | None) -> None:
         super().__init__(base_url=_NOWHERE, version=_ANY_VERSION, timeout=timeout)  # type: ignore[arg-type]
+        self.machine = host.name
         self.base_url = "http+docker://ssh"  # by this name the SDK knows how to find the channel of a stream
         self.mount("http+docker://", _library_adapter(address, host, timeout))
         self._version = str(self.version(api_version=False)["ApiVersion"])
@@ -108,8 +109,8 @@ def _library_adapter(address: str, host: SshHost, timeout: float | None) -> Any:
 
     class Bounded(SSHHTTPAdapter):
         def _create_paramiko_client(self, base_url: str) -> None:
-            super()._create_paramiko_client(base_url)
-            self.ssh_params.update(timeout=CONNECT, banner_timeout=CONNECT, auth_timeout=GREETING)
+            super()._create_paramiko_client(base_url)  # type: ignore[misc]
+            self.ssh_params.update(timeout=CONNECT, banner_timeout=CONNECT, auth_timeout=GREETING)  # type: ignore[attr-defined]
 
     try:
         return Bounded(address, timeout=timeout)  # type: ignore[arg-type]

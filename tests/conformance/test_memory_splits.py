@@ -20,11 +20,13 @@ def test_a_target_that_splits_traffic(scenario: Scenario) -> None:
     play(scenario, PLAIN)
 
 
+@pytest.mark.sample(12)
 @played(STEPS)
 def test_a_target_that_splits_traffic_in_large_steps(scenario: Scenario) -> None:
     play(scenario, STEPS)
 
 
+@pytest.mark.sample(12)
 @played(AT_ONCE)
 def test_a_target_whose_first_create_serves(scenario: Scenario) -> None:
     play(scenario, AT_ONCE)

@@ -26,7 +26,7 @@ def test_the_first_release_serves_with_proof(host: Host, tmp_path: Path) -> None
     assert answer.json == {"service": "shop", "version": "1"}
     assert answer.revision == serves["revision"]
     assert set(ended.stages().values()) == {"done"}
-    assert ended.finished["rollback"] == "not available yet (no ledger)"
+    assert ended.finished["rollback"] == "not possible: there is no earlier verified release to go back to"
 
 
 def test_a_person_reads_the_address_the_proof_and_how_to_go_back(host: Host, tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_person_reads_the_address_the_proof_and_how_to_go_back(host: Host, tmp
     assert ended.code == 0, ended
     assert f"http://127.0.0.1:{host.port}" in ended.stdout
     assert "identity" in ended.stdout
-    assert ended.stdout.rstrip().splitlines()[-1].strip() == "rollback: not available yet (no ledger)"
+    assert ended.stdout.rstrip().splitlines()[-1].startswith("rollback: not possible: ")
     told = [line for line in ended.stdout.splitlines() if str(host.home) not in line]
     assert max(len(line) for line in told) <= 100
 

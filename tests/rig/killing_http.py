@@ -155,13 +155,10 @@ class _Connection:
         seen = await self._short_body(head)
         asked = Asked(head.first[0], urlsplit(head.first[1]), head.headers, seen, time.monotonic())
         trouble = self.say.trouble(asked) or Trouble()
-        await asyncio.sleep(trouble.delay)
-        if trouble.cut:
-            return False
-        if trouble.refuse is not None:
-            await _send(self.back, b"HTTP/1.1 %d Trouble\r\nContent-Length: 0\r\n\r\n" % trouble.refuse)
-            return seen is not None
+        if trouble.cut or trouble.refuse is not None:
+            return await self._refused(trouble) and seen is not None
         what = self.say.before(asked)
+        await asyncio.sleep(trouble.delay)
         await _send(self.on, head.raw + (seen or b""))
         unseen = None if seen is not None else asyncio.create_task(_pass_on(body_of(self.here, head), self.on))
         try:
@@ -170,6 +167,14 @@ class _Connection:
             if unseen is not None:
                 unseen.cancel()
                 await asyncio.gather(unseen, return_exceptions=True)
+
+    async def _refused(self, trouble: Trouble) -> bool:
+        """Whether the connection goes on, although the request was not passed on."""
+        await asyncio.sleep(trouble.delay)
+        if trouble.cut:
+            return False
+        await _send(self.back, b"HTTP/1.1 %d Trouble\r\nContent-Length: 0\r\n\r\n" % (trouble.refuse or 500))
+        return True
 
     async def _answer(self, asked: Asked, what: object, trouble: Trouble, unseen: asyncio.Task[None] | None) -> bool:
         heard = what is not None or trouble.forget

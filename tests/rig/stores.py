@@ -37,18 +37,21 @@ _SUPERVISOR = '"$@" & server=$!; cat >/dev/null; kill $server; wait $server'
 
 @dataclass(frozen=True)
 class RunningStore:
-    """An object store that answers, with an empty bucket."""
+    """An object store that answers."""
 
     kind: str
     scheme: str
     endpoint: str
     environ: Mapping[str, str]
     """What reaches it, and nobody else, under the names that shipper reads."""
+    folder: Path | None = None
+    """Of a store that is a directory."""
 
     @property
     def url(self) -> str:
-        """A new place in its bucket, every time."""
-        return f"{self.scheme}://{BUCKET}/{secrets.token_hex(6)}"
+        """A new place in it, every time."""
+        place = secrets.token_hex(6)
+        return (self.folder / place).as_uri() if self.folder else f"{self.scheme}://{BUCKET}/{place}"
 
     def through(self, endpoint: str) -> RunningStore:
         """The same store, asked by another way (a proxy)."""

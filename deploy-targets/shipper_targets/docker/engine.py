@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient, caused_by
-from shipper.targets.docker_client import docker_client, is_local, ssh_failure
+from shipper.targets.docker_client import docker_client, is_local, machine_of, ssh_failure
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["TIMEOUT", "connect", "first_line", "is_local", "translated"]
+__all__ = ["TIMEOUT", "connect", "first_line", "is_local", "machine_of", "translated"]
 
 TIMEOUT = 120
 """Seconds that one call of the engine's API may take; stopping a container takes its grace on top."""

@@ -7,9 +7,11 @@ that is not there.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from shipper.ledger.protocol import Lease, Ledger
@@ -123,5 +125,12 @@ class DoomedLedger:
         return self._doom.read(lambda: self._inner.evidence(config_digest))
 
 
-_TAKEN: list[object] = []
-"""Leases of dead runs: as long as somebody holds the object, its end is not reached and it is not given back."""
+_TAKEN: list[AbstractContextManager[Lease]] = []
+"""Leases of dead runs."""
+
+
+@atexit.register
+def bury() -> None:
+    """What dead runs held is given back: when a scenario is over nobody waits for it any more."""
+    while _TAKEN:
+        _TAKEN.pop().__exit__(None, None, None)

@@ -71,10 +71,11 @@ class SplittingPlace(MemoryPlace):
 
 @dataclass(frozen=True)
 class SplittingRig:
-    """`traits` may be narrowed: weight steps as of a load balancer, a first create that serves as on Cloud Run."""
+    """`traits` may be narrowed (steps as of a load balancer, a first create that serves); `make` another target."""
 
     kind: str = "memory splits"
     traits: Traits = TRAITS
+    make: type[SplittingTarget] = SplittingTarget
 
     @property
     def powers(self) -> frozenset[type]:
@@ -86,6 +87,6 @@ class SplittingRig:
         """An empty platform."""
 
         def connect(memory: Memory, secrets: Secrets) -> Target:
-            return SplittingTarget(memory, secrets, self.traits)
+            return self.make(memory, secrets, self.traits)
 
         return SplittingPlace(connect, Memory(service or new_service()))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from shipper.model.target import Traits
+from shipper.targets.conformance.doom import bury
 from shipper.targets.conformance.here import Here
 from shipper.targets.conformance.rig import Rig
 
@@ -31,6 +32,7 @@ class Scenario:
         try:
             self.plays(Here(place))
         finally:
+            bury()
             place.close()
 
     def missing(self, traits: Traits, powers: Collection[type]) -> str:

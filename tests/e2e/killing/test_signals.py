@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -41,10 +42,10 @@ def old(place: TinyPlace) -> str:
 
 
 @contextmanager
-def released(place: TinyPlace, *words: object) -> Iterator[tuple[Run, Round]]:
+def released(place: TinyPlace, *words: object, **options: Any) -> Iterator[tuple[Run, Round]]:
     """A command under load; no request fails, whatever becomes of it."""
     with load.start(place.host.port, rate=50, timeout=15) as running, place.points.counted() as seen:
-        yield Run(place.start(*(words or place.release_words))), seen
+        yield Run(place.start(*(words or place.release_words), **options)), seen
         result = running.stop()
     assert result.failed == 0, result
 
@@ -151,11 +152,12 @@ def test_a_second_interrupt_from_a_terminal_leaves_at_once(place: TinyPlace, old
     new = place.next_text()
     place.write(new, **BAKING)
     ours, theirs = os.openpty()
-    with released(place) as (_, _):
-        run = Run(place.start(*place.release_words, stdin=theirs))
+    with released(place, stdin=theirs) as (run, seen):
         run.until(lambda: place.text() == new)
         with place.points.slow_writes("engine", 6.0):
+            writes = len(seen.writes)
             run.process.send_signal(signal.SIGINT)
+            run.until(lambda: len(seen.writes) > writes)
             run.signalled_at = time.monotonic()
             run.process.send_signal(signal.SIGINT)
             ended = run.end(5.0)

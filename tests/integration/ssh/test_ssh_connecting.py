@@ -20,7 +20,6 @@ from shipper.processes.ssh_host import ssh_host
 from shipper.targets import Denied, Transient
 from shipper.targets.docker_client import is_local
 from shipper_targets.docker.engine import connect
-from tests.rig import ssh_network
 from tests.rig.daemons import wait_until
 from tests.rig.ssh_engine import SshEngine
 
@@ -68,7 +67,10 @@ def test_a_name_of_the_users_own_configuration_is_an_address(far: SshEngine) -> 
     assert open_client("ssh://engine").ping()
 
 
-def test_the_docker_command_s_variable_and_context_lead_there(far: SshEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_docker_command_s_variable_and_context_lead_there(
+    far: SshEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     for words in (["create", "far", "--docker", f"host={far.url}"], ["use", "far"]):
         subprocess.run(["docker", "context", *words], check=True, timeout=60, capture_output=True)
     by_context = open_client().info()["ID"]
@@ -246,16 +248,6 @@ def test_without_client_and_extra_it_says_what_to_install(monkeypatch: pytest.Mo
     with pytest.raises(UsageError) as refused:
         open_client("ssh://root@somewhere")
     assert 'pip install "shipper[ssh]"' in refused.value.hint
-
-
-def test_the_rig_s_cable_leaves_nothing_behind(rig: object) -> None:
-    with SshEngine() as made:
-        name = f"of-{os.getpid()}"
-        during = [line for line in ssh_network.left_behind() if name in line]
-        address = made.address
-
-    assert len(during) >= 3
-    assert not [line for line in ssh_network.left_behind() if address.rpartition(".")[0] + "." in line]
 
 
 def _clients(far: SshEngine) -> list[int]:

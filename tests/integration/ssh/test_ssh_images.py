@@ -67,15 +67,27 @@ def newer(other_store: SshEngine, far: SshEngine, monkeypatch: pytest.MonkeyPatc
     return other_store
 
 
+@pytest.fixture(scope="module")
+def image(here: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """A service that was built here."""
+    return built(here, tmp_path_factory.mktemp("shop"))
+
+
 def built(engine: DockerEngine, folder: Path) -> Image:
     """A service that no engine has seen before."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for name, content in {**FILES, "unique": uuid.uuid4().hex}.items():
         (folder / name).write_text(content)
     service = ServiceSettings(service=SERVICE, root=str(folder))
     settings = ImageSettings()
     request = BuildRequest(service, settings, describe(service, settings), engine.platform())
     return engine.build(request, Told(), Switch())
+
+
+def forget(there: SshEngine, image: Image) -> None:
+    """The engine there has never seen it."""
+    if there.docker("images", "--quiet", image.reference):
+        there.docker("rmi", "--force", image.reference)
 
 
 def target_at(there: SshEngine) -> Any:
@@ -95,10 +107,8 @@ def published(
 
 
 def test_it_is_moved_as_a_stream_once_and_proved(
-    there: SshEngine, here: DockerEngine, tmp_path: Path, told: Told, switch: Switch
+    there: SshEngine, here: DockerEngine, image: Image, told: Told, switch: Switch
 ) -> None:
-    image = built(here, tmp_path / "shop")
-
     moved = published(image, target_at(there), here, told, switch)
 
     assert any(step.startswith("moving the image") for step in told.steps)
@@ -113,11 +123,17 @@ def test_it_is_moved_as_a_stream_once_and_proved(
 
 
 def test_its_id_there_is_enough_to_find_it_from_any_machine(
-    there: SshEngine, here: DockerEngine, tmp_path: Path, told: Told, switch: Switch, monkeypatch: pytest.MonkeyPatch
+    there: SshEngine,
+    here: DockerEngine,
+    image: Image,
+    tmp_path: Path,
+    told: Told,
+    switch: Switch,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from shipper_targets.docker.engine import connect as connect_to
 
-    moved = published(built(here, tmp_path / "shop"), target_at(there), here, told, switch)
+    moved = published(image, target_at(there), here, told, switch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another-machine"))
     client = connect_to(there.url)
     monkeypatch.setattr(client.api, "get_image", lambda *_, **__: pytest.fail("it was read back"))
@@ -126,9 +142,9 @@ def test_its_id_there_is_enough_to_find_it_from_any_machine(
 
 
 def test_a_cancelled_move_leaves_nothing_there(
-    far: SshEngine, here: DockerEngine, tmp_path: Path, told: Told, switch: Switch
+    far: SshEngine, here: DockerEngine, image: Image, told: Told, switch: Switch
 ) -> None:
-    image = built(here, tmp_path / "shop")
+    forget(far, image)
     target = target_at(far)
     told.when = lambda step: switch.throw() if step.startswith("moving") else None
 
@@ -139,9 +155,9 @@ def test_a_cancelled_move_leaves_nothing_there(
 
 
 def test_a_move_costs_little_memory(
-    far: SshEngine, here: DockerEngine, tmp_path: Path, told: Told, switch: Switch
+    far: SshEngine, here: DockerEngine, image: Image, told: Told, switch: Switch
 ) -> None:
-    image = built(here, tmp_path / "shop")
+    forget(far, image)
     archive = here.archive(image, told, switch)
     done = subprocess.run(
         [sys.executable, "-c", LOADING, far.url, str(archive)],
@@ -166,9 +182,16 @@ def test_what_is_no_image_is_refused_before_anything_is_sent(far: SshEngine, tmp
 
 
 def test_an_engine_that_takes_another_image_is_not_believed(
-    far: SshEngine, here: DockerEngine, tmp_path: Path, told: Told, switch: Switch, monkeypatch: pytest.MonkeyPatch
+    far: SshEngine,
+    here: DockerEngine,
+    image: Image,
+    tmp_path: Path,
+    told: Told,
+    switch: Switch,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    image, other = built(here, tmp_path / "shop"), built(here, tmp_path / "other")
+    forget(far, image)
+    other = built(here, tmp_path / "other")
     wrong = here.archive(other, told, switch)
     monkeypatch.setattr(here, "archive", lambda *_: wrong)
 
@@ -177,11 +200,11 @@ def test_an_engine_that_takes_another_image_is_not_believed(
 
 
 def test_through_a_registry_the_other_engine_pulls_it_by_digest(
-    far: SshEngine, here: DockerEngine, tmp_path: Path, told: Told, switch: Switch
+    far: SshEngine, here: DockerEngine, image: Image, told: Told, switch: Switch
 ) -> None:
     from shipper_targets.docker.engine import connect as connect_to
 
-    image = built(here, tmp_path / "shop")
+    forget(far, image)
     repository = f"{far.registry or far.share_registry()}/team/shop"
 
     pushed = published(image, target_at(far), here, told, switch, repository)

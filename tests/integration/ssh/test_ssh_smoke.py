@@ -44,13 +44,19 @@ def engine(far: SshEngine) -> Iterator[DockerEngine]:
         yield connected
 
 
-@pytest.fixture
-def image(engine: DockerEngine, tmp_path: Path) -> Image:
+@pytest.fixture(scope="module")
+def image(other_machine: SshEngine, tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """Built there."""
+    folder = tmp_path_factory.mktemp("shop")
     for name, content in FILES.items():
-        (tmp_path / name).write_text(content)
-    service, settings = ServiceSettings(service=SERVICE, root=str(tmp_path)), ImageSettings()
-    request = BuildRequest(service, settings, describe(service, settings), engine.platform())
-    return engine.build(request, Told(), Switch())
+        (folder / name).write_text(content)
+    service, settings = ServiceSettings(service=SERVICE, root=str(folder)), ImageSettings()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, content in other_machine.env().items():
+            patch.setenv(name, content)
+        with connect(other_machine.url) as engine:
+            request = BuildRequest(service, settings, describe(service, settings), engine.platform())
+            return engine.build(request, Told(), Switch())
 
 
 def tried(engine: DockerEngine, image: Image, folder: Path, **run: str) -> Smoke:

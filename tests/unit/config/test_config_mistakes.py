@@ -131,6 +131,49 @@ MISTAKES = {
         "[scale]\nmin = 3\nmax = 2\n",
         "shipper.toml:4:1 scale.max: scale.max = 2 is below scale.min = 3\n  write max = 3 or a smaller min",
     ),
+    "canary steps that fall": (
+        "[rollout]\nsteps = [50, 10]\n",
+        (
+            "shipper.toml:3:14 rollout.steps[1]: 10 does not rise above 50, the step before it\n"
+            "  write rising shares, such as steps = [10, 50]"
+        ),
+    ),
+    "a canary without steps": (
+        '[rollout]\nstrategy = "canary"\nsteps = []\n',
+        (
+            "shipper.toml:4:1 rollout.steps: a canary needs at least one step\n"
+            "  write steps = [10, 50], or choose all-at-once"
+        ),
+    ),
+    "more bake time than the deadline allows": (
+        '[rollout]\nstrategy = "blue-green"\nbake = "2h"\n',
+        (
+            "shipper.toml:2:2 rollout.deadline: 2 h 0 min of bake time do not fit into 1 h 0 min\n"
+            "  raise deadline, or bake for less time"
+        ),
+    ),
+    "a gate that was misspelt": (
+        "[rollout.gate]\nerror = 0.1\n",
+        'shipper.toml:3:1 rollout.gate.error: unknown key\n  did you mean "error_rate"?',
+    ),
+    "a ledger of a kind that does not exist": (
+        '[ledger]\nurl = "ftp://host/x"\n',
+        (
+            'shipper.toml:3:1 ledger.url: "ftp" is no kind of ledger\n'
+            '  write "s3://bucket/prefix", "gs://…", "az://…" or "file:///absolute/path"'
+        ),
+    ),
+    "a ledger beside the file": (
+        '[ledger]\nurl = "file://ledger"\n',
+        "shipper.toml:3:1 ledger.url: a file ledger needs an absolute path\n  write file:///srv/shipper/ledger",
+    ),
+    "a password in the ledger's URL": (
+        '[ledger]\nurl = "s3://key:secret@bucket/x"\n',
+        (
+            "shipper.toml:3:1 ledger.url: has credentials in it\n"
+            "  leave them out; the store's own environment variables are used"
+        ),
+    ),
     "two golden requests of one name": (
         '[[smoke.requests]]\nname = "a"\n[[smoke.requests]]\nname = "a"\n',
         "shipper.toml:5:1 smoke.requests[1].name: the same name as requests[0]\n  give each request its own name",

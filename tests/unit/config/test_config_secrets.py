@@ -171,3 +171,22 @@ def test_a_state_directory_that_cannot_be_written_is_told(tmp_path: Path) -> Non
     with pytest.raises(ConfigError) as refused:
         secrets_of(with_key(tmp_path), {"TOKEN_OF_CI": "x"}).versions()
     assert refused.value.hint == "set XDG_STATE_HOME to a directory that you can write to"
+
+
+def test_with_the_places_own_key_every_machine_finds_the_same_versions(tmp_path: Path) -> None:
+    text = 'service = "iris"\n[run.secrets]\nTOKEN = "env:TOKEN"\n'
+    here, there = ({"TOKEN": "s3cr3t", "XDG_STATE_HOME": str(tmp_path / name)} for name in ("here", "there"))
+    settings = load(written(tmp_path, text))
+    one, other = (ResolvedSecrets(settings, environ=environ, root=tmp_path) for environ in (here, there))
+
+    assert one.versions() != other.versions()
+    assert one.versions(b"k" * 32) == other.versions(b"k" * 32)
+    assert one.versions(b"k" * 32) != one.versions(b"l" * 32)
+
+
+def test_what_has_no_value_here_is_passed_over_where_that_is_asked_for(tmp_path: Path) -> None:
+    text = 'service = "iris"\n[run.secrets]\nTOKEN = "env:TOKEN"\nOTHER = "env:OTHER"\n'
+    settings = load(written(tmp_path, text))
+    secrets = ResolvedSecrets(settings, environ={"OTHER": "x"}, root=tmp_path, whatever_is_here=True)
+
+    assert [secret.name for secret in secrets.run()] == ["OTHER"]

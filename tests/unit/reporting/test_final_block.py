@@ -37,7 +37,7 @@ def test_after_a_good_run_everything_in_its_order_on_stdout() -> None:
         "  times     15.5 s in all",
         "            build 12.0 s · scan reused",
         "  log       /runs/x.jsonl",
-        "rollback: not available yet (no ledger)",
+        "rollback: ready -> #41 (2 h old, healthy for 3 d), about 3 s, warm",
     ]
 
 

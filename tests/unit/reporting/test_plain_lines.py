@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.model import Event, EvidenceFound, Remark, StageLog, StageStarted, TrafficShifted
+from shipper.model import Event, EvidenceFound, GateJudged, Remark, StageLog, StageStarted, TrafficShifted
 from shipper.reporting.plain import PlainLines
 from shipper.reporting.words import printable, wrapped
 from tests.unit.reporting.told import good, progress, stage, started
@@ -139,3 +139,14 @@ def test_wrapping_loses_nothing_and_keeps_the_width(items: list[str]) -> None:
 
     assert " · ".join(lines).split(" · ") == (items or [""])
     assert all(len(line) <= 30 for line in lines)
+
+
+def test_a_gate_says_where_and_by_which_figures_it_judged() -> None:
+    events = [
+        GateJudged(gate="error-rate", revision="iris-42", weight=10, ok=True, reason="0.2 % of 512 requests", at=1),
+        GateJudged(gate="latency", revision="iris-42", weight=50, ok=False, reason="at most 2.5 s", at=2),
+    ]
+    assert [line.partition(" s  ")[2] for line in lines_of(events)] == [
+        "gate error-rate at 10 % on iris-42: passed, 0.2 % of 512 requests",
+        "gate latency at 50 % on iris-42: FAILED, at most 2.5 s",
+    ]

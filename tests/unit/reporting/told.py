@@ -38,7 +38,7 @@ def good(**other: Any) -> RunFinished:
         },
         "stages": {"build": 12.0, "scan": 3.0},
         "seconds": 15.5,
-        "rollback": "not available yet (no ledger)",
+        "rollback": "ready -> #41 (2 h old, healthy for 3 d), about 3 s, warm",
         "run": RUN,
         "at": 115.5,
     }

@@ -21,6 +21,7 @@ from shipper.errors import (
     UnreachableError,
     UsageError,
 )
+from shipper.ledger.holders import this_process
 from shipper.model import Holder, Stamp
 from shipper.targets.conformance.memory_splits import TRAITS
 from shipper.targets.conformance.rig import Answer
@@ -241,7 +242,7 @@ def test_a_rollback_is_never_refused_for_its_lease_and_says_what_it_covers(monke
 
 def test_a_locked_service_is_told_by_whom(world: World) -> None:
     with (
-        world.ledger.lease(holder("release", 0.0, "bob@desk")),
+        world.ledger.lease(this_process("R1", "release", "bob@desk")),
         pytest.raises(LockedError, match="bob@desk") as caught,
     ):
         world.release("one")
@@ -261,7 +262,7 @@ def test_a_ledger_that_is_lost_after_the_proof_ends_in_24_and_says_what_serves(w
     world.release("one")
     world.ledger = Unreachable(world.ledger, after=3)  # lease, state, started
     with pytest.raises(
-        NotRecorded, match="#2 serves at memory://.*, proved by identity, but could not be recorded"
+        NotRecorded, match="#2 serves at memory://web, proved by identity, but could not be recorded"
     ) as caught:
         world.release("two")
     assert caught.value.exit_code == 24

@@ -50,11 +50,14 @@ class Told:
         self.events: list[Event] = []
         self.remarks: list[str] = []
         self.texts: list[str] = []
+        self.lines: list[str] = []
 
     def progress(self, text: str, *_: Any, **__: Any) -> None:
         self.texts.append(text)
 
-    def log(self, line: str, stream: str = "stdout") -> None: ...
+    def log(self, line: str, stream: str = "stdout") -> None:
+        self.lines.append(line)
+
     def evidence(self, evidence: Any) -> None: ...
 
     def remark(self, text: str) -> None:

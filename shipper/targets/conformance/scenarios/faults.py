@@ -9,6 +9,7 @@ from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, T
 from shipper.targets.conformance.here import CODES, Here, expect, told
 from shipper.targets.conformance.rig import Ended
 from shipper.targets.conformance.scenario import scenario
+from shipper.targets.conformance.scenarios.strategies import FAST_BAKE
 from shipper.targets.protocol import KeysSecrets, Measures, Probes, Replaces, SplitsTraffic
 
 ERRORS: tuple[type[PlatformError], ...] = (Transient, Denied, Conflict, NotFound, Invalid)
@@ -113,7 +114,7 @@ def errors_of_the_stamp(here: Here) -> None:
 @scenario(needs=[SplitsTraffic, Measures], strategy="blue-green")
 def errors_of_measure(here: Here) -> None:
     """Reading the counters fails during a bake time."""
-    here.sets(rollout={"strategy": "blue-green", "bake": 0.3})
+    here.sets(rollout={"strategy": "blue-green", "bake": FAST_BAKE})
     each_error_of(here, "measure")
 
 

@@ -61,7 +61,7 @@ def a_release_killed_at_every_write(here: Here) -> None:
 def a_canary_killed_at_every_write(here: Here) -> None:
     """Users get the old release or the new one, whatever share the dead run left."""
     expect(here.release("base"), 0)
-    here.sets(rollout={"strategy": "canary", "steps": [10, 50], "bake": FAST_BAKE / 3})
+    here.sets(rollout={"strategy": "canary", "steps": [10, 50], "bake": FAST_BAKE})
     previous = "base"
     for at in itertools.count(1):
         text = f"text {at}"

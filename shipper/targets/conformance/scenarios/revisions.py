@@ -8,10 +8,26 @@ from typing import get_args
 from shipper.errors import Invalid
 from shipper.targets.conformance.here import Here, expect
 from shipper.targets.conformance.scenario import scenario
-from shipper.targets.protocol import Collects, Replaces, Retired, SplitsTraffic, Target
+from shipper.targets.protocol import Collects, Probes, Replaces, Retired, SplitsTraffic, Target
 
 LONGEST_STEP = 1.0
 """Seconds: `progress` promises a step every 0.5, and a busy machine takes its part."""
+
+
+@scenario()
+def what_a_target_says_of_itself(here: Here) -> None:
+    """Its kind, its platform and its traits fit the protocols that it has."""
+    target = here.target()
+    traits, splits = target.traits, isinstance(target, SplitsTraffic)
+    assert target.kind == here.place.chosen.kind
+    assert target.default_platform.startswith("linux/")
+    assert splits or isinstance(target, Replaces), "it neither splits traffic nor replaces"
+    assert traits.strategies, "it names no strategy"
+    splitting = {"all-at-once", "blue-green", "canary", "recreate"} & set(traits.strategies)
+    assert splits or not splitting, f"only a target that splits traffic can do {', '.join(splitting)}"
+    assert isinstance(target, Replaces) or "rolling" not in traits.strategies, "only one that replaces can do rolling"
+    assert traits.probes_revisions == isinstance(target, Probes), "its trait probes_revisions is not what it can do"
+    assert "canary" not in traits.strategies or (traits.weight_step and traits.max_sharing > 1)
 
 
 @scenario(needs=[SplitsTraffic])

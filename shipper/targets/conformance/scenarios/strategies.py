@@ -10,7 +10,7 @@ from shipper.targets.conformance.here import Here, expect
 from shipper.targets.conformance.scenario import scenario
 from shipper.targets.protocol import SplitsTraffic
 
-FAST_BAKE = 0.3
+FAST_BAKE = 0.1
 """Seconds."""
 
 

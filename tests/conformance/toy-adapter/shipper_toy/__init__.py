@@ -6,22 +6,12 @@ files say. It runs no code: a service answers what its image's labels say (`toy.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from shipper.model import Traits
 from shipper.targets import Target, TargetContext, UsageError
-
-
-class ToySettings(BaseModel):
-    """`[targets.<name>] kind = "toy"`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    root: Path = Field(description="The platform's directory.")
+from shipper_toy.settings import ToySettings
 
 
 class ToyKind:
@@ -29,7 +19,12 @@ class ToyKind:
 
     kind = "toy"
     settings_model = ToySettings
-    traits = Traits(strategies=("all-at-once", "blue-green", "canary"), needs_registry=False, holds_lock=True)
+    traits = Traits(
+        strategies=("all-at-once", "blue-green", "canary"),
+        probes_revisions=True,
+        needs_registry=False,
+        holds_lock=True,
+    )
 
     def from_url(self, url: str) -> dict[str, Any]:
         """`toy:///directory`."""

@@ -8,7 +8,7 @@ import os
 import shutil
 import tarfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,9 @@ from shipper.model import (
     Traits,
 )
 from shipper.targets import Conflict, Invalid, NotFound, Retired, TargetContext, Transient
-from shipper_toy import ToySettings
 from shipper_toy.files import Files, load, write
 from shipper_toy.server import answer
+from shipper_toy.settings import ToySettings
 
 
 class ToyTarget:
@@ -184,7 +184,7 @@ class ToyTarget:
         """Its file's name is its digest."""
         return f"toy:{config_digest[7:19]}" if self._files.image(config_digest).exists() else None
 
-    def load(self, archive: Path) -> str:
+    def load(self, archive: Path, sent: Callable[[int], None] | None = None) -> str:
         """Of `docker save`: the configuration, which is what its digest is of."""
         with tarfile.open(archive) as tar:
             name = json.load(tar.extractfile("manifest.json"))[0]["Config"]  # type: ignore[arg-type]

@@ -71,6 +71,7 @@ def main(root: str) -> None:
     Handler.root.mkdir(parents=True, exist_ok=True)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     (Handler.root / "port").write_text(str(server.server_port))
+    print(f"{root} answers on port {server.server_port}", flush=True)
     server.serve_forever()
 
 

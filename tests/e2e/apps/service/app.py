@@ -87,6 +87,9 @@ class Service(BaseHTTPRequestHandler):
             self.answer(200, {"version": SAYS["version"]})
         elif url.path == "/secret":
             self.answer(200, {"length": len(Path("/run/secrets", parse_qs(url.query)["name"][0]).read_bytes())})
+        elif url.path == "/env":
+            name = parse_qs(url.query)["name"][0]
+            self.answer(200, {"value": os.environ.get(name) if name.startswith("SHOP_") else None})
         elif url.path == "/":
             version = "wrong" if BEHAVIOUR == "wrong-answer" else SAYS["version"]
             self.answer(200, {"service": SAYS["service"], "version": version})
