@@ -102,10 +102,10 @@ def explained(what: str, error: Exception) -> LedgerError:
 
     text = str(error).partition("Debug source:")[0]
     status, code = _found(_STATUS, text), _found(_CODE, text)
-    if any(word in text for word in _TOKEN):
-        return LedgerError(f"{what}: no credentials for it were found", hint=_HINT_CREDENTIALS, details=_first(text))
     if code in _WRONG_KEYS or isinstance(error, obstore.exceptions.UnauthenticatedError):
         return LedgerError(f"{what}: the store does not accept our credentials", hint=_HINT_CREDENTIALS)
+    if any(word in text for word in _TOKEN):
+        return LedgerError(f"{what}: no credentials for it were found", hint=_HINT_CREDENTIALS, details=_first(text))
     if isinstance(error, obstore.exceptions.PermissionDeniedError):
         return LedgerError(f"{what}: not permitted ({code or 'access denied'})", hint=_HINT_PERMISSION)
     if "redirect" in text:

@@ -67,11 +67,13 @@ def s3(bucket: str, environ: Mapping[str, str], connect: str, limit: str) -> S3S
 
     config: Any = _chosen(environ, _S3)
     endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or ""
-    config.setdefault("aws_region", environ.get("AWS_DEFAULT_REGION") or "us-east-1")
+    provider: Any = None
+    region = environ.get("AWS_DEFAULT_REGION")
     if environ.get("AWS_PROFILE") or not any(environ.get(name) for name in _NATIVE):
-        provider: Any = _boto3_session(environ)
-    else:
-        provider = None
+        session = _session(environ)
+        provider = session and _provided(session)
+        region = region or (session and session.region_name)
+    config.setdefault("aws_region", region or "us-east-1")
     client = _client(connect, limit, plain=endpoint.startswith("http://"), bundle=environ.get("AWS_CA_BUNDLE"))
     return S3Store(bucket, config=config, client_options=client, retry_config=_NO_RETRIES, credential_provider=provider)
 
@@ -123,25 +125,33 @@ def _client(connect: str, limit: str, *, plain: bool, bundle: str | None = None)
     return options
 
 
-def _boto3_session(environ: Mapping[str, str]) -> object | None:
-    """Credentials of a profile, as the aws command has them; None where there is no profile on this machine."""
+def _session(environ: Mapping[str, str]) -> Any:
+    """The profile that the aws command would use; None where there is no profile on this machine."""
     files = [environ.get(name) for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")]
     home = Path(environ.get("HOME", "/nonexistent"), ".aws")
-    known = [Path(file) for file in files if file] + [home / "config", home / "credentials"]
+    known = [*(Path(file) for file in files if file), home / "config", home / "credentials"]
     if not environ.get("AWS_PROFILE") and not any(path.is_file() for path in known):
         return None
     try:
         import boto3
         import botocore.exceptions
-        from obstore.auth.boto3 import Boto3CredentialProvider
     except ImportError:
         raise LedgerError(
             "an AWS profile is set up, and reading profiles needs boto3",
             hint="pip install 'shipper[aws]', or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ) from None
     try:
-        return Boto3CredentialProvider(boto3.Session(profile_name=environ.get("AWS_PROFILE")))
-    except (ValueError, botocore.exceptions.BotoCoreError) as error:
-        raise LedgerError(
-            f"the AWS profile has no credentials: {str(error)[:200]}", hint="`aws sso login`, or choose AWS_PROFILE"
-        ) from error
+        return boto3.Session(profile_name=environ.get("AWS_PROFILE"))
+    except botocore.exceptions.BotoCoreError as error:
+        hint = "choose another AWS_PROFILE"
+        raise LedgerError(f"the AWS profile cannot be used: {str(error)[:200]}", hint=hint) from error
+
+
+def _provided(session: Any) -> Any:
+    """Its credentials, renewed when they expire."""
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    try:
+        return Boto3CredentialProvider(session)
+    except ValueError:
+        raise LedgerError("the AWS profile has no credentials", hint="`aws sso login`, or choose AWS_PROFILE") from None

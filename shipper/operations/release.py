@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +12,7 @@ from shipper.model.quantities import show_size
 from shipper.operations.gc import clear_away
 from shipper.operations.holding import holding
 from shipper.operations.orders import order_of
-from shipper.operations.places import Place as KnownPlace
-from shipper.operations.places import remember
-from shipper.operations.services import Place, Workshop, open_place_of, open_workshop
+from shipper.operations.services import Place, Workshop, keep_in_mind, open_place_of, open_workshop
 from shipper.operations.telling import Telling, done, tell
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
@@ -118,17 +115,6 @@ def _seeds(workspace: Workspace, options: ReleaseOptions, telling: Telling) -> t
         settings.scan,
         workspace.chosen,
     )
-
-
-def keep_in_mind(workspace: Workspace, place: Place, telling: Telling) -> None:
-    """This user's machine remembers where the service is, so that a rollback finds it without its repository."""
-    if "rollout" not in telling.events.timings:
-        return
-    known = KnownPlace(target=workspace.chosen, ledger=place.ledger.url, at=telling.clock.now())
-    try:
-        remember(workspace.service, workspace.environment, known, os.environ)
-    except OSError as error:
-        telling.events.emit(Remark(text=f"where this service is could not be kept in your data directory: {error}"))
 
 
 def _tidy(workspace: Workspace, place: Place, workshop: Workshop, telling: Telling) -> None:

@@ -10,8 +10,7 @@ from shipper.model.shown import PlannedRollback
 from shipper.operations.differences import differences
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.orders import order_of
-from shipper.operations.release import keep_in_mind
-from shipper.operations.services import open_place_of
+from shipper.operations.services import keep_in_mind, open_place_of
 from shipper.operations.telling import Telling, done, tell
 from shipper.operations.where import Where
 from shipper.operations.workspace import open_place

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from shipper.images.protocol import Engine
 from shipper.ledger.protocol import Ledger
-from shipper.model import ImageSettings, ServiceSettings
+from shipper.model import ImageSettings, Remark, ServiceSettings
 from shipper.model.context import Secrets
 from shipper.operations.ledgers import ledger_of
+from shipper.operations.places import Place as KnownPlace
+from shipper.operations.places import remember
 from shipper.operations.telling import Serving, Telling
 from shipper.operations.workspace import Workspace
 from shipper.pipeline.clock import WallClock
@@ -40,7 +42,7 @@ class Place:
         from shipper.rollout.way_back import way_back
 
         observation = self.target.observe()
-        back = way_back(self.target, known(self.target, self.ledger, Remarks()), observation, self.clock.now())
+        back = way_back(self.target, known(self.target, self.ledger, Remarks(), observation=observation), observation, self.clock.now())
         main, address = observation.main, observation.address
         if main is None:
             return None, back
@@ -59,6 +61,17 @@ def open_place_of(workspace: Workspace, telling: Telling) -> Place:
     place = Place(target, ledger_of(workspace), workspace.secrets, telling.clock)
     telling.what_serves = place.what_serves
     return place
+
+
+def keep_in_mind(workspace: Workspace, place: Place, telling: Telling) -> None:
+    """This user's machine remembers where the service is, so that a rollback finds it without its repository."""
+    if "rollout" not in telling.events.timings:
+        return
+    known = KnownPlace(target=workspace.chosen, ledger=place.ledger.url, at=telling.clock.now())
+    try:
+        remember(workspace.service, workspace.environment, known, os.environ)
+    except OSError as error:
+        telling.events.emit(Remark(text=f"where this service is could not be kept in your data directory: {error}"))
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ LOOK = 0.1
 class Plan:
     """What is to be done, decided before the first write. `stable`: revision name to percent, what is put back to.
 
+    `trusted` are the revisions that were verified here, oldest first.
     `records` are the releases of the stable revisions, by revision name: what a revision is started or applied again
     with. `by_whom` asks who overtook this run.
     """
@@ -58,6 +59,7 @@ class Plan:
     release: Release
     before: Observation
     stable: Mapping[str, int]
+    trusted: Sequence[str]
     records: Mapping[str, Release]
     by_whom: Callable[[], str]
 

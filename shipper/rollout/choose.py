@@ -71,8 +71,12 @@ def choose(known: Known, observation: Observation, wanted: Wanted, now: float) -
 
 
 def newest_serving(observation: Observation) -> Revision | None:
-    """The newest revision with traffic: under way in a canary, else the one that serves."""
-    return max(observation.serving, key=lambda revision: revision.number or 0, default=None)
+    """The newest revision with traffic: under way in a canary, else the one that serves.
+
+    Where the platform moves traffic by itself, what it is about to bring counts as well.
+    """
+    about_to = observation.revisions if observation.in_flight is not None else ()
+    return max((*observation.serving, *about_to), key=lambda revision: revision.number or 0, default=None)
 
 
 def adopted_revision(known: Known, observation: Observation) -> Revision | None:
@@ -223,7 +227,8 @@ def _choice(
     lift: tuple[str, ...] = (),
     remarks: tuple[str, ...] = (),
 ) -> Choice:
-    alone = len(observation.serving) == 1 and observation.serving[0].fingerprint == release.fingerprint
+    settled = len(observation.serving) == 1 and observation.in_flight is None
+    alone = settled and observation.serving[0].fingerprint == release.fingerprint
     verified_at = release.finished or release.created
     return Choice(
         number=_origin(known, release),

@@ -19,8 +19,7 @@ def tidy(attempt: Attempt, serving: Revision) -> None:
 
     What fails here fails nobody: the release serves. It is told, and the next release tries again.
     """
-    stable = attempt.plan.stable
-    previous = max(stable, key=lambda name: stable[name], default="")
+    previous = _previous(attempt, serving)
     keep = KEEP[attempt.settings.rollback.keep]
     if attempt.release.strategy == "recreate" and keep == "warm":
         keep = "stopped"  # it was stopped to make room
@@ -32,6 +31,13 @@ def tidy(attempt: Attempt, serving: Revision) -> None:
         attempt.report.remark("interrupted: what served before is retired by the next release")
     except (PlatformError, ShipperError) as error:
         attempt.report.remark(f"could not retire what served before: {error}; the next release tries again")
+
+
+def _previous(attempt: Attempt, serving: Revision) -> str:
+    """What served before; where the traffic came back to that very revision, the newest other way back."""
+    stable, others = attempt.plan.stable, [name for name in attempt.plan.trusted if name != serving.name]
+    main = max(stable, key=lambda name: stable[name], default="")
+    return main if main != serving.name else next(reversed(others), "")
 
 
 def _old(

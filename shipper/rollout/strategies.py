@@ -67,6 +67,13 @@ def stable_weights(before: Observation, verified: Collection[int], quarantined: 
     return {max(good, key=lambda found: found.number or 0).name: 100} if good else weights
 
 
+def trusted(before: Observation, verified: Collection[int], quarantined: Collection[str]) -> tuple[str, ...]:
+    """Names of our revisions that were verified here and are not quarantined, oldest first: the ways back."""
+    ours = [found for found in before.revisions if found.release is not None]
+    fit = [found for found in ours if _trusted(found, verified, quarantined)]
+    return tuple(found.name for found in sorted(fit, key=lambda found: found.number or 0))
+
+
 def _trusted(found: Revision, verified: Collection[int], quarantined: Collection[str]) -> bool:
     """What is not ours was there before us: it is trusted as it was found. What has vanished is no way back."""
     if found.release is None:

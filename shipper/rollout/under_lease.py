@@ -22,7 +22,7 @@ from shipper.rollout.recreate import recreate
 from shipper.rollout.rolling import follow, rolling
 from shipper.rollout.run import Run
 from shipper.rollout.sealing import refuse_unrecorded, seal_stamp
-from shipper.rollout.strategies import stable_weights
+from shipper.rollout.strategies import stable_weights, trusted
 from shipper.rollout.writes import Writer
 from shipper.targets import Replaces, SplitsTraffic
 
@@ -57,7 +57,9 @@ class UnderLease:
         guard_drift(self._before, run.deployable, run.report)
         verdict = self._serves_already(fingerprint)
         if verdict is not None and verdict.ok:
-            return self._unchanged(verdict)
+            if not self._leaves_something_behind:
+                return self._unchanged(verdict)
+            return self._rolled_back_already(fingerprint, versions, verdict)
         if not run.rolls_back:
             guard_quarantine(fingerprint, run.deployable, self._quarantined)
             guard_order(run.deployable, self._serving_record(), run.order)
@@ -76,6 +78,11 @@ class UnderLease:
     @property
     def _verified(self) -> set[int]:
         return {*self._state.verified, *self._before.stamp.verified}
+
+    @property
+    def _leaves_something_behind(self) -> bool:
+        """A rollback that needs no traffic, such as after ending an operation, still says what must not come back."""
+        return self._run.rolls_back and bool({*self._run.deployable.quarantine} - self._quarantined)
 
     # What is there.
 
@@ -136,6 +143,12 @@ class UnderLease:
             self._record.verified(number, verdict, run.deployable, run.seconds, run.last())
             refuse_unrecorded(self._record, problem, self._writer, number, verdict)
         return run.unchanged(self._before, main, number or main.number or self._before.highest, verdict)
+
+    def _rolled_back_already(self, fingerprint: str, versions: dict[str, str], verdict: Verdict) -> Deployment:
+        main = self._before.main
+        assert main is not None
+        release = claim(self._run, self._record, self._before, fingerprint, versions, main)
+        return self._attempt(release, lambda _: (main, verdict))
 
     def _unrecorded(self, main: Revision) -> int | None:
         """The number under which a run brought this here, and died before it had recorded that."""
@@ -200,6 +213,7 @@ class UnderLease:
             release=release,
             before=before,
             stable=stable,
+            trusted=trusted(before, self._verified, self._quarantined),
             records={name: record for name, record in found.items() if record is not None},
             by_whom=lambda: self._record.by_whom(release.number),
         )

@@ -49,6 +49,8 @@ class Writer:
         """Whether a write of ours may still be carried out: it was left behind, or its answer was lost."""
         self._first_epoch = first.stamp.epoch
         self._seizing = seizing
+        # A write that is conditional needs no second look: when the first one is too old, it is refused.
+        self._unused = target.traits.conditional_writes
 
     def write(
         self,
@@ -60,6 +62,8 @@ class Writer:
     ) -> Result:
         """`call(observation, stamp)` on a fresh observation, decided anew on Conflict and when no answer came.
 
+        The run's first write is made on its first observation, where the platform refuses it if that is too old.
+
         `expected` are the weights that must serve, any of them, for this write to be ours to make; None when it is
         to be made whatever serves. `ours(observation)` recognises our write on the platform although we were told
         that it was refused. Raises Overtaken; DriftError (31) when somebody else moved traffic meanwhile: theirs is
@@ -68,7 +72,8 @@ class Writer:
         failure: PlatformError = Conflict(what)
         for _ in range(TRIES):
             try:
-                now = self.observe(ours)
+                reuse, self._unused = self._unused, False
+                now = self.observe(ours, reuse=reuse)
                 self._expect(now, expected, what)
                 return self._once(call, now)
             except (Conflict, Transient) as error:
@@ -82,9 +87,9 @@ class Writer:
             ) from failure
         raise failure
 
-    def observe(self, ours: Callable[[Observation], bool] = lambda _: False) -> Observation:
-        """What is there now; Overtaken when it is not ours to write to any more."""
-        now = self.patience.read(self.target.observe)
+    def observe(self, ours: Callable[[Observation], bool] = lambda _: False, *, reuse: bool = False) -> Observation:
+        """What is there now (`reuse`: was there last); Overtaken when it is not ours to write to any more."""
+        now = self.last if reuse else self.patience.read(self.target.observe)
         self.last = now
         self.patience.read(self.lease.check)
         self.wrote = self.wrote or (now.stamp.epoch == self.lease.epoch != self._first_epoch and ours(now))

@@ -27,7 +27,7 @@ class DockerKind:
     def from_url(self, url: str) -> dict[str, Any]:
         """Settings from `docker://`, `unix:///path`, `tcp://host:port` or `ssh://user@host`.
 
-        `docker://` is the engine that the docker command would use. `?namespace=…&port=…&route=…` may follow each.
+        `docker://` is the engine that the docker command would use. `?namespace=…&port=…&bind=…&route=…` may follow each.
         Raises UsageError for anything else.
         """
         from urllib.parse import parse_qsl, urlsplit
@@ -35,7 +35,7 @@ class DockerKind:
         parts = urlsplit(url)
         place = f"{parts.netloc}{parts.path.rstrip('/')}"
         more = dict(parse_qsl(parts.query))
-        known = {"namespace", "port", "route"}
+        known = {"bind", "namespace", "port", "route"}
         port = more.get("port", "1")
         if parts.scheme not in SCHEMES or bool(place) == (parts.scheme == "docker") or not {*more} <= known:
             raise UsageError(

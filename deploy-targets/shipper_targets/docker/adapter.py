@@ -45,7 +45,7 @@ from shipper_targets.docker.cleaning import Cleaning
 from shipper_targets.docker.containers import Containers, Found
 from shipper_targets.docker.counting import traffic_of
 from shipper_targets.docker.drift import drift_of
-from shipper_targets.docker.engine import connect, is_local, translated
+from shipper_targets.docker.engine import connect, is_local, machine_of, translated
 from shipper_targets.docker.host import Host
 from shipper_targets.docker.preflight import problems_of
 from shipper_targets.docker.proxy import ABSENT, Live, Proxy
@@ -129,7 +129,7 @@ class DockerTarget:
             highest=max([stamp.highest, *(each.number for each in found), *(number for number, _ in records)]),
             drift=drift_of(live, state, containers),
             capacity=1,
-            address=render.address_of(self._own, state.route if state else self._route),
+            address=render.address_of(self._own, state.route if state else self._route, machine_of(self._client)),
         )
 
     def records(self) -> Sequence[Release]:
@@ -153,7 +153,7 @@ class DockerTarget:
         problems = []
         if problem := self._missing_image(release):
             problems.append(problem)
-        if not self._secrets.have(release.secret_versions) and not self._values(release):
+        if release.secret_versions and not self._has_secrets(release) and not self._values(release):
             problems.append(f"{gone(release.secret_versions)}: pass --secrets current to go on with those of now")
         return Restorable(problems=tuple(problems))
 
@@ -418,6 +418,11 @@ class DockerTarget:
         user, versions = release.settings.run.user, release.secret_versions
         with self._secrets.filled(image, user, lambda: self._values(release), versions) as volume:
             return self._containers.create(release, image, address, volume, self._context.name)
+
+    def _has_secrets(self, release: Release) -> bool:
+        """Whether the volume is there and whole: a record is written after its volume was filled."""
+        versions = release.secret_versions
+        return self._secrets.have(versions) and any(record.secret_versions == versions for record in self.records())
 
     def _values(self, release: Release) -> Sequence[Secret]:
         """The values on this machine, if they are those of the release: never others under its versions."""

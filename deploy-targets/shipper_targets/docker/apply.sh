@@ -3,7 +3,6 @@
 # RECORD: the name N-ID of a release whose record was handed over as incoming/INCOMING.
 key=$1 expected=$2 epoch=$3 route=$4 state=$5 servers=$6 record=${7:-} incoming=${8:-}
 here=services/$key
-trap '[ -z "$incoming" ] || rm -f "incoming/$incoming"' EXIT
 lock
 expect "$key" "$expected" "$epoch"
 for other in services/*/current/route; do

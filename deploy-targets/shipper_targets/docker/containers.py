@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shipper.model import HealthSettings, Release, Revision, RunSettings
 from shipper.targets import Invalid, NotFound, container_options
+from shipper.targets.docker_exec import run_in
 from shipper_targets.docker.engine import translated
 from shipper_targets.docker.render import LABEL, labels_of, revision_name
 from shipper_targets.docker.settings import DockerSettings
@@ -235,15 +236,12 @@ class Containers:
 
     def execute(self, found: Found, words: Sequence[str]) -> str | None:
         """What a program inside printed; None when it is not there or failed."""
-        api = self._client.api
         try:
             with translated(f"look into {found.name}"):
-                created = api.exec_create(found.id, list(words))
-                said = api.exec_start(created["Id"]).decode("utf-8", "replace")
-                code = api.exec_inspect(created["Id"])["ExitCode"]
+                ended = run_in(self._client, found.id, words)
         except (Invalid, NotFound):
             return None
-        return said if code == 0 else None
+        return ended.output.decode("utf-8", "replace") if ended.code == 0 else None
 
 
 def seconds_of(text: str) -> float:

@@ -12,7 +12,11 @@
 # Exit codes: 75 locked, 76 stale (prints what is there), 77 the proxy does not answer, 78 full,
 # 79 the route belongs to another service (prints which), 80 did not converge, 81 not drained, 82 closed,
 # 84 the files could not be written.
+#
+# The last thing that each prints says that nothing of its answer is missing.
 set -uo pipefail
+incoming=
+trap '[ -z "$incoming" ] || rm -f "incoming/$incoming"; printf "\n--\n"' EXIT
 shopt -s nullglob
 cd /state || exit 77
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from shipper.model.context import Cancellation
 from shipper.targets import Conflict, Invalid, NotFound, Transient
+from shipper.targets.docker_exec import run_in
 from shipper_targets.docker.engine import first_line, translated
 from shipper_targets.docker.render import (
     FIRST_ADDRESS,
@@ -44,6 +45,8 @@ _MEANING = {
     127: "the proxy image has no bash or flock: use the Debian variant of HAProxy",
 }
 _NOT_DRAINED, _CLOSED = 81, 82
+_END = b"\n--\n"
+"""What every script prints last (lib.sh): without it the connection broke."""
 _DRAIN_PIECE = 1
 _LAST_SECONDS = 3.0  # of a run that is being ended: for what comes after the drain
 _WORDS = ("version", "token", "state", "record", "server", "routed")
@@ -250,7 +253,7 @@ class Proxy:
         """The bytes that come back on a raw HTTP request from inside the host's network. Raises Transient."""
         name = self._hand_over("/tmp", request)  # noqa: S108 - in the container
         words = [f"/tmp/{name}", f"{max(timeout, 0.1):g}", host, str(port)]  # noqa: S108
-        code, said = self._run("ask.sh", words)
+        code, said, _ = self._run("ask.sh", words, timeout)
         if code != 0:
             raise Transient(f"no answer within {timeout:g} s" if code == 124 else _meaning(code))
         return said
@@ -282,20 +285,22 @@ class Proxy:
         return said
 
     def run(self, script: str, words: Sequence[str]) -> tuple[int, str]:
-        """A script's exit status and what it printed."""
-        code, said = self._run(script, words)
+        """A script's exit status and what it printed; what it complained about when it failed in silence."""
+        code, output, errors = self._run(script, words)
+        said = output if output.strip() or not code else errors
         return code, said.decode("utf-8", "replace")
 
-    def _run(self, script: str, words: Sequence[str]) -> tuple[int, bytes]:
-        return self._run_text(script_text(script), words)
+    def _run(self, script: str, words: Sequence[str], patience: float = 0.0) -> tuple[int, bytes, bytes]:
+        code, output, errors = self._run_text(script_text(script), words, patience)
+        if not code and not output.endswith(_END):
+            raise Transient("talk to the proxy: its answer was cut off")
+        return code, output.removesuffix(_END), errors
 
-    def _run_text(self, text: str, words: Sequence[str]) -> tuple[int, bytes]:
-        api = self._client.api
+    def _run_text(self, text: str, words: Sequence[str], patience: float = 0.0) -> tuple[int, bytes, bytes]:
+        program = ["bash", "-c", text, "shipper", *words]
         with translated("talk to the proxy"):
-            created = api.exec_create(self.name, ["bash", "-c", text, "shipper", *words], user="0")
-            said: bytes = api.exec_start(created["Id"])
-            code = api.exec_inspect(created["Id"])["ExitCode"]
-        return int(code if code is not None else -1), said
+            ended = run_in(self._client, self.name, program, user="0", patience=patience)
+        return ended.code if ended.code is not None else -1, ended.output, ended.errors
 
 
 @cache

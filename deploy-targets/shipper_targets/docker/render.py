@@ -63,12 +63,16 @@ def route_of(settings: Settings, own: DockerSettings) -> str:
     return f"{prefix}{service.service}.localhost"
 
 
-def address_of(own: DockerSettings, route: str) -> Address:
-    """Where the service answers. A proxy on another machine's loopback can be reached there only."""
+def address_of(own: DockerSettings, route: str, machine: str | None = None) -> Address:
+    """Where the service answers. A proxy on another machine's loopback can be reached there only.
+
+    `machine` is the engine's, as it was found: an address in the settings may be a name of the user's own for it, and
+    without one the environment says where the engine is.
+    """
     from urllib.parse import urlsplit
 
     remote = urlsplit(own.host or "")
-    machine = remote.hostname if remote.scheme in ("ssh", "tcp", "http", "https") else None
+    machine = machine or (remote.hostname if remote.scheme in ("ssh", "tcp", "http", "https") else None)
     everywhere = own.bind == "0.0.0.0"  # noqa: S104 - compared, not bound
     near = (machine or "127.0.0.1") if everywhere else own.bind
     reach = "public" if everywhere else "internal" if machine else "local"

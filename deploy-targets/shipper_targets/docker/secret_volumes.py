@@ -80,8 +80,8 @@ class SecretVolumes:
             yield name
 
     def have(self, versions: Mapping[str, str]) -> bool:
-        """Whether a volume for exactly these is on the host."""
-        return not versions or any(volume.versions == versions_key(versions) for volume in self.all())
+        """Whether a volume for exactly these is on the host, if only half filled."""
+        return any(volume.versions == versions_key(versions) for volume in self.all())
 
     def all(self) -> list[Volume]:
         """Every secret volume of this service."""

@@ -83,8 +83,13 @@ class Here:
         cancel: RunCancellation | None = None,
         ledger: str | None = None,
         wait: float = 0.0,
+        commit_time: int | None = None,
+        in_process: bool = False,
     ) -> Ended:
-        """One run. Where runs are processes of their own, a kill is a real one."""
+        """One run. Where runs are processes of their own, a kill is a real one, and writes have the platform's names.
+
+        `in_process` runs it here all the same: writes are then members of the protocol. `commit_time`: Unix seconds.
+        """
         run = Run(
             settings=self.settings,
             image=image,
@@ -92,8 +97,10 @@ class Here:
             wanted=wanted or Wanted(),
             ledger=ledger or self.ledger,
             wait=wait,
+            commit=f"{commit_time:040x}" if commit_time is not None else None,
+            commit_time=commit_time,
         )
-        if isinstance(self.place, RunsElsewhere) and around is None and cancel is None:
+        if isinstance(self.place, RunsElsewhere) and not in_process and around is None and cancel is None:
             return self.place.run(run, kill)
         return run_here(self.place, run, kill, around, cancel)
 
@@ -164,21 +171,23 @@ class Here:
         target.remove(now.stamp, now.seen)
 
     @contextlib.contextmanager
-    def users(self, pause: float = 0.02) -> Iterator[None]:
-        """Somebody asks all the time, one request after another."""
-        done = threading.Event()
+    def users(self, pause: float = 0.005) -> Iterator[list[Answer | None]]:
+        """Two users ask all the time, one request after another; what they got, None where nothing answered."""
+        done, got = threading.Event(), list[Answer | None]()
 
         def asks() -> None:
             while not done.wait(pause):
-                self._ask("/")
+                got.append(self._ask("/"))
 
-        thread = threading.Thread(target=asks)
-        thread.start()
+        threads = [threading.Thread(target=asks) for _ in range(2)]
+        for thread in threads:
+            thread.start()
         try:
-            yield
+            yield got
         finally:
             done.set()
-            thread.join()
+            for thread in threads:
+                thread.join()
 
     # What is found.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shipper.errors import Interrupted, LockedError, PutBack, RolloutFailed
+from shipper.errors import Interrupted, LockedError, PolicyError, PutBack, RolloutFailed
 from tests.unit.rollout.world import World, afterwards
 
 pytestmark = pytest.mark.unit
@@ -96,11 +96,21 @@ def test_an_operation_of_nobody_we_know_is_refused_by_a_release(replacing: World
         replacing.release("two")
 
 
-def test_a_rollback_ends_any_operation_and_applies_the_release_of_then(replacing: World) -> None:
+def test_a_rollback_ends_an_operation_stays_on_what_served_and_quarantines_what_was_coming(replacing: World) -> None:
     replacing.release("one")
     replacing.release("two")
     replacing.around = dies_after("replace")
     with pytest.raises(Killed):
         replacing.release("stuck", "never-ready")
-    replacing.rollback()
+    deployment = replacing.rollback()
+    assert (deployment.number, deployment.rollback_to, replacing.serves) == (4, 2, {"two": 100})
+    assert (replacing.memory.in_flight, replacing.there) == (None, ["(one)", "two"])
+    with pytest.raises(PolicyError):
+        replacing.release("stuck", "never-ready")
+
+
+def test_a_rollback_applies_the_release_of_then(replacing: World) -> None:
+    replacing.release("one")
+    replacing.release("two")
+    assert replacing.rollback().rollback_to == 1
     assert replacing.serves == {"one": 100}

@@ -203,3 +203,14 @@ def test_at_least_as_many_instances_as_serve_now_come_back(world: World) -> None
     record = world.target().records()[-1]
     assert (record.number, record.settings.scale.min, record.settings.scale.max) == (3, 4, 4)
     assert record.fingerprint == deployment.fingerprint == world.target().records()[0].fingerprint
+
+
+def test_where_traffic_comes_back_to_what_served_the_way_back_before_it_stays(world: World) -> None:
+    world.sets(rollout={"strategy": "canary", "steps": [10], "bake": 5})
+    world.release("one")
+    world.release("two")
+    other = World(place=world.place, settings=world.settings, ledger=world.ledger, clock=world.clock)
+    world.cancelled_by().meanwhile = [other.rollback]
+    with pytest.raises(PutBack):
+        world.release("three")
+    assert (world.serves, world.there) == ({"two": 100}, ["one", "two"])

@@ -196,8 +196,8 @@ class World:
 
     def cancelled_by(self) -> Cancel:
         """The next run's cancellation."""
-        self.cancel = Cancel(self.clock)
-        return self.cancel
+        self.cancel = found = Cancel(self.clock)
+        return found
 
     def sets(self, **sections: Mapping[str, Any]) -> None:
         found = self.settings.model_dump(mode="json")

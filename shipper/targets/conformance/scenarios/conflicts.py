@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from shipper.targets.conformance.here import CODES, Here, expect, told
+from shipper.targets.conformance.here import CODES, Here, changed, expect, told
 from shipper.targets.conformance.rig import Ended
 from shipper.targets.conformance.scenario import scenario
 from shipper.targets.conformance.watched import WRITES, Around
@@ -109,4 +109,38 @@ def two_releases_at_once_that_wait(here: Here) -> None:
     left, right = (expect(one, 0).done for one in ended)
     assert sorted([left.number, right.number]) == [1, 2]
     here.answers("left" if left.number == 2 else "right")
+    here.lost_nothing()
+
+
+@scenario(needs=[SplitsTraffic], strategy="canary")
+def a_rollback_in_the_middle_of_a_living_canary(here: Here) -> None:
+    """A rollback does not wait for a release: it takes its place, and the release stops writing and says so."""
+    expect(here.release("one"), 0)
+    old = expect(here.release("two"), 0).done
+    shared, released = threading.Event(), here.settings
+    canary = changed(released, rollout={"strategy": "canary", "steps": [10, 50], "bake": 30.0})
+
+    def around(name: str, call: Callable[[], Any]) -> Any:
+        result = call()
+        if name == "shift":
+            shared.set()
+        return result
+
+    def releases() -> Ended:
+        here.settings = canary
+        return here.release("three", around=around)
+
+    def rolls_back() -> Ended:
+        assert shared.wait(60), "the canary never had traffic"
+        return here.rollback()
+
+    release, rollback = at_once(releases, rolls_back)
+    expect(rollback, 0)
+    expect(release, 20, 21)
+    assert release.cause == "overtaken", told(release)
+    assert here.serves() == {old.revision: 100}
+    here.answers("two")
+    here.settings = released
+    expect(here.release("four"), 0)
+    here.answers("four")
     here.lost_nothing()

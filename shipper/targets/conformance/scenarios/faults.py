@@ -123,3 +123,17 @@ def errors_of_the_secret_key(here: Here) -> None:
     """The place's key for secrets cannot be read."""
     here.knows(LICENCE="a value")
     each_error_of(here, "secret_key")
+
+
+@scenario()
+def errors_in_a_rollback(here: Here) -> None:
+    """Every call of a rollback fails once in each way: it goes back, or says truly that it has not."""
+    names = ("observe", "records", "restorable", "create", "shift", "replace", "progress", "write_stamp", "retire")
+    for name in names:
+        for error in ERRORS:
+            old, new = f"old {name} {error.__name__}", f"new {name} {error.__name__}"
+            expect(here.release(old), 0)
+            expect(here.release(new), 0)
+            ended = here.rollback(around=failing(name, error(f"injected into {name}"), always=False))
+            _judged(here, ended, before=new, text=old)
+    here.lost_nothing()

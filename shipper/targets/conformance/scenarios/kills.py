@@ -11,6 +11,9 @@ from shipper.targets.conformance.scenario import scenario
 from shipper.targets.conformance.scenarios.strategies import FAST_BAKE
 from shipper.targets.protocol import Replaces, SplitsTraffic
 
+MOVING = ("shift", "replace")
+"""Writes that move traffic."""
+
 MOST = 60
 """Writes of one run, at most: more would be a run that does not end."""
 
@@ -120,22 +123,39 @@ def a_rollback_killed_before_it_told(here: Here) -> None:
     """Its traffic had moved and nothing was recorded: a rollback again ends there too, and goes no further back."""
     for text in ("one", "two", "three"):
         expect(here.release(text), 0)
-    at = 1 + max(at for at, write in enumerate(expect(here.rollback(), 0).writes) if write in ("shift", "replace"))
+    first = expect(here.rollback(in_process=True), 0).writes
     here.answers("two")
     expect(here.release("four"), 0)
-    assert here.rollback(kill=Kill("after", at)).killed
+    at = 1 + max(at for at, write in enumerate(first) if write in MOVING)
+    assert here.rollback(in_process=True, kill=Kill("after", at)).killed
     expect(here.rollback(), 0)
+    here.answers("two")
+
+
+def killed_while_starting(here: Here) -> None:
+    """Two serves; the run that was to bring three is dead, and three will never be ready."""
+    expect(here.release("one"), 0)
+    writes = expect(here.release("two", in_process=True), 0).writes
+    at = 1 + min(at for at, write in enumerate(writes) if write in ("create", "replace"))
+    assert here.release("three", "never-ready", in_process=True, kill=Kill("after", at)).killed
     here.answers("two")
 
 
 @scenario()
 def killed_while_it_is_not_ready(here: Here) -> None:
-    """The run died while its revision was starting, and it never becomes ready: the next release takes its place."""
-    expect(here.release("one"), 0)
-    power = "replace" if isinstance(here.target(), Replaces) and not isinstance(here.target(), SplitsTraffic) else ""
-    at = expect(here.release("two"), 0).writes.index(power or "create") + 1
-    assert here.release("three", "never-ready", kill=Kill("after", at)).killed
-    here.answers("two")
+    """The next release takes the place of what never became ready."""
+    killed_while_starting(here)
     expect(here.release("four"), 0)
     here.answers("four")
     here.lost_nothing()
+
+
+@scenario(needs=[Replaces])
+def a_rollback_of_what_is_not_ready(here: Here) -> None:
+    """A rollback ends the operation that is under way; what served all the time is well, and stays."""
+    killed_while_starting(here)
+    expect(here.rollback(), 0)
+    here.answers("two")
+    assert here.observe().in_flight is None
+    expect(here.release("four"), 0)
+    here.answers("four")

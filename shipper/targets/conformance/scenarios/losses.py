@@ -25,6 +25,26 @@ def the_ledger_lost(here: Here) -> None:
     here.answers("three")
 
 
+@scenario()
+def quarantine_without_the_ledger(here: Here) -> None:
+    """What was rolled back stays refused: the stamp knows it too."""
+    two_releases(here)
+    expect(here.rollback(), 0)
+    here.loses_the_ledger()
+    expect(here.release("two"), 16)
+    here.answers("one")
+
+
+@scenario(needs=[LosesStamp])
+def quarantine_without_the_stamp(here: Here) -> None:
+    """And so does the ledger."""
+    two_releases(here)
+    expect(here.rollback(), 0)
+    here.loses_the_stamp()
+    expect(here.release("two"), 16)
+    here.answers("one")
+
+
 @scenario(needs=[LosesStamp])
 def the_stamp_lost(here: Here) -> None:
     """Numbers go on from the ledger's, the way back is there, and the next write mends the stamp."""

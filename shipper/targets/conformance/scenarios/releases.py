@@ -79,3 +79,13 @@ def ten_releases(here: Here) -> None:
     assert len(now.revisions) <= 3, f"{len(now.revisions)} revisions are left"
     assert len(now.stamp.model_dump_json()) < 200
     here.lost_nothing()
+
+
+@scenario()
+def a_release_of_an_older_commit(here: Here) -> None:
+    """A late build does not overwrite a newer one: the record of what serves says of which time it is."""
+    expect(here.release("newer", commit_time=2_000), 0)
+    expect(here.release("older", commit_time=1_000), 16)
+    here.answers("newer")
+    expect(here.release("newest", commit_time=3_000), 0)
+    here.answers("newest")

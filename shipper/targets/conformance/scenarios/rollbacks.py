@@ -179,9 +179,9 @@ def a_rollback_in_the_middle_of_a_canary(here: Here) -> None:
     expect(here.release("one"), 0)
     expect(here.release("two"), 0)
     here.sets(rollout={"strategy": "canary", "steps": [10, 50], "bake": FAST_BAKE})
-    at = expect(here.release("a canary to count"), 0).writes.index("shift") + 1
+    at = expect(here.release("a canary to count", in_process=True), 0).writes.index("shift") + 1
     expect(here.rollback(), 0)
-    assert here.release("three", kill=Kill("after", at)).killed
+    assert here.release("three", in_process=True, kill=Kill("after", at)).killed
     assert len(here.serves()) == 2, f"expected two to share, found {here.serves()}"
     expect(here.rollback(), 0)
     here.answers("two")

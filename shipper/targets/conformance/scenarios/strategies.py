@@ -114,3 +114,41 @@ def rolling(here: Here) -> None:
     new = expect(here.release("two"), 0).done
     assert here.serves() == {new.revision: 100}
     here.answers("two")
+
+
+ENOUGH = 50
+"""Requests of users, while releases and rollbacks go by."""
+
+
+def no_request_fails(here: Here) -> None:
+    """Users ask while releases and rollbacks go by: each of their requests is answered by what served or serves."""
+    expect(here.release("one"), 0)
+    texts = {b"one"}
+    with here.users() as got:
+        while len(got) < ENOUGH:
+            texts.add(f"two {len(texts)}".encode())
+            expect(here.release(f"two {len(texts) - 1}"), 0)
+            expect(here.rollback(), 0)
+    failed = [answer for answer in got if answer is None or answer.status != 200]
+    assert failed == [], f"{len(failed)} of {len(got)} requests failed: {failed[0]}"
+    assert {answer.body for answer in got if answer} <= texts
+
+
+@scenario()
+def no_request_fails_in_a_release(here: Here) -> None:
+    """As the target does it by itself."""
+    no_request_fails(here)
+
+
+@scenario(needs=[SplitsTraffic], strategy="canary")
+def no_request_fails_in_a_canary(here: Here) -> None:
+    """While two revisions share the traffic."""
+    here.sets(rollout={"strategy": "canary", "steps": [10, 50], "bake": FAST_BAKE})
+    no_request_fails(here)
+
+
+@scenario(needs=[SplitsTraffic], strategy="blue-green")
+def no_request_fails_in_a_blue_green(here: Here) -> None:
+    """And while both are there."""
+    here.sets(rollout={"strategy": "blue-green", "bake": FAST_BAKE})
+    no_request_fails(here)
