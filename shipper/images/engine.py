@@ -27,13 +27,10 @@ from shipper.model import Image
 from shipper.model.context import Cancellation, Reporter
 from shipper.model.quantities import show_duration
 from shipper.model.secret import redact
-from shipper.processes.ssh_doorway import to_engine
 from shipper.targets.docker_client import line_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-    from shipper.processes.ssh_doorway import Doorway
 
 _BLOCK = 1 << 20
 _SHORTEST_MASKED = 4
@@ -138,23 +135,18 @@ class DockerEngine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-        if (doorway := self.__dict__.pop("_doorway", None)) is not None:
-            doorway.close()
         self.client.close()
 
     def environment(self) -> dict[str, str]:
         """What a docker command needs, on top of the allow-list, to talk to this very engine.
 
-        Over ssh that is a socket here: the command would log in anew for each of its dozen calls.
+        Over ssh that is a socket here, where there is one: the command would log in anew for each of its dozen calls.
         """
-        if self._doorway is not None:
-            return {"DOCKER_HOST": self._doorway.address, "DOCKER_CONTEXT": ""}
-        return {"DOCKER_HOST": self.docker_host} if self.docker_host else {}
-
-    @cached_property
-    def _doorway(self) -> Doorway | None:
         line = line_of(self.client)
-        return None if line is None else to_engine(line)
+        place = line.engine_here() if line is not None else None
+        if place is not None:
+            return {"DOCKER_HOST": f"unix://{place}", "DOCKER_CONTEXT": ""}
+        return {"DOCKER_HOST": self.docker_host} if self.docker_host else {}
 
     def _run_build(
         self,

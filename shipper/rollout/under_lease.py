@@ -69,7 +69,7 @@ class UnderLease:
         living = None if unwell else self._living()
         self._adopt()
         release = claim(run, self._record, self._before, fingerprint, versions, living)
-        return self._attempt(release, self._way(release.strategy, living))
+        return self._attempt(release, lambda attempt: self._go(attempt, living))
 
     @property
     def _quarantined(self) -> set[str]:
@@ -196,11 +196,12 @@ class UnderLease:
 
     # What is done.
 
-    def _way(self, strategy: str, living: Revision | None) -> Way:
+    def _go(self, attempt: Attempt, living: Revision | None) -> tuple[Revision, Verdict]:
         if living is not None:
-            record = self._recorded(living) if living.state == "stopped" else None
-            return lambda attempt: bring_back(attempt, living, record)
-        return STRATEGIES[strategy] if isinstance(self._run.target, SplitsTraffic) else rolling
+            return bring_back(attempt, living, self._recorded(living) if living.state == "stopped" else None)
+        if not isinstance(attempt.target, SplitsTraffic):
+            return rolling(attempt)
+        return STRATEGIES[attempt.release.strategy](attempt)
 
     def _plan(self, release: Release) -> Plan:
         before = self._before
@@ -220,8 +221,8 @@ class UnderLease:
 
     def _attempt(self, release: Release, way: Way) -> Deployment:
         run = self._run
-        attempt = Attempt(self._plan(release), self._writer, run.report, run.cancel, run.clock)
         try:
+            attempt = Attempt(self._plan(release), self._writer, run.report, run.cancel, run.clock)
             with attempt.guarded():
                 revision, verdict = way(attempt)
             problem = self._sealed(attempt, revision)

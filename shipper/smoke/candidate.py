@@ -194,7 +194,7 @@ class Candidate:
         if self._doorway is None:
             with engine_errors("reach the candidate"):
                 self._doorway = open_doorway(line, port)
-        return self._doorway.address
+        return self._doorway.url
 
     def _peak(self, used: int | None) -> int | None:
         # The engine gives no peak on cgroup v2; the kernel does, inside.

@@ -6,7 +6,7 @@ import socket
 
 from shipper.errors import SmokeError
 from shipper.processes.ssh import SshLine
-from shipper.processes.ssh_doorway import Doorway, to_port
+from shipper.processes.ssh_doorway import Doorway
 
 _NEWS = 2.0
 """Seconds in which an ssh server says that it forwards nothing."""
@@ -21,7 +21,7 @@ def open_doorway(line: SshLine, port: int) -> Doorway:
             f"the smoke test cannot reach its candidate: {why.message}",
             hint=f"{why.hint}, or set [smoke] enabled = false",
         )
-    return to_port(line, port)
+    return Doorway(line, port)
 
 
 def _is_refused(line: SshLine, port: int) -> bool:

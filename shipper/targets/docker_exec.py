@@ -42,7 +42,7 @@ def run_in(
         json={"Detach": False, "Tty": False},
         timeout=api.timeout + patience,
     )
-    api._raise_for_status(answer)  # noqa: SLF001 - the SDK's own errors, which callers translate
+    api._raise_for_status(answer)  # as the SDK's own calls do
     output, errors = _streams(answer.content)
     return Ended(api.exec_inspect(made)["ExitCode"], output, errors)
 

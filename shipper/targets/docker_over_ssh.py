@@ -14,7 +14,8 @@ import urllib3.connection
 from docker import APIClient
 from docker.transport.basehttpadapter import BaseHTTPAdapter
 
-from shipper.processes.ssh import CONNECT, GREETING, Call, SshLine
+from shipper.processes.ssh import GREETING, SshLine
+from shipper.processes.ssh_call import CONNECT, Call
 from shipper.processes.ssh_failure import SshFailed, why_it_ended
 from shipper.processes.ssh_host import SshHost
 
@@ -82,9 +83,8 @@ class _Connection(urllib3.connection.HTTPConnection):
         self._call: Call | None = None
 
     def connect(self) -> None:
-        self._call = self._line.engine()
-        self._call.socket.settimeout(self.timeout)
-        self.sock = self._call.socket
+        self.sock, self._call = self._line.engine()
+        self.sock.settimeout(self.timeout)
 
     @property
     def is_connected(self) -> bool:
@@ -98,7 +98,7 @@ class _Connection(urllib3.connection.HTTPConnection):
             raise
         except (OSError, http.client.HTTPException) as error:
             # The socket closed without an answer: ssh, or docker there, has said why.
-            why = self._call.failure() if self._call is not None else None
+            why = self._call.failure() if self._call is not None else self._line.failure()
             raise (why or error) from error
 
 

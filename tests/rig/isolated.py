@@ -72,6 +72,7 @@ class IsolatedEngine:
         self._rig = survey()
         self._machine: Machine | None = None
         self._unshare: subprocess.Popen[str] | None = None
+        self._again: subprocess.Popen[bytes] | None = None
         self._first_process = 0
 
     @property
@@ -155,6 +156,23 @@ class IsolatedEngine:
         for image in images:
             run(["docker", "pull", "--quiet", image], env=self.env(), timeout=300)
 
+    def restart(self) -> None:
+        """End the engine as a service manager does, its containers with it, and start it again."""
+        self.run(["sh", "-c", 'kill "$(cat /var/run/docker.pid)"'])
+        if not wait_until(lambda: not self._answers(), patience=60):
+            raise RigError("the isolated engine does not end")
+        with (self._own.state / "dockerd.log").open("a") as log:
+            self._again = subprocess.Popen(
+                self.inside(["dockerd", "--config-file", self._own.state / "dockerd.json"]),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={name: value for name, value in os.environ.items() if name != "DOCKER_HOST"},
+                start_new_session=True,
+            )
+        if not wait_until(self._answers, patience=60):
+            raise RigError("the isolated engine does not start again")
+
     def stop(self) -> None:
         """End everything inside and remove what it kept."""
         if self._unshare is not None:
@@ -165,6 +183,8 @@ class IsolatedEngine:
             except subprocess.TimeoutExpired:
                 self._unshare.kill()
                 self._unshare.wait()
+        if self._again is not None:
+            self._again.wait(timeout=60)  # it ended with the first process of its namespace
         if self._machine is not None:
             shutil.rmtree(self._own.state, ignore_errors=True)
 

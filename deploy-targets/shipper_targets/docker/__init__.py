@@ -27,31 +27,49 @@ class DockerKind:
     def from_url(self, url: str) -> dict[str, Any]:
         """Settings from `docker://`, `unix:///path`, `tcp://host:port` or `ssh://user@host`.
 
-        `docker://` is the engine that the docker command would use. `?namespace=…&port=…&bind=…&route=…` may follow each.
-        Raises UsageError for anything else.
+        `docker://` is the engine that the docker command would use. Each may be followed by `?namespace=…&port=…`,
+        and by any other of the kind's own settings but `host`. Raises UsageError for anything else.
         """
         from urllib.parse import parse_qsl, urlsplit
 
-        parts = urlsplit(url)
-        place = f"{parts.netloc}{parts.path.rstrip('/')}"
-        more = dict(parse_qsl(parts.query))
-        known = {"bind", "namespace", "port", "route"}
-        port = more.get("port", "1")
-        if parts.scheme not in SCHEMES or bool(place) == (parts.scheme == "docker") or not {*more} <= known:
-            raise UsageError(
-                f'"{url}" is not an address of a docker target',
-                hint="use docker://, ssh://user@host, tcp://host:port or unix:///path, then ?namespace=…&port=…",
+        from pydantic import ValidationError
+
+        try:
+            parts = urlsplit(url)
+            settings: dict[str, Any] = dict(
+                parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
             )
-        if not port.isdigit():
-            raise UsageError(f'"{url}" has a port that is no number', hint="use docker://?port=8080")
-        settings: dict[str, Any] = {**more, "port": int(port)} if "port" in more else dict(more)
-        return settings if not place else {"host": f"{parts.scheme}://{place}", **settings}
+        except ValueError as error:
+            raise _refused(url, str(error)) from error
+        place = f"{parts.netloc}{parts.path.rstrip('/')}"
+        if parts.scheme not in SCHEMES or bool(place) == (parts.scheme == "docker") or parts.fragment:
+            raise _refused(url, "")
+        if unknown := [name for name in settings if name not in DockerSettings.model_fields or name == "host"]:
+            raise _refused(url, f"it has no setting {unknown[0]}")
+        if settings.get("port", "").isdigit():
+            settings["port"] = int(settings["port"])
+        if place:
+            settings["host"] = f"{parts.scheme}://{place}"
+        try:
+            DockerSettings.model_validate(settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise _refused(url, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        return settings
 
     def connect(self, context: TargetContext) -> Target:
         """Lazy: nothing is asked before the first call."""
         from shipper_targets.docker.adapter import DockerTarget
 
         return DockerTarget(context, DockerSettings.model_validate(dict(context.own)))
+
+
+def _refused(url: str, reason: str) -> UsageError:
+    known = ", ".join(name for name in DockerSettings.model_fields if name != "host")
+    return UsageError(
+        f'"{url}" is not an address of a docker target' + (f": {reason}" if reason else ""),
+        hint=f"use docker://, ssh://user@host, tcp://host:port or unix:///path, then ?name=value for {known}",
+    )
 
 
 kind = DockerKind()

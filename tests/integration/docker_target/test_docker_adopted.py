@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 
 @pytest.fixture
-def shop(host: Any) -> Iterator[Any]:
+def shop(host: Any) -> Any:
     """A service that is served by hand; nothing of it is in shipper's files."""
     host.service("cart").serve("cart")
     name = f"{host.namespace}-by-hand"

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from shipper.model import Stamp
 from shipper.targets import PlatformError
 from tests.integration.docker_target.conftest import eventually
 from tests.rig import load
@@ -33,17 +32,6 @@ def test_a_proxy_that_was_made_but_never_started_is_taken_over(host: Any) -> Non
     assert service.ask().headers["x-shipper-revision"] == revision.name
 
 
-def test_a_network_that_somebody_else_uses_stays_when_everything_of_ours_goes(host: Any) -> None:
-    service = host.service()
-    service.serve()
-    name = f"{host.namespace}-database"
-    host.engine.containers.run(host.image, name=name, network=host.namespace, environment={"PORT": "1"}, detach=True)
-    service.target.remove()
-    assert sorted(host.left()) == [host.namespace, name]
-    service.serve("again")
-    assert service.ask().text == "again"
-
-
 def test_a_writer_that_is_killed_leaves_what_the_next_one_can_use(host: Any) -> None:
     service = host.service()
     first, second = service.serve("one"), service.serve("two")
@@ -53,9 +41,11 @@ def test_a_writer_that_is_killed_leaves_what_the_next_one_can_use(host: Any) -> 
         while True:
             for name in (first.name, second.name):
                 with contextlib.suppress(PlatformError):
-                    target.shift({name: 100}, Stamp(), target.observe().seen)
+                    now = target.observe()
+                    target.shift({name: 100}, now.stamp, now.seen)
                 with contextlib.suppress(PlatformError):
-                    target.create(service.release("more"), Stamp(), target.observe().seen)
+                    now = target.observe()
+                    target.create(service.release("more"), now.stamp, now.seen)
 
     with load.start(host.port, 60, host=service.route) as asked:
         for seconds in (0.3, 0.5, 0.7, 0.9):
@@ -81,7 +71,8 @@ def test_a_proxy_that_is_killed_during_a_change_comes_back_with_all_of_it_or_not
         while True:
             for name in (first.name, second.name):
                 with contextlib.suppress(PlatformError):
-                    target.shift({name: 100}, Stamp(), target.observe().seen)
+                    now = target.observe()
+                    target.shift({name: 100}, now.stamp, now.seen)
 
     for seconds in (0.5, 0.65):
         with another_process(write) as writer:
@@ -94,6 +85,33 @@ def test_a_proxy_that_is_killed_during_a_change_comes_back_with_all_of_it_or_not
         assert service.ask().headers["x-shipper-revision"] == observed.main.name
     service.shift(first)
     assert service.ask().text == "one"
+
+
+def test_a_host_that_was_being_removed_when_its_run_was_killed_is_made_anew(host: Any) -> None:
+    service = host.service()
+    revision = service.serve()
+    service.shift()
+    service.retire(revision, to="removed")
+    proxy = service.target._proxy
+    proxy.leave(proxy.read(), 0)
+    assert proxy.close()  # and killed here, before the proxy is removed
+    service.serve("after")
+    assert service.ask().text == "after"
+
+
+def test_a_service_whose_removal_was_killed_half_way_is_gone_with_the_next_write(host: Any) -> None:
+    shop, cart = host.service("shop"), host.service("cart")
+    shop.serve("shop")
+    host.in_the_proxy("mv /state/services/shop /state/leaving.shop")  # and killed here
+    cart.serve("cart")
+    assert shop.ask(host="shop.localhost").status_code == 404
+    assert shop.target.observe().serving == ()
+    again = shop.serve("again")
+    assert shop.ask().text == "again"
+    shop.remove()
+    assert cart.ask().text == "cart"
+    assert again.name not in " ".join(host.left())
+    assert "shop" not in host.in_the_proxy("ls /state")
 
 
 def test_a_reload_of_the_proxy_loses_no_request_and_changes_nothing(host: Any) -> None:
@@ -140,17 +158,12 @@ def test_a_connection_that_idles_on_the_old_revision_does_not_hold_it(service: A
 
 def test_a_revision_whose_container_somebody_stopped_can_be_retired_and_brought_back(service: Any) -> None:
     first = service.release("one")
-    old = service.create(first)
-    assert service.wait(old).state == "ready"
-    service.shift(old)
+    old = service.serve(release=first)
     new = service.serve("two")
     service.container(old).stop(timeout=1)
-    service.retire(old)
+    service.retire(old, to="stopped")
     assert service.weights() == {new.name: 100}
-    again = service.create(first)
-    assert again.name == old.name
-    assert service.wait(again).state == "ready"
-    service.shift(again)
+    assert service.serve(release=first).name == old.name
     assert service.ask().text == "one"
 
 

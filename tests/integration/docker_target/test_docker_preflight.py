@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shipper.model import Problem, Stamp, TargetSpec
+from shipper.model import Problem, TargetSpec
 from tests.integration.docker_target.conftest import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
@@ -76,7 +76,7 @@ def test_a_proxy_that_is_removed_by_hand_comes_back_on_another_port(host: Any) -
     moved = host.service(service.name)
     assert preflight(moved) == []
     assert moved.weights() == service.weights() != {}
-    moved.target.write_stamp(Stamp(), moved.seen)
+    moved.target.write_stamp(moved.stamp(), moved.seen)
     assert moved.ask().text == "one"
 
 
@@ -99,6 +99,12 @@ def test_a_socket_that_may_not_be_opened_is_a_problem_of_permission(host: Any) -
         service = host.service(own={"host": f"unix://{path}"})
         codes = as_nobody(lambda: [problem.code for problem in preflight(service)])
     assert codes == [32]
+
+
+@pytest.mark.parametrize("address", ["unix:///no/such.sock", "tcp://127.0.0.1:1"])
+def test_an_engine_that_does_not_answer_is_a_problem_33(host: Any, address: str) -> None:
+    (problem,) = preflight(host.service(own={"host": address}))
+    assert problem.code == 33
 
 
 def taken_port() -> Any:

@@ -53,6 +53,8 @@ class Told:
 class Switch:
     """A cancellation that a test throws by hand."""
 
+    remaining: float | None = None
+
     def __init__(self) -> None:
         self._thrown = threading.Event()
         self._callbacks: list[Callable[[], None]] = []

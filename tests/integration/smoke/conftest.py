@@ -70,6 +70,8 @@ class Told:
 class Switch:
     """A cancellation that a test throws by hand."""
 
+    remaining: float | None = None
+
     def __init__(self) -> None:
         self._thrown = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
@@ -113,7 +115,7 @@ class Keys:
     def build(self) -> tuple[Secret, ...]:
         return ()
 
-    def versions(self) -> dict[str, str]:
+    def versions(self, key: bytes | None = None) -> dict[str, str]:
         return {}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from shipper.errors import CredentialsError, ShipperError, UnreachableError, UsageError
 from shipper.images.connection import open_client
-from shipper.processes import ssh
+from shipper.processes import ssh, ssh_call
 from shipper.processes.ssh_host import ssh_host
 from shipper.targets import Denied, Transient
 from shipper.targets.docker_client import is_local
@@ -200,7 +200,7 @@ def test_a_host_that_does_not_exist_is_unreachable(far: SshEngine) -> None:
 
 
 def test_a_host_that_never_answers_is_given_up(far: SshEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ssh._OPTIONS, "ConnectTimeout", "1")
+    monkeypatch.setitem(ssh_call._OPTIONS, "ConnectTimeout", "1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         refused = refusal(f"ssh://root@127.0.0.1:{silent.getsockname()[1]}")
 

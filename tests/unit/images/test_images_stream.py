@@ -17,6 +17,8 @@ pytestmark = pytest.mark.unit
 class Switch:
     """A cancellation that a test throws by hand."""
 
+    remaining: float | None = None
+
     def __init__(self) -> None:
         self._thrown = threading.Event()
 

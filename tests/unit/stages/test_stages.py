@@ -74,7 +74,7 @@ class Pulling(SplittingTarget):
 class Storing(Pulling):
     """A target that holds images itself: at first only the tested one."""
 
-    holds = (TESTED,)
+    holds: tuple[str, ...] = (TESTED,)
 
     def has(self, config_digest: str) -> str | None:
         return "web:tested" if config_digest in self.holds else None
