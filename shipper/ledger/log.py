@@ -180,6 +180,7 @@ class StoredLedger:
         body, position = self._newest.to_bytes(), self._newest.state.position
         with contextlib.suppress(LedgerError):
             self._store.put(self._keys.hint, body)
+        with contextlib.suppress(LedgerError):
             if position % EVERY == 0:
                 self._store.create(self._keys.snapshot(position), body)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from shipper.errors import PlatformError, ShipperError
 from shipper.model.shown import Check, Checkup
+from shipper.operations.ledgers import ledger_of
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
 from shipper.rollout.platform_errors import not_written
@@ -30,6 +31,14 @@ def _configuration(where: Where) -> Iterator[Check]:
     yield Check(name="configuration", state="ok", found=found)
     yield _looked("secrets", lambda: _secrets(workspace))
     yield from _target(workspace)
+    yield _looked("ledger", lambda: _ledger(workspace))
+
+
+def _ledger(workspace: Workspace) -> str:
+    ledger = ledger_of(workspace)
+    highest = ledger.state().highest
+    alone = ", whose lease covers this machine only" if ledger.machine_only else ""
+    return f"{ledger.url}: {f'up to #{highest}' if highest else 'empty'}{alone}"
 
 
 def _secrets(workspace: Workspace) -> str:

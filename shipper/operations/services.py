@@ -42,13 +42,16 @@ class Place:
         from shipper.rollout.way_back import way_back
 
         observation = self.target.observe()
-        back = way_back(self.target, known(self.target, self.ledger, Remarks(), observation=observation), observation, self.clock.now())
+        found = known(self.target, self.ledger, Remarks(), observation=observation)
+        back = way_back(self.target, found, observation, self.clock.now())
         main, address = observation.main, observation.address
         if main is None:
             return None, back
+        release = found.serving(main)
         return {
             "revision": main.name,
-            "number": main.number,
+            "number": release.number if release is not None else main.number,
+            "rollback_to": release.rollback_to if release is not None else None,
             "release": main.release,
             "address": address.url if address else None,
             "host": address.host if address else None,

@@ -59,6 +59,7 @@ class SshLine:
         self._calls: list[Call] = []
         self._shared: tuple[str, ...] = ()
         self._engine: Path | None = None
+        self._sockets: tuple[Path, ...] = ()
 
     def engine(self) -> tuple[socket.socket, Call | None]:
         """A connection to the engine's API there, with the call that carries it if it has one of its own.
@@ -108,9 +109,9 @@ class SshLine:
         first, self._first = self._first, None
         for call in (*calls, *([first] if first else [])):
             call.end()
-        if self._engine is not None:
-            self._engine.unlink(missing_ok=True)
-            self._engine = None
+        self._engine = None
+        for place in self._sockets:
+            place.unlink(missing_ok=True)
 
     def _call(self, words: Sequence[str], given: socket.socket | None = None) -> Call:
         for ended in [call for call in self._calls if call.ended()]:
@@ -128,8 +129,9 @@ class SshLine:
         self.address = told.get("hostname", self.host.name)
         folder = private_folder() if told.get("controlpath", "none") == "none" else None
         name = f"{os.getpid()}-{next(_numbers)}"
-        self._shared = ("-S", str(folder / name), "-o", "ControlMaster=no") if folder else ()
-        sharing = ("-M", "-S", str(folder / name), "-o", "ControlPersist=no") if folder else ()
+        self._sockets = (folder / name, folder / f"{name}-engine") if folder else ()
+        self._shared = ("-S", str(self._sockets[0]), "-o", "ControlMaster=no") if folder else ()
+        sharing = ("-M", "-S", str(self._sockets[0]), "-o", "ControlPersist=no") if folder else ()
         first = Call(self.host, (*client(), *sharing, *self.host.words(), self._docker("system dial-stdio")))
         try:
             _greet(first)
@@ -138,7 +140,7 @@ class SshLine:
             raise
         self._first = first
         if folder is not None:
-            self._engine = self._bring_here(folder / f"{name}-engine")
+            self._engine = self._bring_here(self._sockets[1])
 
     def _bring_here(self, place: Path) -> Path | None:
         """The engine's socket as `place`, proved by its answer; None where that is not possible."""

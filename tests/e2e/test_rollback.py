@@ -18,6 +18,9 @@ pytestmark = pytest.mark.e2e
 QUICK: dict[str, Any] = {"scan": {"enabled": False}, "smoke": {"enabled": False}}
 """Other tests are about what is found in an image; the golden requests are asked of what serves all the same."""
 
+IDLE = 0.2
+"""Seconds of `shipper --version` on a machine that has a core to spare: a busy one is slower in everything."""
+
 
 class Shop:
     """A service in two versions, each with a configuration and a secret of its own."""
@@ -80,7 +83,8 @@ def test_from_an_empty_directory_everything_of_then_comes_back_and_no_request_fa
     forth = shop.shipper("rollback", "--to", "#2")
     back = shop.shipper("rollback", "--to", "#1")
     assert (forth.code, back.code, shop.serves) == (0, 0, ("1", "low")), (forth, back)
-    assert min(forth.seconds, back.seconds) < 3.0, (forth.seconds, back.seconds)
+    pace = max(1.0, shop.host.run("--version").seconds / IDLE)
+    assert min(forth.seconds, back.seconds) < 3.0 * pace, (forth.seconds, back.seconds, pace)
 
     status = shop.shipper("status", machine=False)
     assert "#5 (rollback to #1)" in status.stdout, status

@@ -40,12 +40,10 @@ _SUPERVISOR = """
 mount -t tmpfs tmpfs /run && ip link set lo up || exit 1
 docker-registry serve "$1/registry.json" >"$1/registry.log" 2>&1 &
 dockerd --config-file "$1/dockerd.json" >"$1/dockerd.log" 2>&1 &
-engine=$!
 echo started
 cat >/dev/null
 docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null
-kill $engine
-wait $engine
+kill "$(cat /var/run/docker.pid)" && while [ -e /var/run/docker.pid ]; do sleep 0.1; done
 rm -rf "$1"
 """
 
@@ -158,8 +156,8 @@ class IsolatedEngine:
 
     def restart(self) -> None:
         """End the engine as a service manager does, its containers with it, and start it again."""
-        self.run(["sh", "-c", 'kill "$(cat /var/run/docker.pid)"'])
-        if not wait_until(lambda: not self._answers(), patience=60):
+        ended = 'kill "$(cat /var/run/docker.pid)" && while [ -e /var/run/docker.pid ]; do sleep 0.1; done'
+        if self.run(["timeout", "60", "sh", "-c", ended]).returncode != 0:
             raise RigError("the isolated engine does not end")
         with (self._own.state / "dockerd.log").open("a") as log:
             self._again = subprocess.Popen(

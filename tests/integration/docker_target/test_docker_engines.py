@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -13,9 +13,9 @@ import docker
 import pytest
 
 from shipper.model import ImageRef, ProbeRequest
-from tests.integration.docker_target.conftest import Host, build_image
+from tests.integration.docker_target.conftest import Host, build_image, eventually
 from tests.rig import load
-from tests.rig.api import Rig
+from tests.rig.api import Rig, RigError
 from tests.rig.isolated import IsolatedEngine
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -59,6 +59,13 @@ def config_digest(service: Any, tmp_path: Path) -> str:
     return str(service.target.load(archive))
 
 
+def answers(engine: IsolatedEngine, port: int, name: str) -> bool:
+    with contextlib.suppress(RigError):
+        status, _, body = engine.ask(f"http://127.0.0.1:{port}/", f"{name}.localhost")
+        return (status, body) == (200, name)
+    return False
+
+
 def test_an_image_is_proved_run_and_refused_by_its_config_digest(host: Host, tmp_path: Path) -> None:
     service: Any = host.service("shop")
     config = config_digest(service, tmp_path)
@@ -96,11 +103,7 @@ def test_an_engine_that_restarts_brings_every_service_back_under_its_own_name(
         load.start(host.port, 30, host="cart.localhost", inside=engine.inside(), keep_alive=False) as cart,
     ):
         engine.restart()
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            status, _, body = engine.ask(f"http://127.0.0.1:{host.port}/", "cart.localhost")
-            if (status, body) == (200, "cart"):
-                break
+        assert eventually(lambda: all(answers(engine, host.port, name) for name in ("shop", "cart")), seconds=60)
         results = [shop.stop(), cart.stop()]
     assert [set(result.by_body) for result in results] == [{"shop"}, {"cart"}]
     assert [service.target.observe() for service in services] == before

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -36,12 +37,10 @@ def begin(state: LedgerState) -> Started:
 
 def refusal(ledger: StoredLedger, *, writing: bool = False) -> LedgerError:
     """What it says instead of an answer, in time."""
+    call = partial(ledger.append, begin, run="run-1", epoch=1) if writing else ledger.state
     began = time.monotonic()
     with pytest.raises(LedgerError) as caught:
-        if writing:
-            ledger.append(begin, run="run-1", epoch=1)
-        else:
-            ledger.state()
+        call()
     assert time.monotonic() - began < GIVES_UP_WITHIN
     assert caught.value.code == 33
     assert caught.value.hint

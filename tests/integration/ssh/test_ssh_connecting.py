@@ -16,6 +16,7 @@ import pytest
 from shipper.errors import CredentialsError, ShipperError, UnreachableError, UsageError
 from shipper.images.connection import open_client
 from shipper.processes import ssh, ssh_call
+from shipper.processes.ssh import line_to
 from shipper.processes.ssh_host import ssh_host
 from shipper.targets import Denied, Transient
 from shipper.targets.docker_client import is_local
@@ -100,6 +101,38 @@ def test_many_calls_of_many_clients_cost_one_login(far: SshEngine) -> None:
     assert logins(far) - before == 1
 
 
+def test_where_the_server_lends_no_sockets_each_connection_is_a_call(
+    far: SshEngine, serving: Callable[[str], None]
+) -> None:
+    serving("AllowStreamLocalForwarding no")
+    client = open_client(far.url)
+    before = logins(far)
+    made = client.containers.run("python:3.11-slim", ["sleep", "60"], detach=True)
+    try:
+        assert made.exec_run(["echo", "hello"]).output == b"hello\n"
+    finally:
+        made.remove(force=True)
+    assert line_to(ssh_host(far.url)).engine_here() is None
+    assert logins(far) == before
+
+
+def test_a_connection_that_the_user_shares_is_used_as_it_is(
+    far: SshEngine, tmp_path: Path, serving: Callable[[str], None]
+) -> None:
+    config = far.folder / "home" / ".ssh" / "config"
+    kept = config.read_text()
+    config.write_text(f"ControlPath {tmp_path}/shared\n{kept}")
+    with subprocess.Popen(["ssh", "-M", "-N", "engine"]) as master:
+        assert wait_until((tmp_path / "shared").exists, patience=10)
+        serving("PubkeyAuthentication no")  # nobody can log in any more
+        try:
+            assert open_client("ssh://engine").ping()
+        finally:
+            line_to(ssh_host("ssh://engine")).close()
+            config.write_text(kept)
+            master.terminate()
+
+
 def test_a_lost_connection_is_made_again(far: SshEngine) -> None:
     client = open_client(far.url)
     before = logins(far)
@@ -120,8 +153,9 @@ def test_nothing_is_left_of_a_process_that_is_killed(far: SshEngine) -> None:
         children = _clients(far)
         holder.send_signal(signal.SIGKILL)
 
-    assert len(children) >= 2
+    assert children
     assert wait_until(lambda: not _clients(far), patience=10)
+    assert open_client(far.url).ping()  # whoever comes next removes the sockets of the dead
     assert not [place for place in Path("/tmp").glob("shipper-ssh-*/*") if place.name.startswith(f"{holder.pid}-")]
 
 

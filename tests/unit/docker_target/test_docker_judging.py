@@ -63,9 +63,13 @@ def test_half_an_answer_is_none(raw: bytes) -> None:
         from_bytes(raw, "GET")
 
 
+OURS = State(
+    route="shop.x", servers={"a": Server(address="10.0.0.9:80", weight=100), "b": Server(address="10.0.0.8:80")}
+)
+
+
 def live(found: dict[str, int], *, routed: bool = True) -> Live:
-    servers = {"a": Server(address="10.0.0.9:80", weight=100), "b": Server(address="10.0.0.8:80")}
-    return Live("id 3 0", "token", State(route="shop.x", servers=servers), found, routed)
+    return Live("id 3 0", "token", OURS, found, routed=routed)
 
 
 @pytest.mark.parametrize(
@@ -81,10 +85,10 @@ def live(found: dict[str, int], *, routed: bool = True) -> Live:
 def test_drift_is_where_the_proxy_is_not_as_we_left_it(
     found: dict[str, int], routed: bool, drifts: list[tuple[str, str, str]]
 ) -> None:
-    told = [(drift.field, drift.ours, drift.found) for drift in drift_of(live(found, routed=routed), [])]
+    told = [(drift.field, drift.ours, drift.found) for drift in drift_of(live(found, routed=routed), OURS, [])]
     assert told == drifts
 
 
 def test_a_host_without_anything_of_ours_has_no_drift() -> None:
-    assert drift_of(None, []) == ()
-    assert drift_of(Live("id 0 0"), []) == ()
+    assert drift_of(None, None, []) == ()
+    assert drift_of(Live("id 0 0"), State(route="shop.x"), []) == ()

@@ -113,6 +113,11 @@ def test_the_proxy_never_sends_a_change_twice_and_overwrites_the_revision_header
     assert lines[removed + 1].startswith("http-response set-header X-Shipper-Revision")
 
 
+def test_while_nothing_serves_clients_are_told_when_to_come_back() -> None:
+    (line,) = [line for line in base_config().splitlines() if "http-error status 503" in line and "Retry-After" in line]
+    assert "hdr Retry-After 5" in line
+
+
 def plan(serving: Release | None, wanted: Release) -> Any:
     own = DockerSettings()
     main = Revision(name="shop-3-xxxxxx", release="x", weight=100)

@@ -95,3 +95,24 @@ def test_json_everywhere_is_one_object_with_a_schema(back: Laptop) -> None:
     for words in (("status",), ("history",), ("verify",), ("rollback", "--dry-run", "--to", "#2"), ("gc", "--plan")):
         ended = back.run(*words, "--service", "shop", "--json")
         assert (ended.shown["schema"], ended.shown["service"]) == (1, "shop"), (words, ended)
+
+
+def test_a_plan_names_the_rollout_and_refuses_one_that_the_target_cannot_do(laptop: Laptop) -> None:
+    assert "rollout: all-at-once" in laptop.run("plan", "-C", str(laptop.project)).out
+    laptop.configure({"rollout": {"strategy": "canary"}})
+    assert "rollout: canary" in laptop.run("plan", "-C", str(laptop.project)).out
+    laptop.configure({"rollout": {"strategy": "rolling"}})
+    refused = laptop.run("plan", "-C", str(laptop.project))
+    assert refused.code == 2, refused
+    assert 'rollout.strategy: this target cannot roll out "rolling"' in refused.err
+
+
+def test_the_doctor_looks_at_the_ledger(laptop: Laptop) -> None:
+    laptop.release("one")
+    checks = laptop.run("doctor", "-C", str(laptop.project), "--json").shown["checks"]
+    (ledger,) = [check for check in checks if check["name"] == "ledger"]
+    assert ledger["state"] == "ok"
+    assert "up to #1, whose lease covers this machine only" in ledger["found"]
+    laptop.break_ledger()
+    checks = laptop.run("doctor", "-C", str(laptop.project), "--json").shown["checks"]
+    assert [check["state"] for check in checks if check["name"] == "ledger"] == ["failed"]

@@ -74,6 +74,17 @@ def test_failures_of_the_old_revision_do_not_count(world: World) -> None:
     assert all(gate.ok for gate in world.told.gates)
 
 
+def test_what_failed_in_an_earlier_step_does_not_count_in_the_next_one(world: World) -> None:
+    canary(world, error_rate=0.05, min_requests=20, golden=False)
+
+    def heals() -> None:
+        world.memory.held["web-2"].kind = "good"
+
+    world.cancelled_by().meanwhile = [asked(world, 100), heals, lambda: None, asked(world, 100)]
+    assert world.release("two", "failing").changed
+    assert [(gate.weight, gate.measured["requests"]) for gate in world.told.gates] == [(50, 50.0)]
+
+
 def test_too_few_requests_say_nothing_and_the_golden_requests_decide(world: World) -> None:
     canary(world, error_rate=0.0, min_requests=50)
     world.cancelled_by().each_wait = asked(world, 10)

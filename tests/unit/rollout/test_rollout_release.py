@@ -200,7 +200,7 @@ def test_an_older_commit_than_what_serves_is_refused_unless_it_is_allowed(world:
     assert world.release("old", commit="a" * 40, commit_time=1000, allow_older=True).changed
 
 
-@pytest.mark.parametrize("known", [{"dirty": True}, {"commit": None}, {"commit_time": None}])
+@pytest.mark.parametrize("known", [{"dirty": True}, {"commit": None}, {"commit_time": None}, {"commit_time": 2000}])
 def test_a_commit_that_says_nothing_is_not_guarded(world: World, known: dict[str, Any]) -> None:
     world.release("new", commit="b" * 40, commit_time=2000)
     assert world.release("old", **{"commit": "a" * 40, "commit_time": 1000, **known}).changed
