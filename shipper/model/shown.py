@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from shipper.model.noun import Noun
 from shipper.model.ledger import Outcome
+from shipper.model.noun import Noun
 from shipper.model.target import Change, Garbage, Observation, Plan, Traits, Verdict
 
 

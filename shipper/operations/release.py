@@ -57,7 +57,7 @@ def _release(where: Where, options: ReleaseOptions, telling: Telling) -> RunFini
             hint="--image releases that image with the configuration of now, too",
         )
     workspace = open_workspace(where)
-    workspace.secrets.run(), workspace.secrets.build()  # what has no value here is said before anything begins
+    _require_secrets(workspace, options)
     telling.begin(options.command, workspace)
     place = open_place_of(workspace, telling)
     with _workshop(workspace, options) as workshop:
@@ -69,6 +69,13 @@ def _release(where: Where, options: ReleaseOptions, telling: Telling) -> RunFini
             _tidy(workspace, place, workshop, telling)
     number = sealed.deployment.number
     return done(sealed, verb="released", nothing=f"release {number} already serves exactly this")
+
+
+def _require_secrets(workspace: Workspace, options: ReleaseOptions) -> None:
+    """What has no value here is said before anything begins. Raises ConfigError (2)."""
+    workspace.secrets.run()
+    if not (options.image or options.config_only):
+        workspace.secrets.build()
 
 
 @contextlib.contextmanager

@@ -79,7 +79,8 @@ class _Repair:
         verdict = prove(self.held.place.target, self.found, workspace.settings, telling.cancel)
         if verdict is None or not verdict.ok:
             return verdict
-        if self.found.known[release.number] is None or self.found.known[release.number].outcome is None:  # type: ignore[union-attr]
+        line = self.found.known[release.number]
+        if line is None or line.outcome is None:
             self.held.record(Started(release=release, by=self.held.order.by, reason="recorded by status --repair"))
         message = "found serving by status --repair"
         self.held.record(
@@ -144,9 +145,9 @@ class _Repair:
             self.done += [f"left by a dead run, removed: {one.name} ({one.why})" for one in left]
 
     def _unrecorded(self) -> Release | None:
-        """The release that serves, when ledger or stamp does not have it as verified."""
+        """The release that serves, when ledger or stamp does not have it as verified and could have it."""
         main, record = self.found.main, self.found.record
-        if main is None or record is None or main.release is None:
+        if main is None or record is None or main.release is None or not self.held.recorded:
             return None
         brought_back = self._brought_back(record)
         if brought_back is not None:

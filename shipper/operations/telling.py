@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
-from shipper.errors import BugError, ConfigError, PlatformError, ShipperError
+from shipper.errors import BugError, ConfigError, ShipperError
 from shipper.model import Deployment, RunFinished, RunStarted, Sealed, StageFinished, StageStarted, new_release_id
 from shipper.operations.workspace import Workspace
 from shipper.pipeline.cancellation import RunCancellation
@@ -17,6 +18,8 @@ from shipper.pipeline.reporter import StageReporter
 from shipper.pipeline.signals import install_signals
 from shipper.reporting.failures import write_bug_report
 from shipper.version import __version__
+
+_log = logging.getLogger(__name__)
 
 LAST_LOOK = 5.0
 """Seconds that saying what serves after a failure may take: the failure itself has been found by then."""
@@ -152,8 +155,10 @@ def _last_look(telling: Telling, error: ShipperError) -> Serving:
     look = telling.what_serves
 
     def looking() -> None:
-        with contextlib.suppress(ShipperError, PlatformError):
+        try:
             found.append(look())
+        except Exception as error:  # noqa: BLE001 - the run's own error is told; this would only add to it
+            _log.debug("what serves after the failure is not known: %s", error)
 
     thread = threading.Thread(target=looking, name="shipper-last-look", daemon=True)
     thread.start()

@@ -128,10 +128,13 @@ class SshLine:
         told = self._configuration()
         self.address = told.get("hostname", self.host.name)
         folder = private_folder() if told.get("controlpath", "none") == "none" else None
-        name = f"{os.getpid()}-{next(_numbers)}"
-        self._sockets = (folder / name, folder / f"{name}-engine") if folder else ()
-        self._shared = ("-S", str(self._sockets[0]), "-o", "ControlMaster=no") if folder else ()
-        sharing = ("-M", "-S", str(self._sockets[0]), "-o", "ControlPersist=no") if folder else ()
+        sharing: tuple[str, ...] = ()
+        self._shared, self._sockets = (), ()
+        if folder is not None:
+            name = f"{os.getpid()}-{next(_numbers)}"
+            self._sockets = (folder / name, folder / f"{name}-engine")
+            sharing = ("-M", "-S", str(folder / name), "-o", "ControlPersist=no")
+            self._shared = ("-S", str(folder / name), "-o", "ControlMaster=no")
         first = Call(self.host, (*client(), *sharing, *self.host.words(), self._docker("system dial-stdio")))
         try:
             _greet(first)
@@ -140,7 +143,7 @@ class SshLine:
             raise
         self._first = first
         if folder is not None:
-            self._engine = self._bring_here(self._sockets[1])
+            self._engine = self._bring_here(folder / f"{name}-engine")
 
     def _bring_here(self, place: Path) -> Path | None:
         """The engine's socket as `place`, proved by its answer; None where that is not possible."""

@@ -70,13 +70,13 @@ def _status_lines(status: Status) -> Iterator[str]:
     if main is None:
         yield "nothing serves; deploy it with `shipper release`"
     else:
-        yield f"serves   {_number(status)} {main.name}, {main.weight} % of the traffic"
+        yield f"serves       {_number(status)} {main.name}, {main.weight} % of the traffic"
     if main is not None and address is not None:
         host = f" (Host: {address.host})" if address.host else ""
-        yield f"address  {address.url}{host}, reach {address.reach}"
+        yield f"address      {address.url}{host}, reach {address.reach}"
     if verdict is not None:
         well = "verified" if verdict.ok else f"NOT WELL: {verdict.reason}"
-        yield f"proof    {verdict.proof}, {well}"
+        yield f"proof        {verdict.proof}, {well}"
     yield from _record_lines(status)
 
 
@@ -91,15 +91,15 @@ def _record_lines(status: Status) -> Iterator[str]:
     """Ledger and stamp; what is quarantined; whose end nobody has told."""
     stamp, ledger = status.observation.stamp, status.ledger
     if ledger is not None:
-        yield f"ledger   {ledger.url}: {ledger.problem or f'up to #{ledger.highest}'}"
+        yield f"ledger       {ledger.url}: {ledger.problem or f'up to #{ledger.highest}'}"
     if stamp.highest:
         verified = ", ".join(f"#{number}" for number in stamp.verified) or "none"
-        yield f"stamp    up to #{stamp.highest}, epoch {stamp.epoch}, verified: {verified}"
+        yield f"stamp        up to #{stamp.highest}, epoch {stamp.epoch}, verified: {verified}"
     if status.quarantined:
-        yield f"barred   {', '.join(status.quarantined)} (quarantined; `shipper rollback --to` lifts it)"
+        yield f"quarantined  {', '.join(status.quarantined)} (`shipper rollback --to` lifts it)"
     for one in status.dangling:
         who = f" by {one.who}" if one.who else ""
-        yield f"open     #{one.number} was begun{who}: its run is at work or died; `shipper status --repair` settles it"
+        yield f"started      #{one.number} was begun{who}: its run is at work or died; `shipper status --repair` settles it"
 
 
 def show_verified(verified: Verified, *, as_json: bool) -> None:

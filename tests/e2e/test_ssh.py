@@ -97,7 +97,6 @@ def test_an_image_that_is_built_here_is_streamed_there_and_rolled_back_there(far
     assert back.finished["serves"]["revision"] == first.finished["serves"]["revision"]
     assert far.serves() == ("1", "1")
     assert far.command("verify").code == 0
-    print("TIMES", first.seconds, second.seconds, back.seconds, [(e["stage"], e.get("seconds")) for e in second.events if e["event"]=="stage-finished"], [(e["stage"], e.get("seconds")) for e in back.events if e["event"]=="stage-finished"])
 
 
 def test_through_a_registry_the_other_engine_pulls_what_was_pushed_here(far: Far) -> None:

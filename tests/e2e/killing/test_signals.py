@@ -72,6 +72,7 @@ def assert_put_back(place: TinyPlace, ended: Ended, old: str, code: int = 130) -
     assert serves_only(place, old)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("signals", "code"), [(CI, 130), (TERMINATED, 143)], ids=["SIGINT", "SIGTERM alone"])
 def test_waiting_for_ready(place: TinyPlace, old: str, signals: list[tuple[int, float]], code: int) -> None:
     before = place.inventory()
@@ -83,6 +84,7 @@ def test_waiting_for_ready(place: TinyPlace, old: str, signals: list[tuple[int, 
     assert place.inventory() == before
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("signals", "code"), [(CI, 130), (TERMINATED, 143)], ids=["SIGINT", "SIGTERM alone"])
 def test_in_a_canary(place: TinyPlace, old: str, signals: list[tuple[int, float]], code: int) -> None:
     before, new = place.inventory(), place.next_text()

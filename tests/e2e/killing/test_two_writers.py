@@ -40,6 +40,7 @@ def machines(new_place: NewPlace, ledger: LedgerPlace) -> tuple[TinyPlace, TinyP
     return one, two
 
 
+@pytest.mark.sample(1)
 def test_two_releases_at_once_take_turns(machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace) -> None:
     texts, runs, rounds, result = both_release(machines, "--wait", "5m")
     assert [run.code for run in runs] == [0, 0], runs
@@ -50,6 +51,7 @@ def test_two_releases_at_once_take_turns(machines: tuple[TinyPlace, TinyPlace], 
     assert [recorded.outcome for recorded in ledger.history()] == ["verified"] * 3
 
 
+@pytest.mark.sample(1)
 def test_who_does_not_wait_is_told_who_holds_the_lease(
     machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace
 ) -> None:
@@ -65,6 +67,7 @@ def test_who_does_not_wait_is_told_who_holds_the_lease(
     assert violations(ledger, machines) == []
 
 
+@pytest.mark.sample(1)
 def test_a_rollback_seizes_a_release_in_its_canary(machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace) -> None:
     one, two = machines
     old = one.text()
@@ -85,6 +88,7 @@ def test_a_rollback_seizes_a_release_in_its_canary(machines: tuple[TinyPlace, Ti
     assert violations(ledger, machines) == []
 
 
+@pytest.mark.sample(1)
 def test_a_holder_that_was_killed_holds_nothing(machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace) -> None:
     one, two = machines
     with load.start(one.host.port, rate=50, timeout=15) as running, holding(one) as (holder, _):
@@ -99,6 +103,7 @@ def test_a_holder_that_was_killed_holds_nothing(machines: tuple[TinyPlace, TinyP
     assert [recorded.outcome for recorded in ledger.history()] == ["verified", "abandoned", "verified"]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("off", [600, -600])
 def test_clocks_ten_minutes_apart_change_nothing(
     machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace, off: int
@@ -126,6 +131,7 @@ TROUBLES: dict[str, Callable[[int], Trouble | None]] = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("ledger", ["s3", "gcs"], indirect=True)
 def test_on_a_store_that_misbehaves_nothing_is_lost(

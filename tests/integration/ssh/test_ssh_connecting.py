@@ -68,6 +68,19 @@ def test_a_name_of_the_users_own_configuration_is_an_address(far: SshEngine) -> 
     assert open_client("ssh://engine").ping()
 
 
+def test_a_jump_of_the_users_own_configuration_is_made(far: SshEngine) -> None:
+    config = far.folder / "home" / ".ssh" / "config"
+    kept = config.read_text()
+    config.write_text(f"Host behind\n  HostName {far.address}\n  Port 2222\n  User root\n  ProxyJump engine\n{kept}")
+    before = logins(far)
+    try:
+        assert open_client("ssh://behind").ping()
+    finally:
+        line_to(ssh_host("ssh://behind")).close()
+        config.write_text(kept)
+    assert logins(far) - before == 2
+
+
 def test_the_docker_command_s_variable_and_context_lead_there(
     far: SshEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

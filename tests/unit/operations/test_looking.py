@@ -25,10 +25,10 @@ def back(laptop: Laptop) -> Laptop:
 
 def test_status_names_the_release_that_was_brought_back(back: Laptop) -> None:
     said = back.run("status", "--service", "shop").out
-    assert "serves   #3 (rollback to #1), shop-1, 100 % of the traffic" in said
-    assert "proof    identity, verified" in said
-    assert "stamp    up to #3" in said
-    assert "barred" in said
+    assert "serves       #3 (rollback to #1), shop-1, 100 % of the traffic" in said
+    assert "proof        identity, verified" in said
+    assert "stamp        up to #3" in said
+    assert "quarantined" in said
     assert said.rstrip().splitlines()[-1].startswith("rollback: not possible: there is no earlier verified release")
 
 
@@ -84,11 +84,11 @@ def test_a_release_whose_run_died_is_shown_and_settled(back: Laptop) -> None:
     record = next(iter(back.memory.records.values())).model_copy(update={"number": 4, "id": new_release_id()})
     by = this_process(new_release_id(), "release")
     ledger.append(lambda _: Started(release=record, by=by), run=by.run, epoch=9)
-    assert "open     #4 was begun by" in back.run("status", "--service", "shop").out
+    assert "started      #4 was begun by" in back.run("status", "--service", "shop").out
     ended = back.run("status", "--service", "shop", "--repair")
     assert ended.code == 0, ended
     assert "#4 was begun and its run died: recorded as abandoned" in ended.err
-    assert "open" not in back.run("status", "--service", "shop").out
+    assert "started  " not in back.run("status", "--service", "shop").out
 
 
 def test_json_everywhere_is_one_object_with_a_schema(back: Laptop) -> None:
@@ -97,14 +97,21 @@ def test_json_everywhere_is_one_object_with_a_schema(back: Laptop) -> None:
         assert (ended.shown["schema"], ended.shown["service"]) == (1, "shop"), (words, ended)
 
 
-def test_a_plan_names_the_rollout_and_refuses_one_that_the_target_cannot_do(laptop: Laptop) -> None:
-    assert "rollout: all-at-once" in laptop.run("plan", "-C", str(laptop.project)).out
-    laptop.configure({"rollout": {"strategy": "canary"}})
-    assert "rollout: canary" in laptop.run("plan", "-C", str(laptop.project)).out
-    laptop.configure({"rollout": {"strategy": "rolling"}})
-    refused = laptop.run("plan", "-C", str(laptop.project))
-    assert refused.code == 2, refused
-    assert 'rollout.strategy: this target cannot roll out "rolling"' in refused.err
+@pytest.mark.parametrize(
+    ("rollout", "code", "said"),
+    [
+        ({}, 0, "rollout: all-at-once"),
+        ({"strategy": "canary"}, 0, "rollout: canary"),
+        ({"strategy": "rolling"}, 2, 'rollout.strategy: this target cannot roll out "rolling"'),
+    ],
+)
+def test_a_plan_names_the_rollout_and_refuses_one_that_the_target_cannot_do(
+    laptop: Laptop, rollout: dict[str, str], code: int, said: str
+) -> None:
+    laptop.configure({"rollout": rollout, "image": {"repository": "registry.example.com/shop"}})
+    ended = laptop.run("plan", "-C", str(laptop.project))
+    assert ended.code == code, ended
+    assert said in ended.out + ended.err
 
 
 def test_the_doctor_looks_at_the_ledger(laptop: Laptop) -> None:
