@@ -1,4 +1,4 @@
-"""What the reading commands show: `status`, `history`, `verify`, `plan`, `rollback --dry-run`, `gc --plan`, `doctor` …"""
+"""What the reading commands show: `status`, `history`, `verify`, `plan`, `rollback --dry-run`, `gc --plan` …"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from shipper.config.printable import has_credentials, looks_secret, printable
 from shipper.model import Change, Release, short
@@ -16,8 +16,9 @@ def differences(now: Release | None, then: Release, secret_versions: Mapping[str
     """One line for everything that would be different; `secret_versions` are those that would be brought back."""
     if now is None:
         return (Change(action="create", subject="image", after=short(then.main.config_digest)),)
+    image = (short(now.main.config_digest), short(then.main.config_digest))
     return (
-        *_line("image", short(now.main.config_digest), short(then.main.config_digest)),
+        *([_change("image", *image)] if image[0] != image[1] else []),
         *_configuration(now.settings.runtime(), then.settings.runtime()),
         *_secrets(now.secret_versions, secret_versions),
     )
@@ -26,7 +27,8 @@ def differences(now: Release | None, then: Release, secret_versions: Mapping[str
 def _configuration(now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[Change]:
     before, after = dict(_leaves(now)), dict(_leaves(then))
     for path in sorted({*before, *after}):
-        yield from _line(".".join(path), _shown(path, before.get(path)), _shown(path, after.get(path)), before, after)
+        if before.get(path) != after.get(path):
+            yield _change(".".join(path), _shown(path, before.get(path)), _shown(path, after.get(path)))
 
 
 def _leaves(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -45,14 +47,9 @@ def _shown(path: tuple[str, ...], value: Any) -> str:
     return show_size(value) if path[-1] == "memory" and isinstance(value, int) else printable(str(value))
 
 
-def _line(subject: str, before: str, after: str, *values: Mapping[tuple[str, ...], Any]) -> Iterator[Change]:
-    """Nothing when both are the same; values that are not shown are compared, too."""
-    path = tuple(subject.split("."))
-    same = values[0].get(path) == values[1].get(path) if values else before == after
-    if same:
-        return
-    action = "change" if before and after else "create" if after else "remove"
-    yield Change(action=action, subject=subject, before=before, after=after)
+def _change(subject: str, before: str, after: str) -> Change:
+    action: Literal["create", "change", "remove"] = "change" if before and after else "create" if after else "remove"
+    return Change(action=action, subject=subject, before=before, after=after)
 
 
 def _secrets(now: Mapping[str, str], then: Mapping[str, str]) -> Iterator[Change]:
@@ -60,4 +57,4 @@ def _secrets(now: Mapping[str, str], then: Mapping[str, str]) -> Iterator[Change
     for name in sorted({*now, *then}):
         if now.get(name) != then.get(name):
             before, after = (f"version {versions[name][:8]}" if name in versions else "" for versions in (now, then))
-            yield from _line(f"secret {name}", before, after)
+            yield _change(f"secret {name}", before, after)

@@ -79,9 +79,8 @@ class _Repair:
         verdict = prove(self.held.place.target, self.found, workspace.settings, telling.cancel)
         if verdict is None or not verdict.ok:
             return verdict
-        line = self.found.known[release.number]
-        if line is None or line.outcome is None:
-            self.held.record(Started(release=release, by=self.held.order.by, reason="recorded by status --repair"))
+        if not self._begun(release):
+            return verdict
         message = "found serving by status --repair"
         self.held.record(
             Finished(number=release.number, outcome="verified", message=message, verdict=verdict, serves=release.number)
@@ -89,6 +88,18 @@ class _Repair:
         self.verified.add(release.number)
         self.done.append(f"#{release.number} serves, proof: {verdict.proof}; that is recorded now")
         return verdict
+
+    def _begun(self, release: Release) -> bool:
+        """Whether the ledger has its number, from now on at least."""
+        line = self.found.known[release.number]
+        if line is not None and line.outcome is not None:
+            return True
+        highest = self.held.place.ledger.state().highest
+        if release.number <= highest:  # a ledger that was lost and begun anew: its numbers have gone past it
+            self.report.remark(f"#{release.number} is older than the ledger, which is at #{highest}: not recorded")
+            return False
+        self.held.record(Started(release=release, by=self.held.order.by, reason="recorded by status --repair"))
+        return True
 
     def settle_the_dead(self) -> None:
         """Whoever began a release and has not said how it ended is dead: we hold the lease."""

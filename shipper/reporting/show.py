@@ -99,7 +99,7 @@ def _record_lines(status: Status) -> Iterator[str]:
         yield f"quarantined  {', '.join(status.quarantined)} (`shipper rollback --to` lifts it)"
     for one in status.dangling:
         who = f" by {one.who}" if one.who else ""
-        yield f"started      #{one.number} was begun{who}: its run is at work or died; `shipper status --repair` settles it"
+        yield f"started      #{one.number} was begun{who}: its run is at work, or died (`shipper status --repair`)"
 
 
 def show_verified(verified: Verified, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import os
 import socket
 import tarfile
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
 from typing import Any
@@ -185,7 +185,7 @@ class DockerPlace:
         owned |= {name for name, labels in self._containers().items() if labels.get("shipper.release") in ids}
         with_secrets = [record for record in records if record.secret_versions]
         owned |= {name for name in self._volumes() if "-secrets-" in name and with_secrets}
-        return sorted({*self._containers(), *self._volumes(), *self._networks(), *self._files(ids)} - owned)
+        return sorted({*self._containers(), *self._volumes(), *self._networks(), *self._files()} - owned)
 
     def close(self) -> None:
         for name in self._containers():
@@ -217,13 +217,11 @@ class DockerPlace:
     def _networks(self) -> list[str]:
         return [str(record["Name"]) for record in self._api.networks(names=[f"^{self._namespace}$"])]
 
-    def _files(self, ids: Iterable[str]) -> list[str]:
-        """What is in the state volume of nobody: half-handed records, half-left services, addresses of no container."""
+    def _files(self) -> list[str]:
+        """What is in the state volume of nobody. A reserved address is given back by itself, after ten minutes."""
         if f"{self._namespace}-proxy" not in self._containers():
             return []
-        found = self._in_the_proxy("ls -d /state/incoming/* /state/leaving.* /state/addresses/* 2>/dev/null").split()
-        revisions = {labels.get("shipper.revision") for labels in self._containers().values()}
-        return [path for path in found if path.rpartition("/")[2] not in revisions]
+        return self._in_the_proxy("ls -d /state/incoming/* /state/leaving.* 2>/dev/null").split()
 
     def _servers(self) -> list[str]:
         said = self._at_the_proxy("show servers state slot00")

@@ -28,12 +28,12 @@ class Store:
     rig: Rig
     home: Path
 
-    def release(self, folder: Path) -> tuple[int, list[dict[str, Any]]]:
+    def release(self, folder: Path, *words: str) -> tuple[int, list[dict[str, Any]]]:
         """`shipper release --json`, where this engine's ports and registry are."""
         kinds = ("STATE", "CACHE", "CONFIG", "DATA")
         env = {**self.rig.env(), **{f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in kinds}}
         env["DOCKER_HOST"] = self.engine.docker_host
-        done = self.engine.run([self.shipper, "release", "--json", "-C", folder], env=env, cwd=self.home)
+        done = self.engine.run([self.shipper, "release", "--json", "-C", folder, *words], env=env, cwd=self.home)
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
     def docker(self, *words: str) -> str:
@@ -90,6 +90,16 @@ def test_with_a_registry_a_swapped_image_never_serves(store: Store, tmp_path: Pa
         assert code == 15, events[-1]
         assert "another image" in json.dumps(events[-1])
     _, _, body = store.engine.ask("http://127.0.0.1:8091/", host="shop.localhost")
+    assert json.loads(body)["version"] == "1"
+
+
+def test_an_image_that_exists_is_known_by_its_config_digest(store: Store, tmp_path: Path) -> None:
+    settings = {"targets": {"local": {"kind": "docker", "port": 8092, "namespace": "given"}}}
+    project = write_service(tmp_path / "shop", settings=settings)
+    store.docker("build", "--provenance=false", "-q", "-t", "given:1", str(project.folder))
+    code, events = store.release(project.folder, "--image", "given:1")
+    assert code == 0, events[-1]
+    _, _, body = store.engine.ask("http://127.0.0.1:8092/", host="shop.localhost")
     assert json.loads(body)["version"] == "1"
 
 

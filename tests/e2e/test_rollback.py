@@ -128,7 +128,7 @@ def test_going_back_again_and_again_never_goes_to_and_fro(shop: Shop) -> None:
     assert shop.serves[0] == "3"
 
 
-def test_a_bad_value_bars_that_configuration_and_not_the_image(shop: Shop) -> None:
+def test_a_bad_value_quarantines_that_configuration_and_not_the_image(shop: Shop) -> None:
     for level in ("good", "bad"):
         ended = shop.release("1", level=level)
         assert ended.code == 0, ended

@@ -23,7 +23,7 @@ from tests.rig.daemons import wait_until
 from tests.rig.images import BASE, PROXY
 from tests.rig.isolated import IsolatedEngine, Store
 from tests.rig.machine import survey
-from tests.rig.shell import RigError, run
+from tests.rig.shell import RigError, attempt, run
 
 PORT = 2222
 USER = "root"
@@ -66,6 +66,7 @@ class SshEngine:
         self._given = folder
         self._cable: ssh_network.Cable | None = None
         self._children: list[subprocess.Popen[bytes]] = []
+        self._registries: list[subprocess.Popen[bytes]] = []
         self.registry = ""
 
     @property
@@ -155,9 +156,13 @@ class SshEngine:
 
     def stop(self) -> None:
         """End and remove everything."""
-        for child in [*self._children, *getattr(self, "_registries", ())]:
+        for child in [*self._children, *self._registries]:
             _end(child)
-        self._children = []
+        self._children, self._registries = [], []
+        if self.registry:
+            named = attempt(["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]) or ""
+            for name in (name for name in named.splitlines() if name.startswith(f"{self.registry}/")):
+                attempt(["docker", "rmi", name])
         if self._cable is not None:
             self._cable.remove()
             self._cable = None

@@ -81,20 +81,18 @@ def test_an_exec_is_known_by_its_script_and_started_by_its_id() -> None:
     assert started_exec(asked("GET", "/v1.44/exec/7c0ffee/json")) is None
 
 
-@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.sh")), ids=lambda path: path.name)
-def test_every_script_of_the_docker_target_is_recognised(path: object) -> None:
-    from pathlib import Path
-
-    assert isinstance(path, Path)
-    text = "\n".join((SCRIPTS / "lib.sh", path)[i].read_text() for i in range(2))
-    assert path.name == "lib.sh" or script_of(["bash", "-c", text, "shipper"]) == path.name
+@pytest.mark.parametrize("name", sorted({path.name for path in SCRIPTS.glob("*.sh")} - {"lib.sh"}))
+def test_every_script_of_the_docker_target_is_recognised(name: str) -> None:
+    text = "\n".join((SCRIPTS / part).read_text() for part in ("lib.sh", name))
+    assert script_of(["bash", "-c", text, "shipper"]) == name
 
 
-def test_what_is_said_to_read_only_is_there_and_writes_no_file() -> None:
-    for name in READING_SCRIPTS:
-        text = (SCRIPTS / name).read_text()
-        assert " >" not in text.replace(" >/dev/null", "").replace("2>", ""), f"{name} writes"
-        assert "apply" not in text
+@pytest.mark.parametrize("name", sorted(READING_SCRIPTS))
+def test_what_is_said_to_read_only_does_nothing_that_the_writing_ones_do(name: str) -> None:
+    text = (SCRIPTS / name).read_text()
+    assert not [
+        word for word in ("converge", "put ", "mv ", "mkdir", "ln ", "add server", "set server") if word in text
+    ]
 
 
 def test_a_script_that_nobody_knows_counts_as_a_write() -> None:

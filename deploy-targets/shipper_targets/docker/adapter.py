@@ -288,6 +288,8 @@ class DockerTarget:
         rest = {name: server for name, server in state.servers.items() if name not in leaving}
         self._proxy.apply(live, stamp.epoch, state.model_copy(update={"servers": rest}))
         self._end(names, to, leaving)
+        if to == "removed" and names:
+            self._proxy.free(sorted(names))
 
     def write_stamp(self, stamp: Stamp, seen: str) -> None:
         """The stamp alone; the version goes on, so that an older `seen` is refused from now on."""
@@ -416,8 +418,13 @@ class DockerTarget:
 
     def _make(self, release: Release, image: str, address: str) -> Found:
         user, versions = release.settings.run.user, release.secret_versions
-        with self._secrets.filled(image, user, lambda: self._values(release), versions) as volume:
-            return self._containers.create(release, image, address, volume, self._context.name)
+        try:
+            with self._secrets.filled(image, user, lambda: self._values(release), versions) as volume:
+                return self._containers.create(release, image, address, volume, self._context.name)
+        except PlatformError:
+            with contextlib.suppress(PlatformError):  # else it is free after a while
+                self._proxy.free([render.revision_name(release)])
+            raise
 
     def _has_secrets(self, release: Release) -> bool:
         """Whether the volume is there and whole: a record is written after its volume was filled."""
@@ -490,17 +497,16 @@ class DockerTarget:
         return Server(address=f"{address}:{found.run.port}", served=True, route=found.labels[render.LABEL + "route"])
 
     def _end(self, names: Collection[str], to: Retired, leaving: Mapping[str, Server]) -> None:
-        found = [container for container in self._containers.all() if container.revision in names]
-        if to == "warm" or not found:
+        if to == "warm":
             return
-        for container in found:
+        for container in self._containers.all():
             name = container.revision
+            if name not in names:
+                continue
             if name not in leaving or leaving[name].served:
                 self._containers.stop(container, container.run.stop_grace)
             if to == "removed":
                 self._containers.remove(container)
-        if to == "removed":
-            self._proxy.free([container.revision for container in found])
 
     def _container(self, name: str) -> Found:
         found = self._containers.named(name)

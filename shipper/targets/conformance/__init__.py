@@ -10,6 +10,7 @@ The suite knows no test framework; docs/adapters.md shows it under pytest. Two i
 (memory_splits.py, memory_replaces.py) pass all of it, and are examples of a target in one file.
 """
 
+from shipper.targets.conformance.child import run_in_child
 from shipper.targets.conformance.here import Here, changed, expect
 from shipper.targets.conformance.memory_replaces import ReplacingRig
 from shipper.targets.conformance.memory_splits import SplittingRig
@@ -37,5 +38,5 @@ from shipper.targets.conformance.values import Values
 __all__ = [
     "Adopts", "Answer", "Drifts", "Ended", "Here", "ImageKind", "Kill", "LosesImages", "LosesRevisions", "LosesStamp",
     "Place", "ReplacingRig", "Rig", "Run", "RunsElsewhere", "Scenario", "Skipped", "SplittingRig", "Values", "changed",
-    "expect", "powers_of", "run_here", "scenario", "scenarios_for", "suite", "table",
+    "expect", "powers_of", "run_here", "run_in_child", "scenario", "scenarios_for", "suite", "table",
 ]  # fmt: skip

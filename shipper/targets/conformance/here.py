@@ -46,13 +46,17 @@ def changed(settings: Settings, **sections: Mapping[str, Any]) -> Settings:
 
 
 class Here:
-    """A place, its ledger, and what a scenario has set so far: settings and secret values of the next run."""
+    """A place, its ledger, and what a scenario has set so far: settings and secret values of the next run.
 
-    def __init__(self, place: Place) -> None:
+    `ledgers` is the URL below which its ledgers are: this process's memory, or where other processes find them too.
+    """
+
+    def __init__(self, place: Place, ledgers: str = "memory:/") -> None:
         self.place = place
+        self._ledgers = ledgers
         self.settings = place.settings()
         self.secrets: dict[str, str] = {}
-        self.ledger = _new_ledger()
+        self.ledger = self._new_ledger()
 
     # What is done.
 
@@ -106,7 +110,7 @@ class Here:
 
     def loses_the_ledger(self) -> None:
         """From now on there is another one, which is empty."""
-        self.ledger = _new_ledger()
+        self.ledger = self._new_ledger()
 
     def target(self) -> Target:
         """A target of somebody else's, who looks or writes past our runs."""
@@ -223,6 +227,9 @@ class Here:
         """Revision name to weight, as routed."""
         return {revision.name: revision.weight for revision in self.observe().serving}
 
+    def _new_ledger(self) -> str:
+        return f"{self._ledgers}/{new_release_id().lower()}"
+
     def _ask(self, path: str) -> Answer | None:
         try:
             return self.place.ask(path)
@@ -258,10 +265,6 @@ def _shown(answer: Answer | None) -> str:
     if answer is None:
         return "nothing"
     return f"{answer.status} {answer.body[:80]!r} (revision {answer.revision})"
-
-
-def _new_ledger() -> str:
-    return f"memory://{new_release_id().lower()}"
 
 
 def stamped(stamp: Stamp, **changes: Any) -> Stamp:

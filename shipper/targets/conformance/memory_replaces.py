@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from shipper.errors import Conflict, Invalid, NotFound
 from shipper.model import Release, Restorable, Revision, Stamp, Traits
 from shipper.model.context import Secrets
-from shipper.targets.conformance.memory import Memory, MemoryPlace, MemoryTarget, new_service
+from shipper.targets.conformance.memory import Memory, MemoryPlace, new_service
+from shipper.targets.conformance.memory_target import MemoryTarget
 from shipper.targets.conformance.powers import powers_of
 from shipper.targets.conformance.values import Values
 from shipper.targets.protocol import Retired, Target

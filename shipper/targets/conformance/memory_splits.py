@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from shipper.errors import Invalid
 from shipper.model import Release, Revision, Stamp, Traits
 from shipper.model.context import Secrets
-from shipper.targets.conformance.memory import FOREIGN, Held, Memory, MemoryPlace, MemoryTarget, new_service
+from shipper.targets.conformance.memory import FOREIGN, Held, Memory, MemoryPlace, new_service
+from shipper.targets.conformance.memory_target import MemoryTarget
 from shipper.targets.conformance.powers import powers_of
 from shipper.targets.conformance.values import Values
 from shipper.targets.protocol import Target

@@ -7,7 +7,7 @@ run, as another process would. What only some platforms allow is a protocol of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -182,8 +182,9 @@ class Adopts(Protocol):
 class RunsElsewhere(Protocol):
     """Runs are processes that can really be killed. Without it they run here, and a kill is a BaseException."""
 
-    def run(self, run: Run, kill: Kill | None = None, started: Callable[[], None] | None = None) -> Ended:
+    def run(self, run: Run, kill: Kill | None = None) -> Ended:
         """Do it in a process of its own; kill that process, and all of its children, where `kill` says.
 
-        `writes` are counted on the way to the platform. A kill that is beyond the last write kills nothing.
+        A kill that is beyond the last write kills nothing. `run_in_child` does it, where a write is a call of the
+        target; with a proxy in front of the platform's API a rig can count the platform's own writes instead.
         """

@@ -32,11 +32,10 @@ NOBODY = 2**22 + 1
 
 
 class Heard:
-    """A Reporter that remembers remarks and events."""
+    """A Reporter that remembers remarks."""
 
     def __init__(self) -> None:
         self.remarks: list[str] = []
-        self.events: list[Event] = []
 
     def progress(
         self,
@@ -58,8 +57,7 @@ class Heard:
         self.remarks.append(text)
 
     def emit(self, event: Event) -> None:
-        """Kept."""
-        self.events.append(event)
+        """Not kept."""
 
 
 def run_here(
@@ -68,12 +66,15 @@ def run_here(
     kill: Kill | None = None,
     around: Around | None = None,
     cancel: RunCancellation | None = None,
+    doom: Doom | None = None,
 ) -> Ended:
     """One run against `place`. `around` goes around every call of its target (see `watched`).
 
-    Its end is told as its user would see it; what no user may ever see (a platform's error, a bug) is raised.
+    Its end is told as its user would see it; what no user may ever see (a platform's error, a bug) is raised. `doom`
+    is what `kill` makes when it is not given.
     """
-    doom, heard, started = Doom(kill), Heard(), time.monotonic()
+    pretended = kill is not None and doom is None
+    doom, heard, started = doom or Doom(kill), Heard(), time.monotonic()
     secrets = Values(run.secrets)
     target = watched(place.target(run.settings, secrets), doom.around)
     code, cause, message, deployment = 0, "", "", None
@@ -88,7 +89,7 @@ def run_here(
             secrets=secrets,
             heard=heard,
             cancel=cancel or RunCancellation(),
-            doomed=kill is not None,
+            doomed=pretended,
         )
     except Killed:
         code, cause = KILLED, "killed"

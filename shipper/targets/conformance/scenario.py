@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import tempfile
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from shipper.model.target import Traits
 from shipper.targets.conformance.doom import bury
 from shipper.targets.conformance.here import Here
-from shipper.targets.conformance.rig import Rig
+from shipper.targets.conformance.rig import Rig, RunsElsewhere
 
 _ALL: list[Scenario] = []
 
@@ -29,11 +32,14 @@ class Scenario:
     def play(self, rig: Rig) -> None:
         """Play it at a fresh place, which is closed afterwards whatever happens."""
         place = rig.fresh(self.service)
-        try:
-            self.plays(Here(place))
-        finally:
-            bury()
-            place.close()
+        with contextlib.ExitStack() as stack:
+            stack.callback(place.close)
+            stack.callback(bury)
+            if isinstance(place, RunsElsewhere):
+                folder = stack.enter_context(tempfile.TemporaryDirectory())
+                self.plays(Here(place, Path(folder).as_uri()))
+            else:
+                self.plays(Here(place))
 
     def missing(self, traits: Traits, powers: Collection[type]) -> str:
         """Why a target with these cannot play it; empty when it can."""

@@ -20,7 +20,7 @@ import httpx
 import pytest
 from docker import DockerClient
 
-from shipper.errors import ConfigError
+from shipper.errors import ConfigError, PlatformError
 from shipper.model import ImageRef, Progress, Release, Revision, Settings, Stamp, fingerprint_of, new_release_id
 from shipper.model.context import Cancellation
 from shipper.model.secret import Secret
@@ -262,7 +262,7 @@ def eventually(holds: Callable[[], bool], seconds: float = 15.0) -> bool:
     """Whether it becomes true in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        with contextlib.suppress(httpx.HTTPError, OSError):
+        with contextlib.suppress(httpx.HTTPError, OSError, PlatformError):
             if holds():
                 return True
         time.sleep(0.05)

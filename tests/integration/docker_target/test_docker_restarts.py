@@ -164,6 +164,20 @@ def test_a_fixed_address_is_never_given_twice(service: Any) -> None:
     stranger.remove(force=True)
 
 
+def test_an_address_that_a_killed_run_reserved_is_free_after_a_while(service: Any) -> None:
+    host = service.host
+    service.serve("one")
+    host.in_the_proxy(
+        "cd /state/addresses && echo \"$1 77\" | tee killed starting && touch -d '1 hour ago' *", service.name
+    )
+    host.in_the_proxy("touch /state/addresses/starting")
+    service.ready(service.release("two"))
+    held = host.in_the_proxy("ls /state/addresses").split()
+    assert "killed" not in held
+    assert "starting" in held
+    assert len([name for name in held if name.startswith(service.name)]) == 2, "those with a container stay"
+
+
 def test_the_engine_restarts_only_what_has_had_traffic(service: Any) -> None:
     serving, waiting = service.serve("one"), service.ready(service.release("two"))
     policies = [service.container(each).attrs["HostConfig"]["RestartPolicy"]["Name"] for each in (serving, waiting)]

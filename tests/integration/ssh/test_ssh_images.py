@@ -212,7 +212,6 @@ def test_through_a_registry_the_other_engine_pulls_it_by_digest(
     assert pushed.manifest_digest is not None
     assert images.find(connect_to(far.url), image.config_digest) is None
     assert images.ensure(connect_to(far.url), pushed) == image.config_digest
-    subprocess.run(["docker", "rmi", f"{repository}:cfg-{image.config_digest[7:19]}"], capture_output=True)
 
 
 def test_it_can_be_built_there_and_nothing_moves(far: SshEngine, tmp_path: Path, told: Told, switch: Switch) -> None:

@@ -143,7 +143,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_written(laptop: Lapt
     assert laptop.answer() == "two"
 
 
-def test_a_bad_environment_value_bars_that_release_and_not_its_image(laptop: Laptop) -> None:
+def test_a_bad_environment_value_quarantines_that_release_and_not_its_image(laptop: Laptop) -> None:
     assert isinstance(laptop.release("same", {"run": {"env": {"LEVEL": "good"}}}), Deployment)
     assert isinstance(laptop.release("same", {"run": {"env": {"LEVEL": "bad"}}}), Deployment)
     assert laptop.run("rollback", "--service", "shop").code == 0
@@ -152,7 +152,7 @@ def test_a_bad_environment_value_bars_that_release_and_not_its_image(laptop: Lap
     assert isinstance(laptop.release("same", {"run": {"env": {"LEVEL": "mended"}}}), Deployment)
 
 
-def test_with_its_image_barred_no_configuration_of_it_comes_back(laptop: Laptop) -> None:
+def test_with_its_image_quarantined_no_configuration_of_it_comes_back(laptop: Laptop) -> None:
     assert isinstance(laptop.release("good"), Deployment)
     assert isinstance(laptop.release("bad", {"run": {"env": {"LEVEL": "1"}}}), Deployment)
     assert laptop.run("rollback", "--service", "shop", "--quarantine-image").code == 0

@@ -102,6 +102,14 @@ def test_repair_records_what_a_rollback_without_a_ledger_had_done(two: Laptop) -
     assert (first["number"], first["rollback_to"], first["outcome"], first["serves"]) == (3, 1, "verified", True)
 
 
+def test_repair_leaves_what_is_older_than_a_new_ledger(two: Laptop) -> None:
+    two.lose_ledger()
+    assert getattr(two.release("three", image="crash-loop"), "exit_code", 0) == 20
+    ended = two.run("status", "--service", "shop", "--repair")
+    assert ended.code == 0, ended
+    assert "#2 is older than the ledger, which is at #3: not recorded" in ended.err
+
+
 def test_history_without_a_ledger_says_where_it_comes_from(two: Laptop) -> None:
     two.lose_ledger()
     shown = two.run("history", "--service", "shop", "--json").shown

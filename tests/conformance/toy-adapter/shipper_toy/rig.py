@@ -23,7 +23,19 @@ from shipper.model.context import Secrets
 from shipper.model.release import new_release_id
 from shipper.model.settings import HealthSettings, ServiceSettings
 from shipper.targets import Target, TargetContext
-from shipper.targets.conformance import Answer, ImageKind, Values, powers_of, scenarios_for, table
+from shipper.targets.conformance import (
+    Answer,
+    Ended,
+    ImageKind,
+    Kill,
+    Run,
+    Values,
+    powers_of,
+    run_here,
+    run_in_child,
+    scenarios_for,
+    table,
+)
 from shipper_toy import kind
 from shipper_toy.files import Files, load, write
 
@@ -69,6 +81,10 @@ class ToyPlace:
         connection.request("GET", path, headers={"Host": f"{self.service}.test.localhost"})
         response = connection.getresponse()
         return Answer(response.status, response.read(), response.getheader("x-shipper-revision"))
+
+    def run(self, run: Run, kill: Kill | None = None) -> Ended:
+        """A run that is to be killed has a process of its own."""
+        return run_here(self, run) if kill is None else run_in_child(self, run, kill)
 
     def lose_stamp(self) -> None:
         """Somebody edits the state."""
