@@ -22,13 +22,13 @@ from shipper.targets.conformance.rig import (
     Ended,
     ImageKind,
     Kill,
+    KillsProcesses,
     LosesImages,
     LosesRevisions,
     LosesStamp,
     Place,
     Rig,
     Run,
-    RunsElsewhere,
 )
 from shipper.targets.conformance.running import run_here
 from shipper.targets.conformance.scenario import Scenario, Skipped, scenario, scenarios_for, suite
@@ -37,6 +37,6 @@ from shipper.targets.conformance.values import Values
 
 __all__ = [
     "Adopts", "Answer", "Drifts", "Ended", "Here", "ImageKind", "Kill", "LosesImages", "LosesRevisions", "LosesStamp",
-    "Place", "ReplacingRig", "Rig", "Run", "RunsElsewhere", "Scenario", "Skipped", "SplittingRig", "Values", "changed",
+    "Place", "ReplacingRig", "Rig", "Run", "KillsProcesses", "Scenario", "Skipped", "SplittingRig", "Values", "changed",
     "expect", "powers_of", "run_here", "run_in_child", "scenario", "scenarios_for", "suite", "table",
 ]  # fmt: skip

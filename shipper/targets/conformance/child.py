@@ -1,4 +1,4 @@
-"""A run in a process of its own, which SIGKILL ends at its k-th write: nothing of it has a chance to do anything more."""
+"""A run in a process of its own, which SIGKILL ends at its k-th write: nothing of it does anything more."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shipper.targets.conformance.rig import Ended, Kill, Place, Run
 from shipper.targets.conformance.running import KILLED, run_here
 
 
-def run_in_child(place: Place, run: Run, kill: Kill | None = None) -> Ended:
-    """For `RunsElsewhere`. `place` must survive pickling, and what it stands for must not be in this process.
+def run_in_child(place: Place, run: Run, kill: Kill) -> Ended:
+    """For `KillsProcesses`. `place` must survive pickling, and what it stands for must not be in this process.
 
     What the run raises that no user may see is raised here, with its traceback as text.
     """
@@ -48,7 +48,7 @@ def _heard(receiving: Connection) -> tuple[Ended | None, list[str]]:
         writes.append(told)
 
 
-def _run(place: Place, run: Run, kill: Kill | None, sending: Connection) -> None:
+def _run(place: Place, run: Run, kill: Kill, sending: Connection) -> None:
     doom = Doom(kill, dies=lambda: os.kill(os.getpid(), signal.SIGKILL), counted=sending.send)
     try:
         sending.send(run_here(place, run, kill, doom=doom))

@@ -18,12 +18,12 @@ from shipper.targets.conformance.rig import (
     Ended,
     ImageKind,
     Kill,
+    KillsProcesses,
     LosesImages,
     LosesRevisions,
     LosesStamp,
     Place,
     Run,
-    RunsElsewhere,
 )
 from shipper.targets.conformance.running import run_here
 from shipper.targets.conformance.values import Values
@@ -90,9 +90,10 @@ class Here:
         commit_time: int | None = None,
         in_process: bool = False,
     ) -> Ended:
-        """One run. Where runs are processes of their own, a kill is a real one, and writes have the platform's names.
+        """One run. Where a place kills processes, a kill is a real one, and may count the platform's own writes.
 
-        `in_process` runs it here all the same: writes are then members of the protocol. `commit_time`: Unix seconds.
+        `in_process` kills it here all the same: what is counted are then members of the protocol. `commit_time`: Unix
+        seconds.
         """
         run = Run(
             settings=self.settings,
@@ -104,7 +105,7 @@ class Here:
             commit=f"{commit_time:040x}" if commit_time is not None else None,
             commit_time=commit_time,
         )
-        if isinstance(self.place, RunsElsewhere) and not in_process and around is None and cancel is None:
+        if kill is not None and isinstance(self.place, KillsProcesses) and not in_process:
             return self.place.run(run, kill)
         return run_here(self.place, run, kill, around, cancel)
 

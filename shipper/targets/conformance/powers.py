@@ -5,11 +5,11 @@ from __future__ import annotations
 from shipper.targets.conformance.rig import (
     Adopts,
     Drifts,
+    KillsProcesses,
     LosesImages,
     LosesRevisions,
     LosesStamp,
     Place,
-    RunsElsewhere,
 )
 from shipper.targets.protocol import (
     AsksInside,
@@ -31,7 +31,7 @@ OF_TARGETS: tuple[type, ...] = (
     RunsOnce, StoresImages,
 )  # fmt: skip
 
-OF_PLACES: tuple[type, ...] = (Drifts, LosesStamp, LosesImages, LosesRevisions, Adopts, RunsElsewhere)
+OF_PLACES: tuple[type, ...] = (Drifts, LosesStamp, LosesImages, LosesRevisions, Adopts, KillsProcesses)
 
 
 def powers_of(target: Target, place: Place) -> frozenset[type]:

@@ -179,10 +179,10 @@ class Adopts(Protocol):
 
 
 @runtime_checkable
-class RunsElsewhere(Protocol):
-    """Runs are processes that can really be killed. Without it they run here, and a kill is a BaseException."""
+class KillsProcesses(Protocol):
+    """A run that is to be killed is a process. Without this it runs here, and the kill is a BaseException."""
 
-    def run(self, run: Run, kill: Kill | None = None) -> Ended:
+    def run(self, run: Run, kill: Kill) -> Ended:
         """Do it in a process of its own; kill that process, and all of its children, where `kill` says.
 
         A kill that is beyond the last write kills nothing. `run_in_child` does it, where a write is a call of the

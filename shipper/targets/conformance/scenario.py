@@ -12,7 +12,7 @@ from pathlib import Path
 from shipper.model.target import Traits
 from shipper.targets.conformance.doom import bury
 from shipper.targets.conformance.here import Here
-from shipper.targets.conformance.rig import Rig, RunsElsewhere
+from shipper.targets.conformance.rig import KillsProcesses, Rig
 
 _ALL: list[Scenario] = []
 
@@ -28,6 +28,8 @@ class Scenario:
     strategy: str = ""
     trait: str = ""
     service: str = ""
+    kills: bool = False
+    """Its runs may be killed as processes: their ledger must be found by others too."""
 
     def play(self, rig: Rig) -> None:
         """Play it at a fresh place, which is closed afterwards whatever happens."""
@@ -35,7 +37,7 @@ class Scenario:
         with contextlib.ExitStack() as stack:
             stack.callback(place.close)
             stack.callback(bury)
-            if isinstance(place, RunsElsewhere):
+            if self.kills and isinstance(place, KillsProcesses):
                 folder = stack.enter_context(tempfile.TemporaryDirectory())
                 self.plays(Here(place, Path(folder).as_uri()))
             else:
@@ -61,14 +63,14 @@ class Skipped:
 
 
 def scenario(
-    *, needs: Iterable[type] = (), strategy: str = "", trait: str = "", service: str = ""
+    *, needs: Iterable[type] = (), strategy: str = "", trait: str = "", service: str = "", kills: bool = False
 ) -> Callable[[Callable[[Here], None]], Callable[[Here], None]]:
     """Make a function part of the suite, for targets that have what it needs."""
 
     def register(plays: Callable[[Here], None]) -> Callable[[Here], None]:
         told = (plays.__doc__ or "").strip().split("\n\n")[0]
         name = plays.__name__.replace("_", " ")
-        _ALL.append(Scenario(name, " ".join(told.split()), plays, tuple(needs), strategy, trait, service))
+        _ALL.append(Scenario(name, " ".join(told.split()), plays, tuple(needs), strategy, trait, service, kills))
         return plays
 
     return register

@@ -31,7 +31,6 @@ from shipper.targets.conformance import (
     Run,
     Values,
     powers_of,
-    run_here,
     run_in_child,
     scenarios_for,
     table,
@@ -82,9 +81,9 @@ class ToyPlace:
         response = connection.getresponse()
         return Answer(response.status, response.read(), response.getheader("x-shipper-revision"))
 
-    def run(self, run: Run, kill: Kill | None = None) -> Ended:
+    def run(self, run: Run, kill: Kill) -> Ended:
         """A run that is to be killed has a process of its own."""
-        return run_here(self, run) if kill is None else run_in_child(self, run, kill)
+        return run_in_child(self, run, kill)
 
     def lose_stamp(self) -> None:
         """Somebody edits the state."""
