@@ -1,4 +1,4 @@
-"""Ctrl-C, in every phase: children and containers are gone, and what served serves."""
+"""Ctrl-C before and after the rollout (in it: killing/test_signals.py): children are gone, what served serves."""
 
 from __future__ import annotations
 
@@ -60,20 +60,6 @@ def test_in_the_smoke_test(host: Host, tmp_path: Path) -> None:
     assert _still_served(host)
 
 
-def test_in_the_rollout_before_traffic_moves(host: Host, tmp_path: Path) -> None:
-    folder = tmp_path / "shop"
-    _serving(host, folder)
-    serving = host.containers(every=True)
-    subnet = docker("network", "inspect", host.namespace, "--format", "{{(index .IPAM.Config 0).Subnet}}").strip()
-    refused = host.settings(health={"startup": "90s"})
-    write_service(folder, version="2", behaviour="network-refused", network=subnet, settings=refused)
-    ended = host.interrupt(folder, _in("rollout", "waiting"))
-    assert ended.code == 130, ended
-    assert ended.seconds < 60
-    assert host.containers(every=True) == serving
-    assert _still_served(host)
-
-
 def test_too_late_to_stop_it_is_a_release(host: Host, tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     _serving(host, folder)
@@ -81,16 +67,6 @@ def test_too_late_to_stop_it_is_a_release(host: Host, tmp_path: Path) -> None:
     ended = host.interrupt(folder, lambda event: event["event"] == "stage-started" and event["stage"] == "seal")
     assert ended.code == 0, ended
     assert host.ask().json["version"] == "2"
-
-
-def test_when_traffic_has_just_moved_it_is_put_back_or_done(host: Host, tmp_path: Path) -> None:
-    folder = tmp_path / "shop"
-    _serving(host, folder)
-    write_service(folder, version="2", settings=host.settings())
-    ended = host.interrupt(folder, lambda event: event["event"] == "traffic-shifted")
-    assert ended.code in (0, 130), ended
-    assert host.ask().json["version"] == ("2" if ended.code == 0 else "1")
-    assert len(host.containers()) == (2 if ended.code == 0 else 1)
 
 
 def _running_the_last_step(event: Event) -> bool:

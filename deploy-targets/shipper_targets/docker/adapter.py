@@ -7,12 +7,11 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shipper.model import (
     Dossier,
     Garbage,
-    HealthSettings,
     Observation,
     Plan,
     ProbeRequest,
@@ -27,7 +26,6 @@ from shipper.model import (
     Traffic,
     Traits,
 )
-from shipper.model.secret import Secret
 from shipper.targets import (
     Conflict,
     Denied,
@@ -37,25 +35,27 @@ from shipper.targets import (
     Retired,
     TargetContext,
     Transient,
-    UsageError,
     retry_transient,
 )
-from shipper_targets.docker import asking, images, render
+from shipper_targets.docker import images, render
 from shipper_targets.docker.cleaning import Cleaning
 from shipper_targets.docker.containers import Containers, Found
 from shipper_targets.docker.counting import traffic_of
 from shipper_targets.docker.drift import drift_of
-from shipper_targets.docker.engine import connect, is_local, machine_of, translated
+from shipper_targets.docker.engine import connect, machine_of, translated
 from shipper_targets.docker.host import Host
+from shipper_targets.docker.past import Past
 from shipper_targets.docker.preflight import problems_of
 from shipper_targets.docker.proxy import ABSENT, Live, Proxy
 from shipper_targets.docker.pulling import pull
-from shipper_targets.docker.readiness import Readiness, unready_because
-from shipper_targets.docker.records import from_labels, read_record, record_name, record_of
-from shipper_targets.docker.render import Server, State, adopted
-from shipper_targets.docker.secret_volumes import SecretVolumes, gone
+from shipper_targets.docker.questions import Questions
+from shipper_targets.docker.readiness import Readiness
+from shipper_targets.docker.records import record_name, record_of
+from shipper_targets.docker.render import Server, State
+from shipper_targets.docker.secret_volumes import SecretVolumes
 from shipper_targets.docker.settings import DockerSettings
-from shipper_targets.docker.waiting import patiently
+from shipper_targets.docker.taking_over import adopted, lost, taken_over
+from shipper_targets.docker.taking_over import leaving as leaving_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -83,7 +83,6 @@ class DockerTarget:
         self._key = render.key_of(context.settings)
         self._route = render.route_of(context.settings, own)
         self._connecting = threading.Lock()
-        self._token = ""
 
     # Reading
 
@@ -119,11 +118,11 @@ class DockerTarget:
         stamp = state.stamp if state else Stamp()
         records = live.records if live else ()
         revisions = (*adopted(state, percent), *(each.as_revision(percent.get(each.revision, 0)) for each in found))
-        lost = self._lost(percent, {revision.name for revision in revisions}, records)
+        gone = lost(self._settings, percent, {revision.name for revision in revisions}, records)
         containers = [(container, self._record(container, percent)) for container in found]
         return Observation(
             seen=live.version if live else ABSENT,
-            serving=tuple(revision for revision in (*revisions, *lost) if revision.weight),
+            serving=tuple(revision for revision in (*revisions, *gone) if revision.weight),
             revisions=revisions,
             stamp=stamp.model_copy(update={"epoch": max(stamp.epoch, live.epoch if live else 0)}),
             highest=max([stamp.highest, *(each.number for each in found), *(number for number, _ in records)]),
@@ -134,28 +133,11 @@ class DockerTarget:
 
     def records(self) -> Sequence[Release]:
         """From the host's files; a container whose record is lost still tells how it runs."""
-        releases: dict[str, Release] = {}
-        for text in retry_transient(self._proxy.records):
-            release = read_record(text)
-            if release is not None:
-                releases[release.id] = release
-            elif self._context.report is not None:
-                self._context.report.remark("a newer shipper left a record on the host that this one cannot read")
-        for found in retry_transient(self._containers.all):
-            releases.setdefault(found.release, from_labels(found))
-        return sorted(releases.values(), key=lambda release: (release.number, release.id))
+        return self._past.records()
 
     def restorable(self, release: Release) -> Restorable:
         """Its container, else its image (here, or in the registry by digest) and its volume of secret values."""
-        found = retry_transient(lambda: self._containers.named(render.revision_name(release)))
-        if found is not None and found.status != "dead":
-            return Restorable(warm=found.status == "running")
-        problems = []
-        if problem := self._missing_image(release):
-            problems.append(problem)
-        if release.secret_versions and not self._has_secrets(release) and not self._values(release):
-            problems.append(f"{gone(release.secret_versions)}: pass --secrets current to go on with those of now")
-        return Restorable(problems=tuple(problems))
+        return self._past.restorable(release)
 
     def secret_key(self) -> bytes | None:
         """From the host's state volume."""
@@ -173,9 +155,7 @@ class DockerTarget:
     def ask(self, request: ProbeRequest) -> ProbeResponse:
         """From inside the host's network, by the host name that routes here now."""
         live = self._proxy.read()
-        route = live.state.route if live and live.state else self._route
-        raw = self._ask_inside(request, {"Host": route})
-        return asking.from_bytes(raw, request.method)
+        return self._questions.inside(request, live.state.route if live and live.state else self._route)
 
     def plan(self, release: Release, observation: Observation) -> Plan:
         """The difference to what serves, from its own labels."""
@@ -202,21 +182,7 @@ class DockerTarget:
 
         Raises NotFound when it is not behind the proxy, Transient when it gives no answer.
         """
-        pin = {"Host": self._route, "X-Shipper-Pin": revision.name, "X-Shipper-Token": self._pin_token()}
-        url = render.address_of(self._own, self._route).url
-        response = asking.over_the_port(url, request, pin) if is_local(self._client) else None
-        if response is None or _not_about(revision, response):
-            # Nothing of this host is at that port here: a socket that is forwarded from another machine.
-            response = asking.from_bytes(self._ask_inside(request, pin), request.method)
-        if response.revision == revision.name:
-            return response
-        if response.body == render.NO_SUCH_REVISION:
-            raise NotFound(f"{revision.name} is not behind the proxy")
-        if _not_about(revision, response):
-            self._token = ""  # of another proxy, made since: our pin was not believed
-            raise Transient(f"answered by {response.revision or 'the proxy'} instead")
-        reasons = {503: "nothing listens on its port yet", 504: "no answer in time"}
-        raise Transient(reasons.get(response.status, "it closed the connection without an answer"))
+        return self._questions.pinned(revision, request)
 
     def logs(self, revision: Revision, *, lines: int = 200, follow: bool = False) -> Iterator[str]:
         """The container's output."""
@@ -284,7 +250,7 @@ class DockerTarget:
         if busy := [name for name, server in state.servers.items() if name in names and server.weight]:
             raise Invalid(f"{', '.join(busy)} has traffic")
         self._drain([name for name, server in state.servers.items() if name in names and server.served])
-        leaving = render.leaving(state, names, to, {container.revision for container in containers})
+        leaving = leaving_of(state, names, to, {container.revision for container in containers})
         rest = {name: server for name, server in state.servers.items() if name not in leaving}
         self._proxy.apply(live, stamp.epoch, state.model_copy(update={"servers": rest}))
         self._end(names, to, leaving)
@@ -324,10 +290,12 @@ class DockerTarget:
 
     def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> None:
         """Containers first, since they hold what is below them; one write under the fence before anything goes."""
+        now = self.observe()
+        serving = {str(revision.number) for revision in now.serving}
         named = {item.name for item in garbage if item.kind == "revision"}
-        idle = [found for found in self.observe().revisions if found.name in named and not found.weight]
-        self.retire(idle, "removed", stamp, seen)
-        self._proxy.forget(stamp.epoch, [item.name for item in garbage if item.kind == "record"])
+        records = [item.name for item in garbage if item.kind == "record"]
+        self.retire([one for one in now.revisions if one.name in named and not one.weight], "removed", stamp, seen)
+        self._proxy.forget(stamp.epoch, [name for name in records if name.partition("-")[0] not in serving])
         self._cleaning.remove(garbage)
 
     # What these are made of
@@ -356,35 +324,20 @@ class DockerTarget:
         return SecretVolumes(self._client, self._own.namespace, service.service, service.environment)
 
     @cached_property
+    def _past(self) -> Past:
+        return Past(self._client, self._context, self._proxy, self._containers, self._secrets)
+
+    @cached_property
+    def _questions(self) -> Questions:
+        return Questions(self._client, self._own, self._route, self._proxy, self._containers, self._context.cancel)
+
+    @cached_property
     def _cleaning(self) -> Cleaning:
         return Cleaning(self._client, self._own.namespace, self._proxy, self._containers, self._secrets)
 
     @cached_property
     def _readiness(self) -> Readiness:
-        return Readiness(self._containers, self.probe, self._reaches, lambda: self.default_platform)
-
-    def _pin_token(self) -> str:
-        if not self._token:
-            live = self._proxy.read()
-            if live is None or not live.running:
-                raise Transient("the proxy is not running")
-            self._token = live.token
-        return self._token
-
-    def _reaches(self, found: Found, port: int, health: HealthSettings) -> bool:
-        """Whether the container answers its readiness path on another port."""
-        networks = self._containers.inspect(found)["NetworkSettings"]["Networks"]
-        request = ProbeRequest(path=health.path, timeout=min(health.timeout, 2.0))
-        try:
-            raw = self._proxy.ask(
-                asking.as_bytes(request, {"Host": self._route}),
-                request.timeout,
-                host=networks[self._own.namespace]["IPAddress"],
-                port=port,
-            )
-            return not unready_because(health, asking.from_bytes(raw, "GET"))
-        except (Transient, NotFound):
-            return False
+        return Readiness(self._containers, self.probe, self._questions.reaches, lambda: self.default_platform)
 
     def _expected(self, seen: str, stamp: Stamp) -> Live:
         """What is there now, if it is what was seen and nobody with a higher epoch was here."""
@@ -407,7 +360,7 @@ class DockerTarget:
 
     def _state(self, live: Live, containers: Iterable[Found], stamp: Stamp | None = None) -> State:
         routes = {found.revision: found.labels[render.LABEL + "route"] for found in containers}
-        state = render.taken_over(self._settings, live.state, self._route, live.addresses, live.weights, routes)
+        state = taken_over(self._settings, live.state, self._route, live.addresses, live.weights, routes)
         return state if stamp is None else state.model_copy(update={"stamp": stamp})
 
     def _image(self, release: Release) -> str:
@@ -419,44 +372,12 @@ class DockerTarget:
     def _make(self, release: Release, image: str, address: str) -> Found:
         user, versions = release.settings.run.user, release.secret_versions
         try:
-            with self._secrets.filled(image, user, lambda: self._values(release), versions) as volume:
+            with self._secrets.filled(image, user, lambda: self._past.values(release), versions) as volume:
                 return self._containers.create(release, image, address, volume, self._context.name)
         except PlatformError:
             with contextlib.suppress(PlatformError):  # else it is free after a while
                 self._proxy.free([render.revision_name(release)])
             raise
-
-    def _has_secrets(self, release: Release) -> bool:
-        """Whether the volume is there and whole: a record is written after its volume was filled."""
-        versions = release.secret_versions
-        return self._secrets.have(versions) and any(record.secret_versions == versions for record in self.records())
-
-    def _values(self, release: Release) -> Sequence[Secret]:
-        """The values on this machine, if they are those of the release: never others under its versions."""
-        secrets = self._context.secrets
-        try:
-            if release.secret_versions in (secrets.versions(self._proxy.secret_key()), secrets.versions()):
-                return secrets.run()
-        except UsageError:
-            pass  # a reference of then has no value here
-        return ()
-
-    def _missing_image(self, release: Release) -> str:
-        """Why the release's image cannot be had; empty when it can."""
-        image = release.main
-        if images.find(self._client, image.config_digest) is not None:
-            return ""
-        if image.manifest_digest is None:
-            return f"the image {image.reference} is not on the host any more and was never in a registry"
-        api: Any = self._client.api
-        try:
-            with translated(f"ask for {image.reference}"):
-                patiently(lambda: api.inspect_distribution(image.reference), self._context.cancel)
-        except NotFound:
-            return f"the image {image.reference} is neither on the host nor in its registry any more"
-        except PlatformError as error:
-            return f"the image {image.reference} is not on the host any more, and its registry: {error}"
-        return ""
 
     def _drain(self, names: Sequence[str]) -> None:
         """What is in flight there gets its time; what is left then is cut off, and told."""
@@ -468,24 +389,6 @@ class DockerTarget:
             requests = "1 request was" if left == 1 else f"{left} requests were"
             where = f"on {', '.join(names)} after [rollout] drain = {seconds:g} s"
             self._context.report.remark(f"{requests} still under way {where}, and cut off there")
-
-    def _ask_inside(self, request: ProbeRequest, headers: Mapping[str, str]) -> bytes:
-        content = asking.as_bytes(request, headers)
-        return patiently(lambda: self._proxy.ask(content, request.timeout), self._context.cancel)
-
-    def _lost(
-        self, percent: Mapping[str, int], known: set[str], records: Iterable[tuple[int, str]]
-    ) -> tuple[Revision, ...]:
-        """What has traffic and is not there any more; its record may still say which release it was."""
-        releases = {
-            render.revision_named(self._settings, number, release): (number, release) for number, release in records
-        }
-        return tuple(
-            Revision(name=name, release=release, number=number, state="failed", weight=weight)
-            for name, weight in percent.items()
-            if name not in known
-            for number, release in [releases.get(name, (None, None))]
-        )
 
     def _warm(self, name: str) -> Server:
         """A revision that stayed without being behind the proxy: its container still has its address."""
@@ -519,10 +422,3 @@ class DockerTarget:
             with contextlib.suppress(NotFound):  # removed since it was listed
                 return dict(self._containers.inspect(found))
         return None
-
-
-def _not_about(revision: Revision, response: ProbeResponse) -> bool:
-    """Whether the pin was not believed: another revision answered, or a proxy that saw no pin, or no proxy of ours."""
-    if response.revision is not None:
-        return response.revision != revision.name
-    return not response.body.startswith(render.PINNED) and response.status not in (502, 504)

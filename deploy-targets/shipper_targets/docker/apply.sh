@@ -38,7 +38,7 @@ mkdir "$here/$next" &&
 # This rename is the change: before it everything is as it was, after it a start of the proxy brings the new state.
 ln -sfn "$next" "$here/current.new" && mv -fT "$here/current.new" "$here/current" && sync "$here"
 for old in "$here"/v*; do case ${old##*/} in "$was" | "$next") ;; *) rm -rf "$old" ;; esac; done
-find incoming -type f -mmin +10 -delete 2>/dev/null # of runs that were killed
+find incoming -type f -cmin +10 -delete 2>/dev/null # of runs that were killed; the time of their coming is ours
 
 converge "$slot" "$here/current/servers"
 version_of "$key"

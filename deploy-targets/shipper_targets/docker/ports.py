@@ -46,8 +46,14 @@ def listening_process(port: int, proc: Path = Path("/proc")) -> str:
     sockets = {f"socket:[{inode}]" for table in ("tcp", "tcp6") for inode in _inodes(proc / "net" / table, port)}
     for process in proc.glob("[0-9]*") if sockets else ():
         with contextlib.suppress(OSError):
-            if any(str(handle.readlink()) in sockets for handle in (process / "fd").iterdir()):
+            if any(_points_at(handle) in sockets for handle in (process / "fd").iterdir()):
                 return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+    return ""
+
+
+def _points_at(handle: Path) -> str:
+    with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+        return str(handle.readlink())
     return ""
 
 

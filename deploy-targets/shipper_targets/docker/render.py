@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from shipper.model import Address, Change, Noun, Observation, Plan, Release, Revision, Settings, Stamp
-from shipper.targets import Retired
+from shipper.model import Address, Change, Noun, Observation, Plan, Release, Settings, Stamp
 from shipper_targets.docker.settings import DockerSettings
 
 SLOTS = 64
@@ -86,10 +84,10 @@ def revision_name(release: Release) -> str:
 
 def revision_named(settings: Settings, number: int, release_id: str) -> str:
     """The same, when no more is known of a release."""
-    return f"{_prefix_of(settings)}-{number}-{release_id[-6:].lower()}"
+    return f"{prefix_of(settings)}-{number}-{release_id[-6:].lower()}"
 
 
-def _prefix_of(settings: Settings) -> str:
+def prefix_of(settings: Settings) -> str:
     service = settings.service
     return service.service if service.environment == "dev" else f"{service.service}-{service.environment}"
 
@@ -131,62 +129,6 @@ def shifted(state: State, weights: Mapping[str, int]) -> State:
     main = max(servers, key=lambda name: servers[name].weight, default="")
     route = servers[main].route if main and servers[main].weight else ""
     return state.model_copy(update={"servers": servers, "route": route or state.route})
-
-
-def taken_over(
-    settings: Settings,
-    state: State | None,
-    route: str,
-    addresses: Mapping[str, str],
-    weights: Mapping[str, int],
-    routes: Mapping[str, str],
-) -> State:
-    """The state that the next write goes on from: the file's, or when that is lost what the proxy has.
-
-    `addresses` and `weights` are the running proxy's servers, `routes` those of our revisions by name. While nothing
-    was ever released here, a server that is not ours is adopted: it keeps its place and is a way back.
-    """
-    if state is not None and (state.stamp.highest or routes):
-        return state
-    base = state or State(route=route)
-    more = {
-        name: Server(
-            address=address,
-            weight=weights_in_percent(weights).get(name, 0),
-            served=True,
-            route=routes.get(name, route),
-            adopted=name not in routes and not _looks_like_ours(settings, name),
-        )
-        for name, address in addresses.items()
-        if name not in base.servers
-    }
-    return base.model_copy(update={"servers": {**base.servers, **more}})
-
-
-def _looks_like_ours(settings: Settings, revision: str) -> bool:
-    """Its container may be gone."""
-    return re.fullmatch(rf"{re.escape(_prefix_of(settings))}-[0-9]+-[0-9a-z]{{6}}", revision) is not None
-
-
-def adopted(state: State | None, percent: Mapping[str, int]) -> tuple[Revision, ...]:
-    """#0: what somebody else put behind our proxy before the first release."""
-    servers = state.servers if state else {}
-    return tuple(
-        Revision(name=name, release=None, number=0, weight=percent.get(name, 0))
-        for name, server in servers.items()
-        if server.adopted
-    )
-
-
-def leaving(state: State, names: Collection[str], to: Retired, there: Collection[str]) -> dict[str, Server]:
-    """Which servers leave the proxy when these revisions are retired; one whose container is gone goes along."""
-
-    def leaves(name: str, server: Server) -> bool:
-        if name in names:
-            return to == "removed" or (to == "stopped" and not server.adopted)
-        return not (server.weight or server.adopted or name in there)
-
-    return {name: server for name, server in state.servers.items() if leaves(name, server)}
 
 
 def helper_labels(namespace: str) -> dict[str, str]:

@@ -179,8 +179,9 @@ def test_clean_up_leaves_alone_what_came_into_use_since_it_looked(service: Any) 
     garbage = service.target.garbage([])
     assert first.name in {one.name for one in garbage}
     service.shift(first)
-    service.target.collect([one for one in garbage if one.kind == "revision"], service.stamp(), service.seen)
+    service.target.collect(garbage, service.stamp(), service.seen)
     assert service.weights() == {first.name: 100}
+    assert [record.number for record in service.target.records()] == [1, 2]
     assert service.ask().text == "one"
 
 

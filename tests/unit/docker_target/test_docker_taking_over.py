@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shipper.model import Settings, Stamp
-from shipper_targets.docker.render import Server, State, adopted, leaving, taken_over
+from shipper_targets.docker.render import Server, State
+from shipper_targets.docker.taking_over import adopted, leaving, taken_over
 
 pytestmark = pytest.mark.unit
 
