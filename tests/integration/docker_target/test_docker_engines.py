@@ -87,6 +87,7 @@ def test_an_image_is_proved_run_and_refused_by_its_config_digest(host: Host, tmp
     service.remove()
 
 
+@pytest.mark.sweep
 def test_an_engine_that_restarts_brings_every_service_back_under_its_own_name(
     host: Host, engine: IsolatedEngine, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from tests.rig import load
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 
+@pytest.mark.sweep
 def test_a_proxy_that_was_made_but_never_started_is_taken_over(host: Any) -> None:
     service = host.service()
     service.target._host._ensure_network()
@@ -62,6 +63,7 @@ def test_a_writer_that_is_killed_leaves_what_the_next_one_can_use(host: Any) -> 
     assert service.ask().text == "last"
 
 
+@pytest.mark.sweep
 def test_a_proxy_that_is_killed_during_a_change_comes_back_with_all_of_it_or_nothing(host: Any) -> None:
     service = host.service()
     first, second = service.serve("one"), service.serve("two")
@@ -87,6 +89,7 @@ def test_a_proxy_that_is_killed_during_a_change_comes_back_with_all_of_it_or_not
     assert service.ask().text == "one"
 
 
+@pytest.mark.sweep
 def test_a_host_that_was_being_removed_when_its_run_was_killed_is_made_anew(host: Any) -> None:
     service = host.service()
     revision = service.serve()
@@ -114,6 +117,7 @@ def test_a_service_whose_removal_was_killed_half_way_is_gone_with_the_next_write
     assert "shop" not in host.in_the_proxy("ls /state")
 
 
+@pytest.mark.sweep
 def test_a_reload_of_the_proxy_loses_no_request_and_changes_nothing(host: Any) -> None:
     service = host.service()
     first, second = service.serve("one"), service.serve("two")
@@ -156,6 +160,7 @@ def test_a_connection_that_idles_on_the_old_revision_does_not_hold_it(service: A
     assert (answer.text, answer.headers["x-shipper-revision"]) == ("new", new.name)
 
 
+@pytest.mark.sweep
 def test_a_revision_whose_container_somebody_stopped_can_be_retired_and_brought_back(service: Any) -> None:
     first = service.release("one")
     old = service.serve(release=first)

@@ -16,6 +16,7 @@ from tests.rig.api import Rig
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("to", "state"), [("warm", "running"), ("stopped", "stopped"), ("removed", None)])
 def test_what_becomes_of_the_previous_revision(service: Any, to: str, state: str | None) -> None:
     release = service.release("old")
@@ -111,6 +112,7 @@ def test_values_of_now_never_go_under_the_versions_of_then(shared_host: Any) -> 
     assert service.target.restorable(release).problems
 
 
+@pytest.mark.sweep
 def test_a_volume_that_was_left_half_filled_is_filled_again(host: Any) -> None:
     service = host.service(secrets={"TOKEN": "whole"})
     first = service.ready(service.release())
@@ -199,6 +201,7 @@ def test_remove_leaves_nothing_of_this_service_and_everything_of_another(host: A
     cart.remove()
 
 
+@pytest.mark.sweep
 def test_a_network_that_somebody_else_uses_stays_when_everything_of_ours_goes(host: Any) -> None:
     service = host.service()
     service.serve()
@@ -244,6 +247,7 @@ def test_an_image_of_a_registry_is_pulled_by_digest_and_proved(service: Any, rig
     engine.images.remove(image.config_digest, force=True)
 
 
+@pytest.mark.sweep
 def test_loading_a_saved_image_gives_its_config_digest(service: Any, tmp_path: Path) -> None:
     archive = tmp_path / "image.tar"
     with archive.open("wb") as file:

@@ -57,6 +57,7 @@ def test_the_process_that_has_the_port_is_named(host: Any) -> None:
     assert problem.message == f"port {port} of the host is taken by {name} (process {os.getpid()})"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("running", [True, False])
 def test_a_port_or_address_that_is_not_the_proxys_is_refused(host: Any, running: bool) -> None:
     host.service().serve()
@@ -68,6 +69,7 @@ def test_a_port_or_address_that_is_not_the_proxys_is_refused(host: Any, running:
     assert f"127.0.0.1:{host.port}" in problem.message
 
 
+@pytest.mark.sweep
 def test_a_proxy_that_is_removed_by_hand_comes_back_on_another_port(host: Any) -> None:
     service = host.service()
     service.serve("one")

@@ -25,6 +25,7 @@ def test_a_crash_at_the_start_is_told_with_its_last_lines(service: Any) -> None:
     assert service.ask().headers["x-shipper-revision"] == old.name
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("run", "cause", "words"),
     [

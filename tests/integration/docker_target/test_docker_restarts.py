@@ -37,6 +37,7 @@ def test_two_services_released_and_restarted_under_load_are_never_taken_for_each
     assert [set(result.by_body) for result in results] == [{"shop"}, {"cart"}]
 
 
+@pytest.mark.sweep
 def test_a_restart_of_everything_comes_back_equal(host: Any) -> None:
     service = host.service()
     one, two = service.serve("one"), service.ready(service.release("two"))
@@ -131,6 +132,7 @@ def test_all_files_of_a_service_lost_and_it_serves_on(host: Any) -> None:
     assert eventually(lambda: shop.ask().text == "third")
 
 
+@pytest.mark.sweep
 def test_another_volume_is_another_host(host: Any) -> None:
     service = host.service()
     service.serve()
@@ -178,6 +180,7 @@ def test_an_address_that_a_killed_run_reserved_is_free_after_a_while(service: An
     assert len([name for name in held if name.startswith(service.name)]) == 2, "those with a container stay"
 
 
+@pytest.mark.sweep
 def test_the_engine_restarts_only_what_has_had_traffic(service: Any) -> None:
     serving, waiting = service.serve("one"), service.ready(service.release("two"))
     policies = [service.container(each).attrs["HostConfig"]["RestartPolicy"]["Name"] for each in (serving, waiting)]

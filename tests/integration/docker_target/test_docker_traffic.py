@@ -69,6 +69,7 @@ def test_what_is_under_way_when_the_drain_runs_out_is_cut_off_and_told(shared_ho
     assert service.told.remarks == [expected]
 
 
+@pytest.mark.sweep
 def test_a_run_that_is_being_ended_drains_no_longer_than_it_has(service: Any) -> None:
     old = service.serve("old")
     with under_way(service, old):
@@ -100,6 +101,7 @@ def test_weights_split_the_traffic_exactly(service: Any) -> None:
     assert (answers.count("one"), answers.count("two")) == (10, 30)
 
 
+@pytest.mark.sweep
 def test_the_old_one_can_be_stopped_first(service: Any) -> None:
     old = service.serve("old")
     service.shift()
@@ -131,6 +133,7 @@ def test_a_probe_that_is_not_answered_in_time_is_transient(service: Any) -> None
         service.target.probe(revision, ProbeRequest(path="/slow?1", timeout=0.2))
 
 
+@pytest.mark.sweep
 def test_a_revision_that_left_the_proxy_is_asked_by_nobody(service: Any) -> None:
     old = service.serve("old")
     service.serve("new")
@@ -174,6 +177,7 @@ def test_a_new_route_comes_with_the_traffic_and_goes_with_it(host: Any) -> None:
     assert shop.ask(host="new.example").status_code == 404
 
 
+@pytest.mark.sweep
 def test_two_services_and_two_environments_are_told_apart_by_host(shared_host: Any) -> None:
     one, two = shared_host.service("alpha"), shared_host.service("beta")
     staged = shared_host.service("alpha", environment="staging")
