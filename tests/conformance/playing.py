@@ -12,10 +12,14 @@ RESULTS: dict[str, dict[str, str]] = {}
 """Kind of target to scenario to how it ended: "passed", "FAILED", or why it was not played."""
 
 
-def played(rig: Rig) -> pytest.MarkDecorator:
-    """Parametrises a test by `scenario`; what the target cannot play is noted with its reason."""
+def played(rig: Rig, *, exhaustive: bool | None = None) -> pytest.MarkDecorator:
+    """Parametrises a test by `scenario`; what the target cannot play is noted with its reason.
+
+    `exhaustive` takes only the scenarios that are, or only those that are not.
+    """
     chosen, skipped = scenarios_for(rig.traits, rig.powers)
     RESULTS[rig.kind] = {one.scenario.name: one.reason for one in skipped}
+    chosen = tuple(one for one in chosen if exhaustive in (None, one.exhaustive))
     return pytest.mark.parametrize("scenario", chosen, ids=[one.name.replace(" ", "-") for one in chosen])
 
 

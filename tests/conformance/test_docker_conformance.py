@@ -1,4 +1,7 @@
-"""The docker adapter passes the suite on a real engine. `make test` takes a sample, `make sweep` plays all of it."""
+"""The docker adapter passes the suite on a real engine. `make test` takes a sample, `make sweep` plays all of it.
+
+Scenarios that make a run for every write or every error take minutes each here: they belong to the sweep.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,14 @@ def engine(rig: Rig) -> Iterator[None]:
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.sample(8)
-@played(DOCKER)
+@played(DOCKER, exhaustive=False)
 def test_docker(scenario: Scenario) -> None:
+    play(scenario, DOCKER)
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.sweep
+@pytest.mark.timeout(3600)
+@played(DOCKER, exhaustive=True)
+def test_docker_exhaustively(scenario: Scenario) -> None:
     play(scenario, DOCKER)

@@ -333,7 +333,8 @@ class DockerTarget:
 
     @cached_property
     def _cleaning(self) -> Cleaning:
-        return Cleaning(self._client, self._own.namespace, self._proxy, self._containers, self._secrets)
+        service = self._settings.service.service
+        return Cleaning(self._client, self._own.namespace, service, self._proxy, self._containers, self._secrets)
 
     @cached_property
     def _readiness(self) -> Readiness:

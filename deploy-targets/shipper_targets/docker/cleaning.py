@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from shipper.model import Garbage, Release
+from shipper.model import Garbage
 from shipper.targets import Invalid, NotFound
-from shipper_targets.docker import images
-from shipper_targets.docker.containers import Containers, seconds_of
+from shipper_targets.docker.clock import engine_time
+from shipper_targets.docker.containers import Containers
 from shipper_targets.docker.engine import translated
+from shipper_targets.docker.old_images import OldImages
 from shipper_targets.docker.proxy import Proxy
 from shipper_targets.docker.records import read_record, record_name
 from shipper_targets.docker.render import helper_labels
@@ -27,13 +28,20 @@ class Cleaning:
     """The clean-up of one service on one host."""
 
     def __init__(
-        self, client: DockerClient, namespace: str, proxy: Proxy, containers: Containers, secrets: SecretVolumes
+        self,
+        client: DockerClient,
+        namespace: str,
+        service: str,
+        proxy: Proxy,
+        containers: Containers,
+        secrets: SecretVolumes,
     ) -> None:
         self._client = client
         self._namespace = namespace
         self._proxy = proxy
         self._containers = containers
         self._secrets = secrets
+        self._images = OldImages(client, namespace, proxy.key, service)
 
     def garbage(self, keep: Sequence[int], serving: set[str]) -> list[Garbage]:
         """What may go, when these numbers and these revisions must stay. Never writes."""
@@ -54,7 +62,7 @@ class Cleaning:
             ),
             *(Garbage(kind="record", name=record_name(release), why=_why(release.number)) for release in old),
             *self._old_secrets(versions),
-            *self._old_images(old, digests),
+            *self._images.garbage(old, digests),
             *self._leftovers(),
         ]
 
@@ -76,20 +84,6 @@ class Cleaning:
             if volume.versions not in wanted and volume.created < before:
                 yield Garbage(kind="secrets", name=volume.name, why="no release that may come back uses these values")
 
-    def _old_images(self, old: Sequence[Release], wanted: set[str]) -> Iterator[Garbage]:
-        """Names of ours only: the bytes go with the last name, and a name that somebody gave them stays."""
-        seen: set[str] = set()
-        for release in old:
-            digest = release.main.config_digest
-            found = None if digest in wanted or digest in seen else images.find(self._client, digest)
-            seen.add(digest)
-            if found is None:
-                continue
-            with translated("look at the image"):
-                record = self._client.images.get(found).attrs
-            for name in _names(record, release):
-                yield Garbage(kind="image", name=name, why=_why(release.number), size=int(record.get("Size") or 0))
-
     def _leftovers(self) -> Iterator[Garbage]:
         """Containers that only held a volume for a moment, or were to replace the proxy."""
         before = self._now() - GRACE
@@ -102,17 +96,7 @@ class Cleaning:
                 yield Garbage(kind="leftover", name=record["Names"][0].lstrip("/"), why="a run that was killed left it")
 
     def _now(self) -> float:
-        """By the engine's clock, which its times are of."""
-        with translated("ask the engine for its time"):
-            return seconds_of(str(self._client.api.info()["SystemTime"]))
-
-
-def _names(record: Mapping[str, Any], release: Release) -> Iterator[str]:
-    """The name that the build gave (its tag is the beginning of the config digest) and the published one."""
-    tag = release.main.config_digest.removeprefix("sha256:")[:32]
-    for name in [*(record.get("RepoTags") or ()), *(record.get("RepoDigests") or ())]:
-        if name.endswith(f":{tag}") or name == release.main.reference:
-            yield name
+        return engine_time(self._client)
 
 
 def _why(number: int) -> str:

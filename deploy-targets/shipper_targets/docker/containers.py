@@ -7,11 +7,13 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from shipper.model import HealthSettings, Release, Revision, RunSettings
 from shipper.targets import Invalid, NotFound, container_options
 from shipper.targets.docker_exec import run_in
+from shipper_targets.docker.clock import engine_time, seconds_of
 from shipper_targets.docker.engine import translated
 from shipper_targets.docker.render import LABEL, labels_of, revision_name
 from shipper_targets.docker.settings import DockerSettings
@@ -156,8 +158,13 @@ class Containers:
         return Found(str(made.id), name, "created", made.labels)
 
     def keep_up(self, found: Found, *, always: bool) -> None:
-        """Whether the engine starts it again, after a crash and after its own restart."""
+        """Whether the engine starts it again, after a crash and after its own restart.
+
+        No write when it is so already: putting traffic back has time for one (design.md section 5, signals).
+        """
         policy: Any = {"Name": "unless-stopped" if always else "no"}
+        if self.inspect(found)["HostConfig"]["RestartPolicy"]["Name"] == policy["Name"]:
+            return
         with translated(f"set the restart policy of {found.name}"):
             self._client.api.update_container(found.id, restart_policy=policy)
 
@@ -179,15 +186,24 @@ class Containers:
             return False
         wanted = {"container": found.id, "event": "oom"}
         with translated(f"look for events of {found.name}"):
-            # Until now, not later: the engine would keep the line open.
-            until: Any = f"{time.time():.6f}"
+            # Until now by the engine's clock, not later: it would keep the line open.
+            until: Any = f"{self._engine_time():.6f}"
             events = self._client.api.events(since=int(started), until=until, filters=wanted, decode=True)
             return any(event.get("Action") == "oom" for event in events)
 
     def seconds_since_start(self, record: Mapping[str, Any]) -> float | None:
-        """By this machine's clock; None when it never started."""
+        """By the engine's clock; None when it never started."""
         started = _seconds(str(record["State"].get("StartedAt") or ""))
-        return None if started is None else max(0.0, time.time() - started)
+        return None if started is None else max(0.0, self._engine_time() - started)
+
+    def _engine_time(self) -> float:
+        """Unix seconds by the engine's clock, which may be minutes off ours."""
+        return time.time() + self._clock_offset
+
+    @cached_property
+    def _clock_offset(self) -> float:
+        """The engine's clock minus ours, in seconds; asked once."""
+        return engine_time(self._client) - time.time()
 
     def image_platform(self, image: str) -> str:
         """Such as "linux/arm64"; empty when the image is gone."""
@@ -242,14 +258,6 @@ class Containers:
         except (Invalid, NotFound):
             return None
         return ended.output.decode("utf-8", "replace") if ended.code == 0 else None
-
-
-def seconds_of(text: str) -> float:
-    """Unix seconds of the engine's "2026-01-02T03:04:05.678901234Z" or "…+01:00"."""
-    from datetime import datetime
-
-    zone = text[-6:] if text[-6:-5] in ("+", "-") else "+00:00"
-    return datetime.fromisoformat(text[:19] + zone).timestamp()
 
 
 def _seconds(text: str) -> float | None:

@@ -27,7 +27,7 @@ _CANDIDATES = [f"10.213.{third}.0/24" for third in range(256)]
 _START_TIMEOUT = 20.0
 _MAKER_TIMEOUT = 5.0
 _LAST_REQUESTS = 2  # seconds for what is in flight when the proxy is replaced: until then nothing new is answered
-_HOST, _SCHEMA = "shipper.host", "shipper.proxy-schema"
+HOST_LABEL, _SCHEMA = "shipper.host", "shipper.proxy-schema"
 
 
 class Host:
@@ -159,7 +159,7 @@ class Host:
     # The proxy
 
     def _labels(self) -> dict[str, str]:
-        return {_HOST: self._own.namespace, _SCHEMA: str(SCHEMA)}
+        return {HOST_LABEL: self._own.namespace, _SCHEMA: str(SCHEMA)}
 
     def _make(self) -> None:
         self._ensure_image()

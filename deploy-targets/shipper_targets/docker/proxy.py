@@ -91,7 +91,7 @@ class Proxy:
     def __init__(self, client: DockerClient, own: DockerSettings, key: str, route: str) -> None:
         self._client = client
         self._namespace = own.namespace
-        self._key = key
+        self.key = key
         self._route = route
         self.name = f"{own.namespace}-proxy"
         self.volume = f"{own.namespace}-state"
@@ -101,7 +101,7 @@ class Proxy:
     def read(self) -> Live | None:
         """Files and running proxy, in one exec. A proxy that is stopped or gone: the files alone. Else None."""
         try:
-            lines = self._exec("read.sh", [self._key, self._route]).splitlines()
+            lines = self._exec("read.sh", [self.key, self._route]).splitlines()
         except Closed:
             return None
         except (NotFound, Invalid) as error:
@@ -124,26 +124,26 @@ class Proxy:
     def records(self) -> list[str]:
         """The record of every release that the host still has, as JSON texts. The proxy need not run."""
         with self._holder() as container:
-            path = f"/state/services/{self._key}/releases"
-            found = _files_of(self._client, container, path) if container else {}
+            path = f"/state/services/{self.key}/releases"
+            found = files_of(self._client, container, path) if container else {}
         return [text for name, text in found.items() if name.endswith(".json")]
 
     def secret_key(self) -> bytes | None:
         """The host's key for secret versions; None when it has none. The proxy need not run."""
         with self._holder() as container:
-            text = _files_of(self._client, container, "/state/secret-key").get("secret-key") if container else None
+            text = files_of(self._client, container, "/state/secret-key").get("secret-key") if container else None
         return bytes.fromhex(text.strip()) if text else None
 
     def _read_files(self) -> Live | None:
         with self._holder() as container:
-            content = _files_of(self._client, container, f"/state/services/{self._key}") if container else {}
-            identity = _files_of(self._client, container, "/state/id") if container else {}
-        current = content.get(f"{self._key}/current", "")
+            content = files_of(self._client, container, f"/state/services/{self.key}") if container else {}
+            identity = files_of(self._client, container, "/state/id") if container else {}
+        current = content.get(f"{self.key}/current", "")
         if not current or "id" not in identity:
             return None
-        state = State.model_validate_json(content[f"{self._key}/{current}/state.json"])
+        state = State.model_validate_json(content[f"{self.key}/{current}/state.json"])
         return Live(
-            version=f"{identity['id'].strip()} {content[f'{self._key}/{current}/version'].strip()}",
+            version=f"{identity['id'].strip()} {content[f'{self.key}/{current}/version'].strip()}",
             state=state,
             weights={name: server.weight for name, server in state.servers.items()},
             addresses={name: server.address for name, server in state.servers.items()},
@@ -187,7 +187,7 @@ class Proxy:
         Raises Conflict when `live` is not what is there now, or `epoch` is lower than what was there.
         """
         text = json.dumps(state.model_dump(mode="json", by_alias=True), sort_keys=True)
-        words = [self._key, live.version, str(epoch), state.route, text, servers_text(state)]
+        words = [self.key, live.version, str(epoch), state.route, text, servers_text(state)]
         if record is not None:
             # A record may be longer than a word of a command can be.
             words += [record[0], self._hand_over("/state/incoming", record[1])]
@@ -203,7 +203,7 @@ class Proxy:
         """
         held = "".join(f"{name} {octet}\n" for name, octet in ours.items())
         bounds = [str(FIRST_ADDRESS), str(LAST_ADDRESS)]
-        words = [self._key, live.version, str(epoch), revision, *bounds, held, " ".join(map(str, others))]
+        words = [self.key, live.version, str(epoch), revision, *bounds, held, " ".join(map(str, others))]
         return int(self._exec("reserve.sh", words))
 
     def free(self, revisions: Sequence[str]) -> None:
@@ -212,7 +212,7 @@ class Proxy:
 
     def forget(self, epoch: int, records: Sequence[str]) -> None:
         """Records of releases go, by their names N-ID. Idempotent. Raises Conflict for a lower epoch."""
-        self._exec("forget.sh", [self._key, str(epoch), *records])
+        self._exec("forget.sh", [self.key, str(epoch), *records])
 
     def make_secret_key(self) -> bytes:
         """The host's key for secret versions, made when there is none."""
@@ -220,11 +220,11 @@ class Proxy:
 
     def leave(self, live: Live, epoch: int) -> None:
         """The service is not behind the proxy any more. Idempotent."""
-        self._exec("leave.sh", [self._key, live.version, str(epoch)])
+        self._exec("leave.sh", [self.key, live.version, str(epoch)])
 
     def close(self) -> bool:
         """The service's addresses are free; True when it was the last one: the host takes no further change."""
-        return int(self._exec("close.sh", [self._key])) == 0
+        return int(self._exec("close.sh", [self.key])) == 0
 
     # Waiting, counting and asking: no lock
 
@@ -236,7 +236,7 @@ class Proxy:
         started = time.monotonic()
         while True:
             # In pieces: whoever cancels must be heard, and no call may run into its time limit.
-            code, said = self.run("drain.sh", [self._key, str(_DRAIN_PIECE), *revisions])
+            code, said = self.run("drain.sh", [self.key, str(_DRAIN_PIECE), *revisions])
             if code not in (0, _NOT_DRAINED):
                 raise _failure(code, said)
             if code == 0 or time.monotonic() - started >= seconds or _must_end(cancel):
@@ -245,7 +245,7 @@ class Proxy:
     def counters(self) -> str:
         """What measure.sh prints. Raises Transient when the proxy does not run."""
         try:
-            return self._exec("measure.sh", [self._key, self._route])
+            return self._exec("measure.sh", [self.key, self._route])
         except (NotFound, Invalid) as error:
             raise Transient(f"the proxy does not count: {error}") from error
 
@@ -260,7 +260,7 @@ class Proxy:
 
     def answers(self) -> bool:
         """Whether the proxy takes commands. Raises Closed when it is being removed."""
-        code, _ = self.run("read.sh", [self._key, self._route])
+        code, _ = self.run("read.sh", [self.key, self._route])
         if code == _CLOSED:
             raise Closed(_meaning(code))
         return code == 0 and self._run_text("exec 3<>/dev/tcp/127.0.0.1/9999", [])[0] == 0
@@ -337,7 +337,7 @@ def _failure(code: int, said: str) -> Transient | Invalid:
     return Invalid(problem) if code in (78, 84, 127) else Transient(problem)
 
 
-def _files_of(client: DockerClient, container: str, path: str) -> dict[str, str]:
+def files_of(client: DockerClient, container: str, path: str) -> dict[str, str]:
     """Path to content of every file below `path`; a link's content is where it points. Empty when it is not there."""
     with contextlib.suppress(NotFound), translated("read the state volume"):
         chunks, _ = client.api.get_archive(container, path)

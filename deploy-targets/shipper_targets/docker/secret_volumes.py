@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shipper.model.secret import Secret
 from shipper.targets import SECRETS_DIRECTORY, Invalid, NotFound
 from shipper.targets.secret_files import owner_of, secrets_archive
-from shipper_targets.docker.containers import seconds_of
+from shipper_targets.docker.clock import seconds_of
 from shipper_targets.docker.engine import translated
 from shipper_targets.docker.render import LABEL, helper_labels
 

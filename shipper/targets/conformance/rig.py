@@ -20,8 +20,9 @@ ImageKind = Literal["good", "never-ready", "crash-loop", "failing", "missing"]
 """What an image's service does (service.py is such a service, in one file of the standard library).
 
 good: ready at once; answers its text at `/`, an environment variable at `/env/NAME`, a secret at `/secrets/NAME`,
-both byte for byte, 404 without one. never-ready: runs, and its readiness path answers 503. crash-loop: exits with
-status 3 as soon as it is started, each time. failing: ready, and answers 500 at `/`. missing: its bytes are nowhere.
+both byte for byte, 404 without one, and its text at `/slow/SECONDS` after that time. never-ready: runs, and its
+readiness path answers 503. crash-loop: exits with status 3 as soon as it is started, each time. failing: ready, and
+answers 500 at `/`. missing: its bytes are nowhere.
 """
 
 

@@ -30,6 +30,8 @@ class Scenario:
     service: str = ""
     kills: bool = False
     """Its runs may be killed as processes: their ledger must be found by others too."""
+    exhaustive: bool = False
+    """It makes a run for every write or for every kind of error: minutes where a run takes seconds."""
 
     def play(self, rig: Rig) -> None:
         """Play it at a fresh place, which is closed afterwards whatever happens."""
@@ -63,14 +65,21 @@ class Skipped:
 
 
 def scenario(
-    *, needs: Iterable[type] = (), strategy: str = "", trait: str = "", service: str = "", kills: bool = False
+    *,
+    needs: Iterable[type] = (),
+    strategy: str = "",
+    trait: str = "",
+    service: str = "",
+    kills: bool = False,
+    exhaustive: bool = False,
 ) -> Callable[[Callable[[Here], None]], Callable[[Here], None]]:
     """Make a function part of the suite, for targets that have what it needs."""
 
     def register(plays: Callable[[Here], None]) -> Callable[[Here], None]:
         told = (plays.__doc__ or "").strip().split("\n\n")[0]
         name = plays.__name__.replace("_", " ")
-        _ALL.append(Scenario(name, " ".join(told.split()), plays, tuple(needs), strategy, trait, service, kills))
+        words = " ".join(told.split())
+        _ALL.append(Scenario(name, words, plays, tuple(needs), strategy, trait, service, kills, exhaustive))
         return plays
 
     return register

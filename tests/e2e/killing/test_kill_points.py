@@ -223,6 +223,7 @@ class _Trial:
         if not fulfilled:
             at = seen.killed_at or "nothing"
             self.violations.append(f"{self.scenario.name}, killed {self.when} {at}: {otherwise}")
+            print(f"\nviolation: {self.violations[-1]}")  # a sweep takes long: not only at its end
 
 
 def _must(ended: Ended) -> None:

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.e2e
 BAKING = {"rollout": CANARY["rollout"] | {"bake": "60s"}}
 ISSUED = 2.0
 """Seconds from the signal to the write that puts things back."""
+MOVES_TRAFFIC = "apply.sh"
 TREE_KILLED = 10.0
 """Seconds from the first signal to SIGKILL."""
 
@@ -60,9 +61,9 @@ def started_its_container(seen: Round) -> Callable[[], bool]:
 
 
 def put_back_at(seen: Round, run: Run) -> float:
-    """Seconds from the signal to the first write that came to the engine after it."""
-    after = [write.asked for write in seen.writes if write.to == "engine" and write.asked > run.signalled_at]
-    assert after, "nothing was written after the signal"
+    """Seconds from the signal to the first write after it that came to the engine and sets the traffic."""
+    after = [write.asked for write in seen.writes if write.name == MOVES_TRAFFIC and write.asked > run.signalled_at]
+    assert after, "putting back was never asked for"
     return after[0] - run.signalled_at
 
 

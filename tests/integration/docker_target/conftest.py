@@ -86,6 +86,19 @@ class Host:
         self.namespace = f"{MINE}-{next(_COUNT)}"
         self.port = free_port()
         self.proxy = f"{self.namespace}-proxy"
+        self.more_images: list[str] = []
+
+    def another_image(self, text: str) -> ImageRef:
+        """The same service under another digest, named as the build names it."""
+        made = self.engine.api.create_container(self.image)["Id"]
+        try:
+            labels = {"text": f"{text} {self.namespace}"}
+            digest = str(self.engine.api.commit(made, conf={"Labels": labels})["Id"])
+        finally:
+            self.engine.api.remove_container(made)
+        self.more_images.append(digest)
+        self.engine.api.tag(digest, "shipper.local/shop", digest.removeprefix("sha256:")[:32])
+        return ImageRef(config_digest=digest, reference=f"shipper.local/shop:{digest[7:39]}", platform="linux/amd64")
 
     def service(self, name: str = "", *, own: Mapping[str, Any] | None = None, **settings: Any) -> Service:
         return Service(self, name or f"web{next(_COUNT)}", own or {}, settings)
@@ -121,6 +134,9 @@ class Host:
         for record in api.volumes(filters=named).get("Volumes") or []:
             with contextlib.suppress(docker.errors.APIError):
                 api.remove_volume(record["Name"], force=True)
+        for digest in self.more_images:
+            with contextlib.suppress(docker.errors.APIError):
+                api.remove_image(digest, force=True)
 
 
 class Service:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import pytest
 
 from shipper.model import ImageRef
 from shipper.targets import Invalid, NotFound
-from shipper_targets.docker import cleaning
+from shipper_targets.docker import cleaning, old_images
+from tests.integration.docker_target.conftest import eventually
 from tests.rig.api import Rig
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -142,7 +142,7 @@ def test_clean_up_takes_what_no_kept_release_needs_and_nothing_else(host: Any, m
     service = host.service("shop", secrets={"TOKEN": "first"})
     releases = [service.release("one")]
     service.serve(release=releases[0])
-    image = another_image(host, "two")
+    image = host.another_image("two")
     for name, token in (("two", "second"), ("three", "first")):
         service.keys.values = {"TOKEN": token}
         release = service.release(name)
@@ -153,6 +153,8 @@ def test_clean_up_takes_what_no_kept_release_needs_and_nothing_else(host: Any, m
     helper = host.engine.api.create_container(
         host.image, command=["never"], labels={"shipper.namespace": host.namespace, "shipper.helper": "yes"}
     )["Id"]
+    # While another test's volume here is without its proxy, nobody can tell which images it needs: none are taken.
+    assert eventually(lambda: "image" in {one.kind for one in service.target.garbage([1])}, seconds=60)
     assert service.target.garbage([1, 2, 3]) == []
     monkeypatch.setattr(cleaning, "GRACE", -60.0)
     (left,) = service.target.garbage([1, 2, 3])
@@ -173,6 +175,34 @@ def test_clean_up_takes_what_no_kept_release_needs_and_nothing_else(host: Any, m
     assert service.target.garbage([1]) == []
     assert not [one for one in host.engine.api.containers(all=True) if one["Id"] == helper]
     assert three.number == 3
+
+
+def test_clean_up_leaves_an_image_that_another_service_may_go_back_to(host: Any) -> None:
+    dev, staging = host.service("shop"), host.service("shop", environment="staging")
+    image = host.another_image("shared")
+    for service in (dev, staging):
+        first = service.serve(release=service.release("one").model_copy(update={"images": {"main": image}}))
+        service.serve("two")
+        service.retire(first, to="removed")
+    dev.collect(2)
+    assert staging.target.restorable(staging.target.records()[0]).problems == ()
+    staging.collect(2)
+    assert staging.target.has(image.config_digest) is None
+
+
+def test_a_build_that_was_never_released_is_let_go_after_a_day(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = host.service("shop")
+    service.serve()
+    image = host.another_image("built")
+
+    def let_go() -> set[str]:
+        return {one.name for one in service.target.garbage([]) if one.kind == "image"}
+
+    assert image.reference not in let_go()
+    monkeypatch.setattr(old_images, "ABANDONED_AFTER", -60.0)
+    assert eventually(lambda: image.reference in let_go(), seconds=60)
+    service.serve(release=service.release().model_copy(update={"images": {"main": image}}))
+    assert image.reference not in let_go()
 
 
 def test_clean_up_leaves_alone_what_came_into_use_since_it_looked(service: Any) -> None:
@@ -223,7 +253,7 @@ def test_an_image_is_known_by_its_config_digest_alone(service: Any) -> None:
 
 
 def test_an_image_of_a_registry_is_pulled_by_digest_and_proved(service: Any, rig: Rig) -> None:
-    engine, image = service.host.engine, another_image(service.host, "pulled")
+    engine, image = service.host.engine, service.host.another_image("pulled")
     repository = f"{rig.registry}/{service.host.namespace}"
     engine.images.get(image.config_digest).tag(repository, "1")
     engine.images.push(repository, "1")
@@ -254,14 +284,3 @@ def test_loading_a_saved_image_gives_its_config_digest(service: Any, tmp_path: P
         for chunk in service.host.engine.images.get(service.host.image).save():
             file.write(chunk)
     assert service.target.load(archive) == service.host.image
-
-
-def another_image(host: Any, text: str) -> ImageRef:
-    """The same service under another digest, named as the build names it."""
-    made = host.engine.api.create_container(host.image)["Id"]
-    try:
-        digest = str(host.engine.api.commit(made, conf={"Labels": {"text": f"{text} {os.getpid()}"}})["Id"])
-    finally:
-        host.engine.api.remove_container(made)
-    host.engine.api.tag(digest, "shipper.local/shop", digest.removeprefix("sha256:")[:32])
-    return ImageRef(config_digest=digest, reference=f"shipper.local/shop:{digest[7:39]}", platform="linux/amd64")

@@ -45,13 +45,13 @@ def interrupted_everywhere(here: Here) -> None:
     raise AssertionError("a release makes more than 100 calls")
 
 
-@scenario()
+@scenario(exhaustive=True)
 def interrupted_at_every_moment(here: Here) -> None:
     """Interrupted before its traffic is verified, a release leaves what served before."""
     interrupted_everywhere(here)
 
 
-@scenario(needs=[SplitsTraffic], strategy="canary")
+@scenario(needs=[SplitsTraffic], strategy="canary", exhaustive=True)
 def a_canary_interrupted_at_every_moment(here: Here) -> None:
     """A canary too, at every step."""
     here.sets(rollout={"strategy": "canary", "steps": [10, 50], "bake": FAST_BAKE})

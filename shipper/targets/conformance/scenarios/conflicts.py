@@ -27,7 +27,7 @@ def before_write(at: int, act: Callable[[], None]) -> tuple[Around, list[str]]:
     return around, writes
 
 
-@scenario(trait="conditional_writes")
+@scenario(trait="conditional_writes", exhaustive=True)
 def somebody_writes_before_each_write(here: Here) -> None:
     """Another write comes between our looking and our writing: we look again, and the release ends well."""
     expect(here.release("base"), 0)
@@ -42,7 +42,7 @@ def somebody_writes_before_each_write(here: Here) -> None:
     raise AssertionError("a release makes more than 60 writes")
 
 
-@scenario(needs=[SplitsTraffic], trait="conditional_writes")
+@scenario(needs=[SplitsTraffic], trait="conditional_writes", exhaustive=True)
 def somebody_moves_traffic_before_each_write(here: Here) -> None:
     """Somebody moves all traffic to another revision between our looking and our writing: that is not overwritten."""
     for at in range(1, 60):

@@ -51,81 +51,81 @@ def _judged(here: Here, ended: Ended, *, before: str, text: str) -> str:
     return serving
 
 
-@scenario()
+@scenario(exhaustive=True)
 def errors_of_observe(here: Here) -> None:
     """Reading the platform fails."""
     each_error_of(here, "observe")
 
 
-@scenario(needs=[SplitsTraffic])
+@scenario(needs=[SplitsTraffic], exhaustive=True)
 def errors_of_create(here: Here) -> None:
     """Making a revision fails."""
     each_error_of(here, "create")
 
 
-@scenario(needs=[SplitsTraffic])
+@scenario(needs=[SplitsTraffic], exhaustive=True)
 def errors_of_shift(here: Here) -> None:
     """Moving traffic fails."""
     each_error_of(here, "shift")
 
 
-@scenario(needs=[Replaces])
+@scenario(needs=[Replaces], exhaustive=True)
 def errors_of_replace(here: Here) -> None:
     """Replacing fails."""
     each_error_of(here, "replace")
 
 
-@scenario()
+@scenario(exhaustive=True)
 def errors_of_progress(here: Here) -> None:
     """Following a revision fails."""
     each_error_of(here, "progress")
 
 
-@scenario(needs=[Probes])
+@scenario(needs=[Probes], exhaustive=True)
 def errors_of_probe(here: Here) -> None:
     """Asking a revision without traffic fails."""
     each_error_of(here, "probe")
 
 
-@scenario()
+@scenario(exhaustive=True)
 def errors_of_retire(here: Here) -> None:
     """Clearing away what served before fails: the release serves all the same."""
     each_error_of(here, "retire")
 
 
-@scenario()
+@scenario(exhaustive=True)
 def errors_of_revisions(here: Here) -> None:
     """Listing revisions fails."""
     each_error_of(here, "revisions")
 
 
-@scenario()
+@scenario(exhaustive=True)
 def errors_of_records(here: Here) -> None:
     """Reading the platform's records fails."""
     each_error_of(here, "records")
 
 
-@scenario()
+@scenario(exhaustive=True)
 def errors_of_the_stamp(here: Here) -> None:
     """Writing the stamp alone fails."""
     each_error_of(here, "write_stamp")
 
 
-@scenario(needs=[SplitsTraffic, Measures], strategy="blue-green")
+@scenario(needs=[SplitsTraffic, Measures], strategy="blue-green", exhaustive=True)
 def errors_of_measure(here: Here) -> None:
     """Reading the counters fails during a bake time."""
     here.sets(rollout={"strategy": "blue-green", "bake": FAST_BAKE})
     each_error_of(here, "measure")
 
 
-@scenario(needs=[KeysSecrets])
+@scenario(needs=[KeysSecrets], exhaustive=True)
 def errors_of_the_secret_key(here: Here) -> None:
     """The place's key for secrets cannot be read."""
     here.knows(LICENCE="a value")
     each_error_of(here, "secret_key")
 
 
-@scenario()
+@scenario(exhaustive=True)
 def errors_in_a_rollback(here: Here) -> None:
     """Every call of a rollback fails once in each way: it goes back, or says truly that it has not."""
     names = ("observe", "records", "restorable", "create", "shift", "replace", "progress", "write_stamp", "retire")

@@ -53,14 +53,14 @@ def killed_everywhere(here: Here, serving: str | None) -> None:
     here.answers(text[0])
 
 
-@scenario(kills=True)
+@scenario(kills=True, exhaustive=True)
 def a_release_killed_at_every_write(here: Here) -> None:
     """What served serves on, or the new release already does; the same release again ends well."""
     expect(here.release("base"), 0)
     killed_everywhere(here, "base")
 
 
-@scenario(needs=[SplitsTraffic], strategy="canary", kills=True)
+@scenario(needs=[SplitsTraffic], strategy="canary", kills=True, exhaustive=True)
 def a_canary_killed_at_every_write(here: Here) -> None:
     """Users get the old release or the new one, whatever share the dead run left."""
     expect(here.release("base"), 0)
@@ -81,7 +81,7 @@ def a_canary_killed_at_every_write(here: Here) -> None:
         previous = text
 
 
-@scenario(kills=True)
+@scenario(kills=True, exhaustive=True)
 def a_first_release_killed_at_every_write(here: Here) -> None:
     """Nothing serves, or the new release does; the same release again ends well."""
     for kill, ended in points(lambda kill: here.release("one", kill=kill)):
@@ -94,7 +94,7 @@ def a_first_release_killed_at_every_write(here: Here) -> None:
     here.answers("one")
 
 
-@scenario(kills=True)
+@scenario(kills=True, exhaustive=True)
 def a_rollback_killed_at_every_write(here: Here) -> None:
     """What served serves on, or what it goes back to; asked for by its number again, that is where it ends."""
     pair, back_to = ("", ""), ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from shipper.targets.conformance.here import Here, expect
+from shipper.targets.conformance.rig import Answer
 from shipper.targets.conformance.scenario import scenario
 from shipper.targets.protocol import SplitsTraffic
 
@@ -152,3 +154,19 @@ def no_request_fails_in_a_blue_green(here: Here) -> None:
     """And while both are there."""
     here.sets(rollout={"strategy": "blue-green", "bake": FAST_BAKE})
     no_request_fails(here)
+
+
+@scenario()
+def a_slow_request_is_finished(here: Here) -> None:
+    """What was asked of the old revision is answered by it, although it is removed after the shift."""
+    here.sets(rollback={"keep": "none"})
+    expect(here.release("one"), 0)
+    got: list[Answer] = []
+    user = threading.Thread(target=lambda: got.append(here.place.ask("/slow/2")))
+    user.start()
+    expect(here.release("two"), 0)
+    user.join()
+    (answer,) = got
+    assert answer.status == 200, f"a request of two seconds was cut off: {answer}"
+    assert answer.body in (b"one", b"two")
+    here.answers("two")
