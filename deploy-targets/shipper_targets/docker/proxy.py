@@ -260,10 +260,10 @@ class Proxy:
 
     def answers(self) -> bool:
         """Whether the proxy takes commands. Raises Closed when it is being removed."""
-        code, _ = self.run("read.sh", [self.key, self._route])
+        code, _ = self.run("alive.sh", [])
         if code == _CLOSED:
             raise Closed(_meaning(code))
-        return code == 0 and self._run_text("exec 3<>/dev/tcp/127.0.0.1/9999", [])[0] == 0
+        return code == 0
 
     def _hand_over(self, folder: str, content: bytes) -> str:
         """The name of a new file in the proxy's container."""
@@ -291,16 +291,12 @@ class Proxy:
         return code, said.decode("utf-8", "replace")
 
     def _run(self, script: str, words: Sequence[str], patience: float = 0.0) -> tuple[int, bytes, bytes]:
-        code, output, errors = self._run_text(script_text(script), words, patience)
-        if not code and not output.endswith(_END):
-            raise Transient("talk to the proxy: its answer was cut off")
-        return code, output.removesuffix(_END), errors
-
-    def _run_text(self, text: str, words: Sequence[str], patience: float = 0.0) -> tuple[int, bytes, bytes]:
-        program = ["bash", "-c", text, "shipper", *words]
+        program = ["bash", "-c", script_text(script), "shipper", *words]
         with translated("talk to the proxy"):
             ended = run_in(self._client, self.name, program, user="0", patience=patience)
-        return ended.code if ended.code is not None else -1, ended.output, ended.errors
+        if not ended.code and not ended.output.endswith(_END):
+            raise Transient("talk to the proxy: its answer was cut off")
+        return ended.code or 0, ended.output.removesuffix(_END), ended.errors
 
 
 @cache

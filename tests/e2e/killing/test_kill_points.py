@@ -38,6 +38,8 @@ class Attempt:
     words: tuple[object, ...]
     served: str | None
     wanted: str
+    recorded: tuple[object, ...] = ()
+    """The command to run again when the run died after it had recorded that it was done, if not the same."""
 
     @property
     def allowed(self) -> set[str | None]:
@@ -97,8 +99,11 @@ def _canary(places: Places) -> Attempt:
 
 def _rollback(places: Places) -> Attempt:
     before, text = places.serving(), places.now.next_text()
+    serving = next(release for release in places.ledger.history() if release.outcome == "verified")
     _must(places.now.release(text))
-    return Attempt(places.now.rollback_words, text, before)
+    words = places.now.rollback_words
+    # Once it is recorded that the rollback was done, "rollback" means one further back; by its number it is the same.
+    return Attempt(words, text, before, recorded=(*words, "--to", f"#{serving.number}"))
 
 
 SCENARIOS = (
@@ -194,7 +199,7 @@ class _Trial:
                 first = place.run(*attempt.words)
             self.killed = seen.killed_at is not None
             meanwhile = place.text()
-            again = place.run(*attempt.words)
+            again = place.run(*self._once_more(attempt))
             result = running.stop() if running else None
         self._expect(self.killed or first.code == 0, f"it was not killed and ended with {first!r}", seen)
         self._expect(meanwhile in attempt.allowed, f"after the kill it answered {meanwhile!r}", seen)
@@ -207,6 +212,11 @@ class _Trial:
         if again.code == 0 and again.finished["cause"] == "nothing-to-do":
             _must(place.release(place.next_text()))  # killed after the proof: the next one that has to do tidies up
         self._nothing_is_left(place, seen)
+
+    def _once_more(self, attempt: Attempt) -> tuple[object, ...]:
+        newest = self.places.ledger.history(newest=1)
+        done = bool(attempt.recorded) and newest[0].outcome == "verified" and newest[0].rollback_to is not None
+        return attempt.recorded if done else attempt.words
 
     def _nothing_is_left(self, place: TinyPlace, seen: Round) -> None:
         found = place.inventory()

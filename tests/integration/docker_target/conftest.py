@@ -207,15 +207,16 @@ class Service:
     def seen(self) -> str:
         return self.target.observe().seen
 
-    def stamp(self, release: Release | None = None) -> Stamp:
-        """The one that is there, with this release's number."""
-        found = self.target.observe().stamp
-        return found.model_copy(update={"highest": max(found.highest, release.number if release else 0)})
+    def stamp(self) -> Stamp:
+        """The one that is there."""
+        return self.target.observe().stamp
 
     def create(self, release: Release | None = None, **env: Any) -> Revision:
         """A revision that is not ready yet."""
         release = release or self.release(**env)
-        return self.target.create(release, self.stamp(release), self.seen)
+        now = self.target.observe()
+        stamp = now.stamp.model_copy(update={"highest": max(now.stamp.highest, release.number)})
+        return self.target.create(release, stamp, now.seen)
 
     def ready(self, release: Release | None = None, **env: Any) -> Revision:
         """A revision that is ready and has no traffic."""
@@ -227,16 +228,20 @@ class Service:
     def shift(self, *revisions: Revision, weights: Mapping[str, int] | None = None) -> None:
         share = 100 // len(revisions) if revisions else 0
         wanted = weights or {revision.name: share for revision in revisions}
-        self.target.shift(wanted, self.stamp(), self.seen)
+        now = self.target.observe()
+        self.target.shift(wanted, now.stamp, now.seen)
 
     def retire(self, *revisions: Revision, to: Any = "warm") -> None:
-        self.target.retire(revisions, to, self.stamp(), self.seen)
+        now = self.target.observe()
+        self.target.retire(revisions, to, now.stamp, now.seen)
 
     def remove(self) -> None:
-        self.target.remove(self.stamp(), self.seen)
+        now = self.target.observe()
+        self.target.remove(now.stamp, now.seen)
 
     def collect(self, *keep: int) -> None:
-        self.target.collect(self.target.garbage(keep), self.stamp(), self.seen)
+        garbage, now = self.target.garbage(keep), self.target.observe()
+        self.target.collect(garbage, now.stamp, now.seen)
 
     def wait(self, revision: Revision, seconds: float = 15.0) -> Progress:
         """The first step that is not `waiting`; the last one after `seconds`."""
