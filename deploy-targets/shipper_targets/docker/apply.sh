@@ -1,6 +1,6 @@
 # One change of one service: lock, compare, write its files, tell the running proxy, read back.
 #   KEY "ID VERSION EPOCH" EPOCH ROUTE STATE_JSON SERVERS [RECORD INCOMING]
-# RECORD: the name N-ID of a release whose record was handed over as incoming/INCOMING.
+# RECORD: the name N-ID of a release whose record was handed over as incoming/INCOMING, which is KEY@….
 key=$1 expected=$2 epoch=$3 route=$4 state=$5 servers=$6 record=${7:-} incoming=${8:-}
 here=services/$key
 lock
@@ -38,7 +38,8 @@ mkdir "$here/$next" &&
 # This rename is the change: before it everything is as it was, after it a start of the proxy brings the new state.
 ln -sfn "$next" "$here/current.new" && mv -fT "$here/current.new" "$here/current" && sync "$here"
 for old in "$here"/v*; do case ${old##*/} in "$was" | "$next") ;; *) rm -rf "$old" ;; esac; done
-find incoming -type f -cmin +10 -delete 2>/dev/null # of runs that were killed; the time of their coming is ours
+# Of runs that were killed, or of one that has seen less than is there now and will be refused.
+rm -f incoming/"$key"@*
 
 converge "$slot" "$here/current/servers"
 version_of "$key"

@@ -190,7 +190,7 @@ class Proxy:
         words = [self.key, live.version, str(epoch), state.route, text, servers_text(state)]
         if record is not None:
             # A record may be longer than a word of a command can be.
-            words += [record[0], self._hand_over("/state/incoming", record[1])]
+            words += [record[0], self._hand_over("/state/incoming", f"{self.key}@", record[1])]
         version = self._exec("apply.sh", words).strip().splitlines()[-1]
         weights = {name: server.weight for name, server in state.servers.items()}
         addresses = {name: server.address for name, server in state.servers.items()}
@@ -251,7 +251,7 @@ class Proxy:
 
     def ask(self, request: bytes, timeout: float, *, host: str = "127.0.0.1", port: int = PROXY_PORT) -> bytes:
         """The bytes that come back on a raw HTTP request from inside the host's network. Raises Transient."""
-        name = self._hand_over("/tmp", request)  # noqa: S108 - in the container
+        name = self._hand_over("/tmp", "request-", request)  # noqa: S108 - in the container
         words = [f"/tmp/{name}", f"{max(timeout, 0.1):g}", host, str(port)]  # noqa: S108
         code, said, _ = self._run("ask.sh", words, timeout)
         if code != 0:
@@ -265,11 +265,11 @@ class Proxy:
             raise Closed(_meaning(code))
         return code == 0
 
-    def _hand_over(self, folder: str, content: bytes) -> str:
+    def _hand_over(self, folder: str, prefix: str, content: bytes) -> str:
         """The name of a new file in the proxy's container."""
         from secrets import token_hex
 
-        name = f"request-{token_hex(8)}"
+        name = f"{prefix}{token_hex(8)}"
         with translated("hand a file to the proxy"):
             self._client.api.put_archive(self.name, folder, _tar(name, content))
         return name

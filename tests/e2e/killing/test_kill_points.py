@@ -141,13 +141,13 @@ def test_what_a_killed_run_began_the_next_one_finishes(
     scenario: Scenario, new_place: NewPlace, s3: LedgerPlace, table: list[Row]
 ) -> None:
     places = Places(new_place, prefixes(s3))
-    writes, shape = _counted(scenario, places)
+    writes, shapes = _counted(scenario, places)
     points = [(k, when) for k in range(1, writes + 1) for when in get_args(When)]
     row = Row(scenario.name, len(points))
     table.append(row)
     chosen = points if SWEEP else random.Random(f"{SEED} {scenario.name}").sample(points, min(SAMPLE, len(points)))
     for k, when in sorted(chosen):
-        trial = _Trial(scenario, places, shape, when, k)
+        trial = _Trial(scenario, places, shapes, when, k)
         trial.run()
         row.killed += trial.killed
         row.violations += trial.violations
@@ -159,14 +159,24 @@ def test_what_a_killed_run_began_the_next_one_finishes(
     assert row.killed >= len(chosen) * 0.9, "the runs had fewer writes than were counted"
 
 
-def _counted(scenario: Scenario, places: Places) -> tuple[int, Counter[str]]:
-    """How many writes the command makes when nobody kills it, and what is there afterwards."""
+@dataclass(frozen=True)
+class Shapes:
+    """What is there after a command that nobody killed, and after one more release."""
+
+    after: Counter[str]
+    one_more: Counter[str]
+
+
+def _counted(scenario: Scenario, places: Places) -> tuple[int, Shapes]:
+    """How many writes the command makes when nobody kills it, and what it leaves."""
     for _ in range(2):  # the second time is like every later one: there is a way back, and something to tidy
         attempt = scenario.prepare(places)
         with places.now.points.counted():
             _must(places.now.run(*attempt.words))
         assert places.now.text() == attempt.wanted
-    return places.now.points.count(), places.now.inventory()
+    writes, after = places.now.points.count(), places.now.inventory()
+    _must(places.now.release(places.now.next_text()))
+    return writes, Shapes(after, places.now.inventory())
 
 
 def _addresses_that_stay(places: Places) -> list[str]:
@@ -184,7 +194,7 @@ class _Trial:
 
     scenario: Scenario
     places: Places
-    shape: Counter[str]
+    shapes: Shapes
     when: When
     k: int
     killed: bool = False
@@ -209,20 +219,21 @@ class _Trial:
         if result:
             self._expect(result.failed == 0, f"requests failed: {dict(result.failures)}", seen)
             self._expect(set(result.by_body) <= attempt.allowed, f"it answered {dict(result.by_body)}", seen)
+        shape = self.shapes.after
         if again.code == 0 and again.finished["cause"] == "nothing-to-do":
-            _must(place.release(place.next_text()))  # killed after the proof: the next one that has to do tidies up
-        self._nothing_is_left(place, seen)
+            # Killed after the proof: the next one that has something to do tidies up.
+            _must(place.release(place.next_text()))
+            shape = self.shapes.one_more
+        self._nothing_is_left(place, shape, seen)
 
     def _once_more(self, attempt: Attempt) -> tuple[object, ...]:
         newest = self.places.ledger.history(newest=1)
         done = bool(attempt.recorded) and newest[0].outcome == "verified" and newest[0].rollback_to is not None
         return attempt.recorded if done else attempt.words
 
-    def _nothing_is_left(self, place: TinyPlace, seen: Round) -> None:
+    def _nothing_is_left(self, place: TinyPlace, shape: Counter[str], seen: Round) -> None:
         found = place.inventory()
-        self._expect(
-            found == self.shape, f"left over: {dict(found - self.shape)}, missing: {dict(self.shape - found)}", seen
-        )
+        self._expect(found == shape, f"left over: {dict(found - shape)}, missing: {dict(shape - found)}", seen)
         without = set(place.host.containers(every=True)) - place.addresses()
         self._expect(not without, f"no addresses of {without}", seen)
         newest = self.places.ledger.history(newest=4)

@@ -106,7 +106,7 @@ def test_build_arguments_are_used_and_never_shown(project: MakeProject, told: To
 
 
 def test_a_failing_step_shows_its_place_and_last_lines(project: MakeProject, engine: DockerEngine) -> None:
-    files = {"Dockerfile": "FROM python:3.11-slim\nRUN seq 1 100; echo broken >&2; exit 3\n"}
+    files = {"Dockerfile": "FROM python:3.11-slim\nRUN (seq 1 100; echo broken) >&2; exit 3\n"}
 
     with pytest.raises(BuildError, match=r"at Dockerfile:2, step 2/2: RUN seq 1 100.*: exit code 3") as failed:
         project(files).build()
