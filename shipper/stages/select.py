@@ -84,6 +84,7 @@ def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployabl
         images=images,
         settings=release.settings if release is not None else settings,
         commit=release.commit if release is not None else None,
+        commit_time=release.commit_time if release is not None else None,
         dirty=release.dirty if release is not None else False,
         published=release is not None and release.main.manifest_digest is not None,
         origin="rollback",
