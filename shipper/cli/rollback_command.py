@@ -40,13 +40,15 @@ def command(
     Without --to it is the newest release that was verified here and differs from what serves. Needs no checkout and
     no build, and works without the ledger (then it ends with 24). 23 says why there is no way back.
     """
+    from shipper.errors import RollbackImpossible
     from shipper.operations.rollback import plan_rollback, rollback, wanted
     from shipper.reporting import open_sinks
     from shipper.reporting.show_past import show_rollback
 
     what = wanted(to, secrets=secrets, quarantine_image=quarantine_image, reason=reason)
     if dry_run:
-        show_rollback(plan_rollback(where, what), as_json=as_json)
-        return 0
+        planned = plan_rollback(where, what)
+        show_rollback(planned, as_json=as_json)
+        return RollbackImpossible.code if planned.problems else 0
     with open_sinks(as_json=as_json, quiet=quiet, verbose=verbose) as sinks:
         return rollback(where, what, sinks, wait=wait)

@@ -2,7 +2,7 @@
 
 from shipper.config.choose import check_target_settings, choose_target
 from shipper.config.find import NoConfiguration, find
-from shipper.config.load import environments, load, validate
+from shipper.config.load import environments, load, service_in, validate
 from shipper.config.problem import ConfigProblem, ConfigProblems
 from shipper.config.reference import reference_markdown
 from shipper.config.schema import json_schema
@@ -11,5 +11,6 @@ from shipper.config.show import show
 
 __all__ = [
     "ConfigProblem", "ConfigProblems", "NoConfiguration", "ResolvedSecrets", "check_target_settings",
-    "choose_target", "environments", "find", "json_schema", "load", "reference_markdown", "show", "validate",
+    "choose_target", "environments", "find", "json_schema", "load", "reference_markdown", "service_in",
+    "show", "validate",
 ]  # fmt: skip

@@ -9,8 +9,9 @@ from typing import Any
 
 from shipper.config.nearest import nearest
 from shipper.config.positions import KeyPath
-from shipper.config.printable import SHORT, hidden, shown
+from shipper.config.printable import hidden, shown
 from shipper.config.shape import Node
+from shipper.model.printable import SHORT
 from shipper.model.quantities import parse_duration, parse_size
 
 _REFERENCE_HINT = 'write "env:NAME" or "file:PATH" and keep the value itself out of this file'

@@ -15,9 +15,9 @@ from shipper.config.explain import validated
 from shipper.config.nearest import did_you_mean
 from shipper.config.overlay import Merged, merged
 from shipper.config.positions import KeyPath, Positions
-from shipper.config.printable import printable
 from shipper.config.problem import ConfigProblems, in_order
 from shipper.errors import UsageError
+from shipper.model.printable import printable
 from shipper.model.settings import Settings, TargetSettings
 
 DEFAULT_KIND = "docker"

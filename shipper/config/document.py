@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from shipper.config.positions import MAX_DEPTH, KeyPath, Position, Positions, scan
-from shipper.config.printable import hidden, looks_secret
+from shipper.config.printable import hidden
 from shipper.config.problem import ConfigProblem, ConfigProblems, file_name, problem
 from shipper.config.regular import NotRegular, read_regular
 from shipper.config.repository import inside, repository_of
+from shipper.model.printable import looks_secret
 
 SHIPPER_TOML = "shipper.toml"
 PYPROJECT_TOML = "pyproject.toml"

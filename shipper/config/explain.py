@@ -14,9 +14,10 @@ from shipper.config.nearest import did_you_mean, nearest
 from shipper.config.odd import without_odd_values
 from shipper.config.overlay import Merged
 from shipper.config.positions import KeyPath, Position
-from shipper.config.printable import dotted, found, printable
+from shipper.config.printable import dotted, found
 from shipper.config.problem import ConfigProblem, problem
 from shipper.config.shape import bounds, key_words, keys, node_at, words
+from shipper.model.printable import printable
 
 Model = TypeVar("Model", bound=BaseModel)
 HomeOf = Callable[[str], str]

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shipper.config.document import MAX_BYTES, PYPROJECT_TOML, SHIPPER_TOML, read
-from shipper.config.printable import printable
 from shipper.config.problem import file_name
 from shipper.config.regular import read_regular
 from shipper.config.repository import is_repository, repository_of
 from shipper.errors import ConfigError
+from shipper.model.printable import printable
 
 
 class NoConfiguration(ConfigError):

@@ -18,10 +18,11 @@ from shipper.config.nearest import did_you_mean, nearest
 from shipper.config.odd import without_odd_values
 from shipper.config.overlay import DEFAULT_ENVIRONMENT, Merged, merged
 from shipper.config.positions import KeyPath
-from shipper.config.printable import found, printable
+from shipper.config.printable import found
 from shipper.config.problem import ConfigProblem, ConfigProblems, in_order, problem
 from shipper.config.sections import IN_ENVIRONMENT, SECTIONS, TOP_LEVEL, home_of
 from shipper.errors import UsageError
+from shipper.model.printable import printable
 from shipper.model.settings import Name, ServiceSettings, Settings, TargetSettings
 
 MOST_ENVIRONMENTS = 50
@@ -52,6 +53,15 @@ def load(path: Path, *, environment: str = DEFAULT_ENVIRONMENT, service: str | N
     if service is not None and service != settings.service.service:
         raise _other_service(service, settings.service.service)
     return settings
+
+
+def service_in(path: Path) -> str | None:
+    """The name that the file gives its service, nothing else of it looked at; None when it gives none.
+
+    Raises ConfigProblems when it cannot be read.
+    """
+    name = read(_absolute(path)).table.get("service")
+    return name if isinstance(name, str) else None
 
 
 def validate(path: Path, environment: str | None = None) -> list[ConfigProblem]:

@@ -1,4 +1,4 @@
-"""Values as an error message may show them: short, on one line, printable, and never a secret."""
+"""Values of a configuration as an error message may show them: short, with their type, and never a secret."""
 
 from __future__ import annotations
 
@@ -8,27 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from shipper.config.positions import KeyPath
+from shipper.model.printable import SECRET_WORDS, SHORT, has_credentials, printable
 
-SHORT = 60
-
-# Not "tokenizer", a word of our users' field, and not "author".
-_SECRET_WORDS = re.compile(
-    r"secret|token(?!iz)|passw|passphrase|pwd|api[-_]?key|access[-_]?key|private|credential"
-    r"|auth(?!or(?!i))|bearer|cookie|dsn|signature",
-    re.IGNORECASE,
-)
-_CREDENTIALS_IN_URL = re.compile(r"://[^/@\s]*@")
 # The values of these are the user's own and often sensitive (a password in DATABASE_URL): never shown in an error.
 _PRIVATE_TABLES = {"env", "build_args", "secrets", "headers", "cache_from", "cache_to"}
-
-
-def printable(text: str, limit: int = SHORT) -> str:
-    """`text` with what cannot be printed escaped, cut in the middle to `limit` characters."""
-    head = text[: limit * 2]
-    escaped = "".join(char if char.isprintable() else _escaped(char) for char in head)
-    if len(text) <= limit * 2 and len(escaped) <= limit:
-        return escaped
-    return escaped[: limit - 1] + "…"
 
 
 def shown(value: Any) -> str:
@@ -65,19 +48,9 @@ def found(path: KeyPath, value: Any) -> str:
 def hidden(path: KeyPath, value: Any = None) -> bool:
     """Whether the value at this key must not be shown."""
     names = [part for part in path if isinstance(part, str)]
-    if any(name in _PRIVATE_TABLES or _SECRET_WORDS.search(name) for name in names):
+    if any(name in _PRIVATE_TABLES or SECRET_WORDS.search(name) for name in names):
         return True
     return isinstance(value, str) and has_credentials(value)
-
-
-def looks_secret(text: str) -> bool:
-    """Whether a raw line or a name seems to be a secret's."""
-    return bool(_SECRET_WORDS.search(text) or has_credentials(text))
-
-
-def has_credentials(text: str) -> bool:
-    """Whether there is a URL with a user or password in it."""
-    return bool(_CREDENTIALS_IN_URL.search(text))
 
 
 def dotted(path: KeyPath) -> str:
@@ -102,10 +75,6 @@ def _scalar(value: Any) -> str:
     if isinstance(value, int) and abs(value) >= 10**SHORT:
         return f"a number of {value.bit_length()} bits"
     return str(value)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii") if char != " " else char
 
 
 _KINDS: tuple[tuple[type, str], ...] = (

@@ -9,9 +9,10 @@ from pathlib import Path
 from pydantic import Field
 
 from shipper.config.positions import KeyPath, Position
-from shipper.config.printable import dotted, printable
+from shipper.config.printable import dotted
 from shipper.errors import ConfigError
 from shipper.model.noun import Noun
+from shipper.model.printable import printable
 
 WIDTH = 97  # and two for the indentation: under 100 characters a line
 MOST_SHOWN = 50

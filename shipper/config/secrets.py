@@ -13,10 +13,10 @@ from shipper.config.document import PYPROJECT_TOML, SHIPPER_TOML, read
 from shipper.config.keyfile import machine_key
 from shipper.config.overlay import merged
 from shipper.config.positions import KeyPath, Position
-from shipper.config.printable import printable
 from shipper.config.problem import ConfigProblem, ConfigProblems, file_name, problem
 from shipper.config.regular import NotRegular, read_regular
 from shipper.errors import ConfigError
+from shipper.model.printable import printable
 from shipper.model.secret import Secret
 from shipper.model.settings import Settings
 

@@ -11,9 +11,9 @@ from typing import Any
 from shipper.config.document import PYPROJECT_TOML, SHIPPER_TOML, read
 from shipper.config.overlay import Merged, merged
 from shipper.config.positions import KeyPath
-from shipper.config.printable import has_credentials, looks_secret
 from shipper.config.sections import SECTIONS
 from shipper.config.shape import node_at
+from shipper.model.printable import has_credentials, looks_secret
 from shipper.model.settings import Settings
 
 Line = tuple[str, str]  # TOML, and where it comes from

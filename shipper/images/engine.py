@@ -17,7 +17,7 @@ from shipper.images.command import build_command
 from shipper.images.connection import engine_errors, open_client
 from shipper.images.context import BuildContext, open_context
 from shipper.images.failure import build_failure
-from shipper.images.local import building_reference, drop, prune, reference_of
+from shipper.images.local import HOST_LABEL, building_reference, drop, prune, reference_of
 from shipper.images.platform import platform_of, same_platform
 from shipper.images.progress import BuildProgress, Mask
 from shipper.images.protocol import BuildRequest
@@ -122,6 +122,12 @@ class DockerEngine:
     def prune(self, service: str, *, keep: int = 5, repository: str | None = None) -> tuple[str, ...]:
         """Remove old images of ours (shipper.images.local.prune); call it after a success."""
         return prune(self.client, service, keep=keep, repository=repository)
+
+    def hosts_services(self) -> bool:
+        """Whether a volume here holds the state of services that shipper runs on this engine."""
+        with engine_errors("the engine's volumes cannot be listed"):
+            found: Any = self.client.api.volumes(filters={"label": HOST_LABEL})
+        return bool((found or {}).get("Volumes"))
 
     def close(self) -> None:
         """Remove the archives."""

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 HOST = "shipper.local"
 """Looks like a registry, so that the engine never asks a real one for it; no such registry exists."""
 
+HOST_LABEL = "shipper.host"
+"""On the volume in which the docker target keeps the state of its services."""
+
 KEEP = 5
 ABANDONED_AFTER = 86400.0
 """Seconds: no build takes so long (`image.timeout` ends it), so a name made for one is left over from a crash."""

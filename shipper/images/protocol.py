@@ -38,6 +38,9 @@ class Engine(Protocol):
     def prune(self, service: str) -> tuple[str, ...]:
         """Remove our own old tags of this service, except the newest five and what any container uses."""
 
+    def hosts_services(self) -> bool:
+        """Whether services of ours run on this engine too: then its images may be their way back."""
+
     def world(self) -> str:
         """What a build's result depends on besides its inputs: engine id, version and image store."""
 

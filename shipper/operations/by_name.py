@@ -16,6 +16,7 @@ from shipper.errors import UsageError
 from shipper.model import ServiceSettings, Settings, TargetSettings
 from shipper.model.settings import Name
 from shipper.operations.places import remembered
+from shipper.operations.reach import as_released
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, from_url
 from shipper.targets import discovery
@@ -42,7 +43,8 @@ def _as_released(workspace: Workspace) -> Workspace:
     if newest is None:
         _require_known(workspace)
         return workspace
-    chosen = _merged(workspace, newest.place)
+    by_url = "://" in (workspace.where.target or "")
+    chosen = as_released(newest.place, workspace.chosen, workspace.kind, by_url=by_url)
     secrets = ResolvedSecrets(newest.settings, environ=os.environ, root=Path("/"), whatever_is_here=True)
     found = Workspace(None, newest.settings, chosen, workspace.kind, secrets, workspace.where)
     vars(found)["newest"] = newest
@@ -58,34 +60,11 @@ def _require_known(workspace: Workspace) -> None:
         )
 
 
-def _merged(workspace: Workspace, recorded: TargetSettings | None) -> TargetSettings:
-    """The place as it was released to, reached as we reached it just now.
-
-    How to get there (an address) differs from machine to machine; everything else is the place's own.
-    """
-    asked, kind = workspace.chosen, workspace.kind
-    if recorded is None or recorded.kind != asked.kind:
-        return asked
-    own = {key: value for key, value in recorded.settings.items() if key not in reach(kind.settings_model)}
-    by_url = "://" in (workspace.where.target or "")
-    settings = {**own, **asked.settings} if by_url else {**asked.settings, **own}
-    return TargetSettings(name=recorded.name, kind=asked.kind, settings=settings)
-
-
-def reach(model: type[BaseModel]) -> frozenset[str]:
-    """The settings that say how this machine gets to the place: marked `json_schema_extra={"reach": True}`."""
-    return frozenset(
-        name
-        for name, field in model.model_fields.items()
-        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("reach")
-    )
-
-
 def _name(text: str | None, option: str) -> str:
     try:
         return _NAME.validate_python(text, strict=True)
     except ValidationError:
-        from shipper.config.printable import printable
+        from shipper.model.printable import printable
 
         raise UsageError(
             f'{option} "{printable(text or "", 60)}" is no valid name',

@@ -9,7 +9,7 @@ from shipper.errors import PlatformError, ShipperError
 from shipper.model.shown import Check, Checkup
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.where import Where
-from shipper.operations.workspace import Workspace, open_workspace
+from shipper.operations.workspace import Workspace, open_place, open_workspace
 from shipper.rollout.platform_errors import not_written
 from shipper.stages.preflight import problems_of
 
@@ -23,12 +23,12 @@ def doctor(where: Where) -> Checkup:
 def _configuration(where: Where) -> Iterator[Check]:
     """The configuration, and with it the target."""
     try:
-        workspace = open_workspace(where)
+        workspace = open_workspace(where) if where.service is None else open_place(where)
     except ShipperError as error:
         yield _failed("configuration", error)
         return
-    found = f"{workspace.path}: {workspace.settings.service.service} in {where.environment}"
-    yield Check(name="configuration", state="ok", found=found)
+    path = workspace.path or "not at hand, that of its newest release"
+    yield Check(name="configuration", state="ok", found=f"{path}: {workspace.service} in {where.environment}")
     yield _looked("secrets", lambda: _secrets(workspace))
     yield from _target(workspace)
     yield _looked("ledger", lambda: _ledger(workspace))
@@ -52,6 +52,9 @@ def _target(workspace: Workspace) -> Iterator[Check]:
         problems = problems_of(workspace.settings, workspace.chosen, workspace.connect())
     except PlatformError as error:
         yield _failed(name, not_written(error))
+        return
+    except ShipperError as error:
+        yield _failed(name, error)
         return
     if not problems:
         yield Check(name=name, state="ok", found=f"{workspace.chosen.kind}: can take this release")

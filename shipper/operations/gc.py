@@ -12,7 +12,7 @@ from shipper.model.context import Reporter
 from shipper.model.quantities import show_size
 from shipper.model.shown import PlannedGc
 from shipper.operations.holding import Held, holding
-from shipper.operations.kept import kept
+from shipper.operations.kept import images_of, kept
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.orders import order_of
 from shipper.operations.services import open_place_of
@@ -32,8 +32,8 @@ def plan_gc(where: Where, keep: int | None) -> PlannedGc:
     target, ledger = workspace.connect(), ledger_of(workspace)
     try:
         observation = target.observe()
-        numbers = _kept(target, ledger, observation, _count(workspace, keep), Remarks())
-        garbage = tuple(_collecting(target).garbage(numbers))
+        numbers, images = _kept(target, ledger, observation, _count(workspace, keep), Remarks())
+        garbage = tuple(_collecting(target).garbage(numbers, images))
     except PlatformError as error:
         raise not_written(error) from error
     return PlannedGc(
@@ -61,33 +61,36 @@ def _gc(where: Where, keep: int | None, wait: float, telling: Telling) -> RunFin
 
 
 def clear_away(held: Held, count: int, report: Reporter) -> tuple[Garbage, ...]:
-    """Everything but what serves and the newest `count` verified releases. Returns what went.
+    """Everything but what serves and the newest `count` verified releases. Returns what went, nothing else.
 
     What has come into use since it was looked at is left alone by the target. Raises PlatformError.
     """
     target = held.place.target
     collecting = _collecting(target)
     observation = held.writer.observe()
-    numbers = _kept(target, held.place.ledger, observation, count, report)
-    garbage = tuple(collecting.garbage(numbers))
+    garbage = tuple(collecting.garbage(*_kept(target, held.place.ledger, observation, count, report)))
     for one in garbage:
         report.log(f"{one.kind} {one.name}: {one.why}")
-    if garbage:
-        report.progress(f"clearing away {len(garbage)} things")
-        held.writer.write(
-            lambda now, stamp: collecting.collect(garbage, stamp, now.seen), f"clear away {len(garbage)} things"
-        )
-    return garbage
+    if not garbage:
+        return ()
+    report.progress(f"clearing away {len(garbage)} things")
+    return held.writer.write(
+        lambda now, stamp: collecting.collect(garbage, stamp, now.seen), f"clear away {len(garbage)} things"
+    )
 
 
-def _kept(target: Target, ledger: Ledger, observation: Observation, count: int, report: Reporter) -> tuple[int, ...]:
+def _kept(
+    target: Target, ledger: Ledger, observation: Observation, count: int, report: Reporter
+) -> tuple[tuple[int, ...], frozenset[str]]:
+    """The numbers of the releases that stay able to come back, and the config digests of their images."""
     found = known(target, ledger, report, observation=observation, whole=count > VERIFIED)
     if found.records and not any(release.verified for release in found.releases):
         raise PolicyError(
             "nothing here is known to have been verified: clean-up could take the way back",
             hint="`shipper status --repair` verifies and records what serves",
         )
-    return kept(found, observation, count)
+    numbers = kept(found, observation, count)
+    return numbers, images_of(found, numbers)
 
 
 def _collecting(target: Target) -> Collects:

@@ -38,10 +38,14 @@ class Held:
     def require_recorded(self, what: str) -> None:
         """Raises NotRecorded (24) where the ledger did not answer."""
         if not self.recorded:
-            raise NotRecorded(
-                f"{what}, but the ledger {self.place.ledger.url} does not answer: it is not recorded there",
-                hint="run `shipper status --repair` when it answers again",
-            )
+            raise self.not_recorded(what)
+
+    def not_recorded(self, what: str) -> NotRecorded:
+        """The error that says so: it is done, and the ledger does not know."""
+        return NotRecorded(
+            f"{what}, but the ledger {self.place.ledger.url} does not answer: it is not recorded there",
+            hint="run `shipper status --repair` when it answers again",
+        )
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from shipper.model import Observation
 from shipper.rollout.known import Known, KnownRelease
@@ -20,6 +20,11 @@ def kept(known: Known, observation: Observation, count: int) -> tuple[int, ...]:
     numbers = {release.number for release in known.releases if release.fingerprint in contents}
     numbers |= {revision.number for revision in observation.serving if revision.number is not None}
     return tuple(sorted(numbers | {release.number for release in known.releases if release.number > newest}))
+
+
+def images_of(known: Known, numbers: Collection[int]) -> frozenset[str]:
+    """Config digests of the images of these releases: what nobody may clear away, whoever lost their records."""
+    return frozenset(release.image for release in known.releases if release.number in numbers)
 
 
 def _verified(known: Known, serving: set[str | None], count: int) -> list[str]:

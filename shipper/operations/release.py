@@ -129,7 +129,8 @@ def _tidy(workspace: Workspace, place: Place, workshop: Workshop, telling: Telli
     try:
         if isinstance(place.target, Collects):
             _clear_away(workspace, place, telling)
-        if workspace.settings.image.repository is not None:  # elsewhere the engine's images are the way back
+        # Without a registry, here or in another environment, the engine's images are the way back.
+        if workspace.settings.image.repository is not None and not workshop.engine.hosts_services():
             workshop.engine.prune(workspace.service)
     except (ShipperError, PlatformError) as error:
         telling.events.emit(Remark(text=f"what old releases left was not cleared away: {error}"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from shipper.errors import PlatformError, UsageError
+from shipper.errors import LedgerError, NotPutBack, PlatformError, UsageError
 from shipper.model import Removed, RunFinished
 from shipper.model.shown import ToRemove
-from shipper.operations.holding import holding
+from shipper.operations.holding import Held, holding
 from shipper.operations.orders import order_of
 from shipper.operations.places import forget
 from shipper.operations.services import open_place_of
@@ -18,6 +18,8 @@ from shipper.operations.where import Where
 from shipper.operations.workspace import open_place
 from shipper.pipeline.events import Sink
 from shipper.rollout.platform_errors import not_written
+from shipper.rollout.writes import weights_of
+from shipper.targets import Target
 
 
 def require_consent() -> None:
@@ -46,7 +48,7 @@ def plan_removal(where: Where) -> ToRemove:
 
 
 def remove(where: Where, sinks: Sequence[Sink], *, wait: float = 0.0) -> int:
-    """Remove, record it, and return the exit code. Idempotent. Without the ledger it ends with 24."""
+    """Remove, record it, and return the exit code: 24 without the ledger, 22 when only a part is gone. Idempotent."""
     return tell(sinks, lambda telling: _remove(where, wait, telling))
 
 
@@ -56,10 +58,36 @@ def _remove(where: Where, wait: float, telling: Telling) -> RunFinished:
     place, order = open_place_of(workspace, telling), order_of(telling.run, "remove", wait=wait)
     with telling.stage("remove") as report, holding(place, order, telling, report) as held:
         report.progress(f"removing {workspace.service} from {workspace.chosen.name}")
-        held.writer.write(lambda now, stamp: place.target.remove(stamp, now.seen), "remove the service")
+        _take_away(held)
         telling.what_serves = None
-        held.record(Removed(by=order.by))
-    forget(workspace.service, workspace.environment, workspace.chosen.name, os.environ)
-    message = f"{workspace.service} in {workspace.environment} is removed from {workspace.chosen.name}"
+        forget(workspace.service, workspace.environment, workspace.chosen.name, os.environ)
+        message = f"{workspace.service} in {workspace.environment} is removed from {workspace.chosen.name}"
+        try:
+            held.record(Removed(by=order.by))
+        except LedgerError as error:
+            raise held.not_recorded(message) from error
     held.require_recorded(message)
     return RunFinished(code=0, cause="removed", message=message)
+
+
+def _take_away(held: Held) -> None:
+    """Raises NotPutBack (22) when only a part is gone, or nobody can tell; PlatformError when all is as it was."""
+    target, writer = held.place.target, held.writer
+    before = weights_of(writer.last)
+    try:
+        writer.write(lambda now, stamp: target.remove(stamp, now.seen), "remove the service")
+    except PlatformError as error:
+        if _serves_still(target, before):
+            raise
+        raise NotPutBack(
+            f"the service is removed in part: {error}",
+            hint="run `shipper remove` again: it goes on where this run ended",
+            cause="removed-in-part",
+        ) from error
+
+
+def _serves_still(target: Target, before: Mapping[str, int]) -> bool:
+    try:
+        return weights_of(target.observe()) == dict(before)
+    except PlatformError:
+        return False

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from shipper.errors import NotPutBack
+from shipper.errors import NotPutBack, PlatformError, ShipperError
 from shipper.model import Finished, Release, Remark, RunFinished, Stamp, Started, Verdict, new_release_id
 from shipper.operations.holding import Held, holding
-from shipper.operations.kept import kept
+from shipper.operations.kept import images_of, kept
 from shipper.operations.orders import order_of
-from shipper.operations.services import open_place_of
+from shipper.operations.services import Place, open_place_of
 from shipper.operations.serving import Serving, look, prove
 from shipper.operations.telling import Telling, tell
 from shipper.operations.where import Where
@@ -49,7 +50,7 @@ def _repair(where: Where, wait: float, telling: Telling) -> RunFinished:
             cause="not-verified",
         )
     held.require_recorded("what serves is as it should be")
-    serves, rollback = place.what_serves()
+    serves, rollback = _what_serves(place)
     return RunFinished(
         code=0,
         cause="repaired" if work.done else "nothing-to-do",
@@ -57,6 +58,14 @@ def _repair(where: Where, wait: float, telling: Telling) -> RunFinished:
         serves=serves,
         rollback=rollback,
     )
+
+
+def _what_serves(place: Place) -> tuple[dict[str, Any] | None, str]:
+    """For the last event: the work is done, whether or not the target answers once more."""
+    try:
+        return place.what_serves()
+    except (PlatformError, ShipperError):
+        return None, ""
 
 
 @dataclass
@@ -104,6 +113,8 @@ class _Repair:
     def settle_the_dead(self) -> None:
         """Whoever began a release and has not said how it ended is dead: we hold the lease."""
         serving = self.found.release.number if self.found.release is not None else None
+        if not self.held.recorded:
+            return
         for release in self.found.known.releases:
             if release.outcome != "started" or release.number in self.verified:
                 continue
@@ -131,6 +142,9 @@ class _Repair:
     def clear_away(self, workspace: Workspace) -> None:
         """Revisions without traffic that were never verified, and what else their runs have left."""
         target, known = self.held.place.target, self.found.known
+        if {"ledger", "stamp"} <= {*known.missing}:
+            self.report.remark("ledger and stamp are lost: nobody knows what was good, so nothing is cleared away")
+            return
         good = {release.fingerprint for release in known.releases if release.verified} | {self._serving_fingerprint()}
         now = self.held.writer.observe()
         left = [found for found in now.revisions if found.release and found.fingerprint not in good]
@@ -148,12 +162,13 @@ class _Repair:
 
     def _collect(self, target: Collects, count: int) -> None:
         numbers = kept(self.found.known, self.found.observation, count)
-        left = [one for one in target.garbage(numbers) if one.kind == "leftover"]
+        garbage = target.garbage(numbers, images_of(self.found.known, numbers))
+        left = [one for one in garbage if one.kind == "leftover"]
         if left:
-            self.held.writer.write(
+            gone = self.held.writer.write(
                 lambda now, stamp: target.collect(left, stamp, now.seen), f"clear away {len(left)} leftovers"
             )
-            self.done += [f"left by a dead run, removed: {one.name} ({one.why})" for one in left]
+            self.done += [f"left by a dead run, removed: {one.name} ({one.why})" for one in gone]
 
     def _unrecorded(self) -> Release | None:
         """The release that serves, when ledger or stamp does not have it as verified and could have it."""

@@ -7,10 +7,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from shipper.config import NoConfiguration, ResolvedSecrets, check_target_settings, choose_target, find, load
+from shipper.config import (
+    NoConfiguration,
+    ResolvedSecrets,
+    check_target_settings,
+    choose_target,
+    find,
+    load,
+    service_in,
+)
 from shipper.errors import PlatformError
 from shipper.model import Release, Settings, TargetSettings
 from shipper.model.context import Cancellation, Reporter, Secrets
+from shipper.operations.reach import as_released
 from shipper.operations.where import Where
 from shipper.targets import Target, TargetContext, TargetKind, discovery
 
@@ -96,7 +105,7 @@ def _opened(where: Where) -> Workspace:
         if where.directory is not None:
             raise
         return _by_name(where)
-    if where.directory is None and load(path, environment=where.environment).service.service != where.service:
+    if where.directory is None and service_in(path) != where.service:
         return _by_name(where)
     return open_workspace(where)
 
@@ -127,11 +136,10 @@ def _by_name(where: Where) -> Workspace:
 
 
 def _under_its_name(workspace: Workspace) -> Workspace:
-    """A target given by URL or kind goes by the name that it was released to before: the ledger is found by it."""
+    """A target given by URL is the place that was released to before: its name, which finds the ledger, and its own
+    settings, such as a port."""
     asked = workspace.where.target or ""
     if "://" not in asked:
         return workspace
     place = workspace.newest.place if workspace.newest is not None else None
-    if place is None or place.kind != workspace.chosen.kind:
-        return workspace
-    return replace(workspace, chosen=workspace.chosen.model_copy(update={"name": place.name}))
+    return replace(workspace, chosen=as_released(place, workspace.chosen, workspace.kind, by_url=True))

@@ -27,6 +27,7 @@ def keep_image(
         images=release.images,
         settings=settings,
         commit=release.commit,
+        commit_time=release.commit_time,
         dirty=release.dirty,
         published=release.main.manifest_digest is not None,
         origin="image",

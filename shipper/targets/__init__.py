@@ -1,6 +1,7 @@
 """Targets: the protocol, discovery, and what adapters may use of ours."""
 
 from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Transient, UsageError, caused_by
+from shipper.targets.changes import change_of, configuration_changes
 from shipper.targets.container import SECRETS_DIRECTORY, container_options
 from shipper.targets.matching import difference
 from shipper.targets.protocol import (
@@ -26,5 +27,5 @@ __all__ = [
     "SECRETS_DIRECTORY", "AsksInside", "Collects", "Conflict", "Denied", "Diagnoses", "Invalid", "KeysSecrets",
     "Measures", "NotFound", "PlatformError", "Probes", "Replaces", "Retired", "RunsOnce", "SplitsTraffic",
     "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind", "Transient", "UsageError", "caused_by",
-    "container_options", "difference", "retry_transient",
+    "change_of", "configuration_changes", "container_options", "difference", "retry_transient",
 ]  # fmt: skip

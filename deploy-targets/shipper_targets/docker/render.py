@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
 from shipper.model import Address, Change, Noun, Observation, Plan, Release, Settings, Stamp
+from shipper.targets import configuration_changes
 from shipper_targets.docker.settings import DockerSettings
 
 SLOTS = 64
@@ -242,7 +243,7 @@ def plan_of(
         changes = [
             Change(action="create", subject="revision", after=revision_name(release)),
             Change(action="create", subject="image", after=image),
-            *(Change(action="create", subject=key, after=value) for key, value in wanted.items() if value),
+            *configuration_changes({}, wanted),
         ]
         return Plan(summary="a first release", changes=tuple(changes), remarks=remarks)
     found = _described(
@@ -260,7 +261,7 @@ def plan_of(
                 "after": image,
             }
         ),
-        *_differences(found, wanted),
+        *configuration_changes(found, wanted),
     ]
     if all(change.action == "keep" for change in changes):
         return Plan(summary="nothing to change, if the image is the same", changes=tuple(changes), remarks=remarks)
@@ -271,30 +272,12 @@ def plan_of(
     return Plan(summary="a new revision", changes=tuple(changes), remarks=remarks)
 
 
-def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterable[Change]:
-    for key in sorted({*found, *wanted}):
-        before, after = found.get(key, ""), wanted.get(key, "")
-        if before == after:
-            continue
-        action = "create" if not before else "remove" if not after else "change"
-        yield Change.model_validate({"action": action, "subject": key, "before": before, "after": after})
-
-
-def _described(runtime: Mapping[str, Any], secrets: Mapping[str, str], route: str) -> dict[str, str]:
-    """Flat, for people: `run.env.LOG_LEVEL` -> `debug`."""
-    flat: dict[str, str] = {"route": route}
-    for section in ("run", "scale", "health"):
-        _flatten(section, runtime.get(section, {}), flat)
-    flat.update({f"run.secrets.{name} (version)": version[:12] for name, version in secrets.items()})
-    return flat
-
-
-def _flatten(path: str, value: Any, flat: dict[str, str]) -> None:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            _flatten(f"{path}.{key}", item, flat)
-    elif value not in (None, [], ()):
-        flat[path] = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+def _described(runtime: Mapping[str, Any], secrets: Mapping[str, str], route: str) -> dict[str, Any]:
+    """What a plan compares; of secrets the versions, which say nothing about the values."""
+    sections = {name: runtime.get(name, {}) for name in ("run", "scale", "health")}
+    versions = {f"{name} (version)": version[:12] for name, version in secrets.items()}
+    run = {key: value for key, value in sections["run"].items() if key != "secrets"}
+    return {**sections, "run": {**run, "secrets": versions}, "route": route}
 
 
 def weights_in_percent(servers: Mapping[str, int]) -> dict[str, int]:

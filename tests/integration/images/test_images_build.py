@@ -108,7 +108,7 @@ def test_build_arguments_are_used_and_never_shown(project: MakeProject, told: To
 def test_a_failing_step_shows_its_place_and_last_lines(project: MakeProject, engine: DockerEngine) -> None:
     files = {"Dockerfile": "FROM python:3.11-slim\nRUN (seq 1 100; echo broken) >&2; exit 3\n"}
 
-    with pytest.raises(BuildError, match=r"at Dockerfile:2, step 2/2: RUN seq 1 100.*: exit code 3") as failed:
+    with pytest.raises(BuildError, match=r"at Dockerfile:2, step 2/2: RUN \(seq 1 100.*: exit code 3") as failed:
         project(files).build()
 
     assert {"100", "broken"} <= set(failed.value.details)
@@ -226,3 +226,11 @@ def test_old_images_go_but_not_those_in_use(project: MakeProject, engine: Docker
         assert left_by_a_crash not in names(engine)
     finally:
         container.remove()
+
+
+def test_an_engine_that_runs_services_of_ours_is_known_as_one(engine: DockerEngine) -> None:
+    volume = engine.client.volumes.create(f"{SERVICE}-state", labels={"shipper.host": SERVICE})
+    try:
+        assert engine.hosts_services()
+    finally:
+        volume.remove()

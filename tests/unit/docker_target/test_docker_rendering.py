@@ -140,6 +140,17 @@ def test_a_plan_tells_values_before_and_after() -> None:
     ]
 
 
+def test_a_plan_says_that_a_password_changes_and_never_what_it_is() -> None:
+    before = release(run={"env": {"DATABASE_URL": "postgres://app:hunter2@db/shop", "API_TOKEN": "abc"}})
+    after = release(run={"env": {"DATABASE_URL": "postgres://app:hunter3@db/shop", "API_TOKEN": "abd"}})
+    for found in (plan(before, after), plan(None, after)):
+        text = str(found.changes)
+        assert "run.env.DATABASE_URL" in text
+        assert "run.env.API_TOKEN" in text
+        assert "hunter" not in text
+        assert not {"abc", "abd"} & {value for change in found.changes for value in (change.before, change.after)}
+
+
 def test_a_plan_of_a_first_release_creates_everything() -> None:
     found = plan(None, release())
     assert found.summary == "a first release"

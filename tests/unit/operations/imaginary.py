@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,15 +65,15 @@ class MemoryKind:
 class Collecting(SplittingTarget):
     """Keeps records and images until somebody clears them away."""
 
-    def garbage(self, keep: Sequence[int]) -> Sequence[Garbage]:
+    def garbage(self, keep: Sequence[int], images: Collection[str] = ()) -> Sequence[Garbage]:
         with self.memory.lock:
             return [
                 Garbage(kind="record", name=record.id, why=f"#{record.number} is not kept", size=1000)
                 for record in self.memory.records.values()
-                if record.number not in keep
+                if record.number not in keep and record.main.config_digest not in images
             ]
 
-    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> None:
+    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> tuple[Garbage, ...]:
         with self._writing(stamp, seen):
             for one in garbage:
                 record = self.memory.records.pop(one.name)
@@ -82,6 +82,7 @@ class Collecting(SplittingTarget):
                 for held in [held for held in self.memory.held.values() if held.release == record]:
                     self._refuse_traffic(held.name)
                     del self.memory.held[held.name]
+        return tuple(garbage)
 
 
 class Broken(SplittingTarget):

@@ -139,3 +139,13 @@ def test_a_platform_that_does_not_answer_is_33_for_everything_else(two: Laptop) 
         ended = two.run(*words, "--service", "shop")
         assert ended.code == 33, (words, ended)
         assert "Traceback" not in ended.err
+
+
+def test_with_both_lost_repair_clears_nothing_away(two: Laptop) -> None:
+    two.lose_stamp()
+    two.lose_ledger()
+    before = set(two.memory.held)
+    ended = two.run("status", "--service", "shop", "--repair")
+    assert ended.code == 0, ended
+    assert "nobody knows what was good" in ended.err
+    assert set(two.memory.held) == before

@@ -8,6 +8,8 @@ import stat
 import pytest
 
 from shipper.model import Deployment
+from shipper.operations.where import Where
+from shipper.operations.workspace import open_workspace
 from tests.unit.operations.imaginary import Laptop
 
 pytestmark = pytest.mark.unit
@@ -86,3 +88,19 @@ def test_the_ledger_is_the_one_that_was_named_then_the_configured_one(laptop: La
     assert laptop.run("status", "--service", "shop", "--json").shown["ledger"]["url"] == configured
     shown = laptop.run("status", "--service", "shop", "--ledger", named, "--json").shown
     assert (shown["ledger"]["url"], shown["ledger"]["highest"]) == (named, 0)
+
+
+def test_the_file_of_another_service_is_passed_over_whatever_is_in_it(laptop: Laptop) -> None:
+    laptop.release("one")
+    (laptop.empty / "shipper.toml").write_text('service = "other"\nnonsense = 1\n')
+    assert laptop.run("status", "--service", "shop").code == 0
+
+
+def test_in_the_repository_too_a_url_means_the_place_with_its_own_settings(laptop: Laptop) -> None:
+    second = {"targets": {"here": {"kind": "memory", "room": "second", "address": "there"}}}
+    laptop.release("one", second)
+    laptop.configure({"targets": {"here": {"kind": "memory"}, "other": {"kind": "memory"}}})
+    laptop.kind.platforms[("first", "shop", "dev")] = laptop.kind.platforms[("second", "shop", "dev")]
+    workspace = open_workspace(Where(directory=laptop.project, target="memory://elsewhere"))
+    assert workspace.chosen.name == "here"
+    assert workspace.chosen.settings == {"room": "second", "address": "elsewhere"}

@@ -19,10 +19,11 @@ from shipper.model import (
     Stamp,
     Wanted,
 )
-from shipper.operations.differences import HIDDEN, differences
+from shipper.operations.differences import differences
 from shipper.operations.kept import kept
 from shipper.rollout.choose import choose
 from shipper.rollout.known import Known, KnownRelease
+from shipper.targets.changes import HIDDEN
 
 pytestmark = pytest.mark.unit
 

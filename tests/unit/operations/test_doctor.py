@@ -1,0 +1,48 @@
+"""doctor: every check runs, whatever another one found."""
+
+from __future__ import annotations
+
+import pytest
+
+from shipper.errors import UsageError
+from tests.unit.operations.imaginary import Collecting, Laptop
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def bare(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> Laptop:
+    """A laptop without a scanner and an engine."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    return laptop
+
+
+def found(laptop: Laptop, *words: str) -> dict[str, tuple[str, str]]:
+    return {one["name"]: (one["state"], one["found"]) for one in laptop.run("doctor", *words, "--json").shown["checks"]}
+
+
+def test_a_service_is_looked_at_without_its_repository(bare: Laptop) -> None:
+    bare.release("one", {"image": {"repository": "registry.example.com/shop"}})
+    checks = found(bare, "--service", "shop")
+    assert checks["configuration"][0] == "ok", checks
+    assert checks["target here"][0] == "ok", checks
+    assert "up to #1" in checks["ledger"][1]
+
+
+def test_a_target_that_cannot_even_be_connected_is_one_failed_check(
+    bare: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(*_: object) -> None:
+        raise UsageError('the docker context "nope" does not exist', hint="docker context ls")
+
+    monkeypatch.setattr(Collecting, "preflight", nowhere)
+    checks = found(bare, "-C", str(bare.project))
+    assert checks["target here"] == ("failed", 'the docker context "nope" does not exist')
+    assert {"engine", "scanner", "ledger"} <= set(checks)
+
+
+def test_the_ledger_that_is_asked_for_is_the_one_that_is_looked_at(bare: Laptop) -> None:
+    state, said = found(bare, "-C", str(bare.project), "--ledger", "ftp://nonsense")["ledger"]
+    assert state == "failed"
+    assert "ftp" in said
