@@ -8,7 +8,7 @@ NotFound, Conflict, Denied and Invalid (shipper.errors). docs/architecture.md ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -196,11 +196,18 @@ class KeysSecrets(Protocol):
 class Collects(Protocol):
     """The platform keeps what old releases needed until somebody cleans up."""
 
-    def garbage(self, keep: Sequence[int]) -> Sequence[Garbage]:
-        """What would go if only these numbers, and what serves, must be able to come back. No write."""
+    def garbage(self, keep: Sequence[int], images: Collection[str]) -> Sequence[Garbage]:
+        """What would go if only these numbers, and what serves, must be able to come back. No write.
 
-    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> None:
-        """Remove it; the stamp goes along. What is gone already, or came into use since, is left alone."""
+        `images` are the config digests of these releases as the ledger knows them: no image with one of these is
+        ever garbage, whatever became of the platform's own records.
+        """
+
+    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> tuple[Garbage, ...]:
+        """Remove it; the stamp goes along. What came into use since is left alone.
+
+        Returns those that are not there any more: what the platform refused to remove is not among them.
+        """
 
 
 @dataclass(frozen=True)

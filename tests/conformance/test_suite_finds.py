@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -146,8 +146,8 @@ class RaisesWhatTheSdkRaises(SplittingTarget):
 
 
 class CleansUpTheWayBack(SplittingTarget):
-    def garbage(self, keep: Sequence[int]) -> Any:
-        return super().garbage(())
+    def garbage(self, keep: Sequence[int], images: Collection[str]) -> Any:
+        return super().garbage((), images)
 
 
 def without_environment(settings: Settings) -> Settings:

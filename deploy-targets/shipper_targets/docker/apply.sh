@@ -36,7 +36,7 @@ mkdir "$here/$next" &&
   echo "$serving" >"$here/$next/serving" &&
   sync "$here/$next"/* "$here/$next" "$here/slot" || exit 84
 # This rename is the change: before it everything is as it was, after it a start of the proxy brings the new state.
-ln -sfn "$next" "$here/current.new" && mv -fT "$here/current.new" "$here/current" && sync "$here"
+ln -sfn "$next" "$here/current.new" && mv -fT "$here/current.new" "$here/current" && sync "$here" || exit 84
 for old in "$here"/v*; do case ${old##*/} in "$was" | "$next") ;; *) rm -rf "$old" ;; esac; done
 # Of runs that were killed, or of one that has seen less than is there now and will be refused.
 rm -f incoming/"$key"@*

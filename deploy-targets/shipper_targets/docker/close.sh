@@ -2,9 +2,9 @@
 lock
 for held in addresses/*; do
   read -r owner _ <"$held"
-  [ "$owner" != "$1" ] || rm -f "$held"
+  [ "$owner" != "$1" ] || rm -f "$held" || exit 84
 done
 left=(services/*/ addresses/*)
 # Whoever comes now finds the host closed, and makes a new one: nothing can be lost with this one.
-[ "${#left[@]}" != 0 ] || : >closed
+[ "${#left[@]}" != 0 ] || : >closed || exit 84
 echo "${#left[@]}"

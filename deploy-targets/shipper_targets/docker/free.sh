@@ -1,3 +1,3 @@
 # Give addresses back.   REVISION...
 lock
-for revision in "$@"; do rm -f "addresses/$revision"; done
+for revision in "$@"; do rm -f "addresses/$revision" || exit 84; done

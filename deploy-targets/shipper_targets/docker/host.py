@@ -26,7 +26,10 @@ SCHEMA = 2
 _CANDIDATES = [f"10.213.{third}.0/24" for third in range(256)]
 _START_TIMEOUT = 20.0
 _MAKER_TIMEOUT = 5.0
+_TURNS = 5
+"""How often a host is looked at again that other runs change at the same time: each turn finds what they made."""
 _LAST_REQUESTS = 2  # seconds for what is in flight when the proxy is replaced: until then nothing new is answered
+_AT_IT = ("already in use", "already in progress")  # what the engine says when another run was faster
 HOST_LABEL, _SCHEMA = "shipper.host", "shipper.proxy-schema"
 
 
@@ -57,7 +60,7 @@ class Host:
 
     def present(self) -> bool:
         """Whether anything of this namespace is on the engine."""
-        return self.record() is not None or self._network() is not None
+        return self.record() is not None or self._network() is not None or self._has_volume()
 
     def remark(self) -> str:
         """What the next write will do about the proxy besides the release; empty when it is as it should be."""
@@ -73,35 +76,52 @@ class Host:
 
         Raises Invalid when the port is taken or a newer shipper made the proxy; Transient when it does not get ready.
         """
-        for _ in range(3):
+        said = ""
+        for _ in range(_TURNS):
             record = self.record()
-            if record is None:
-                self._make()
-            elif _schema(record) > SCHEMA:
-                raise Invalid(f"{self._proxy.name} was made by a newer shipper: update this one")
-            elif _schema(record) < SCHEMA:
-                with contextlib.suppress(NotFound):  # another run replaces it at this moment: look again
-                    self._replace(record)
-            elif not record["State"]["Running"]:
-                self._start(record["Id"], ours=False)
+            if record is None or _schema(record) < SCHEMA:
+                self._ensure_image()
+            asked = ""
             try:
+                asked = self._be_there(record)
                 self._wait_until_it_answers()
-            except Closed:
-                self.remove()
-                continue
-            return
-        raise Transient("the proxy of this host is made and removed at the same time")
+            except Closed as error:
+                said = str(error)
+                self.remove(asked)
+            except NotFound as error:  # another run replaces or removes it at this moment
+                said = str(error)
+            else:
+                return
+        raise Transient(f"the proxy of this host is made and removed at the same time: {first_line(said)}")
 
-    def remove(self) -> None:
-        """Proxy, network and state volume of a closed host go; a new one that somebody made meanwhile stays."""
+    def identity(self) -> str:
+        """The engine's id of the proxy container; empty when there is none."""
+        record = self.record()
+        return str(record["Id"]) if record else ""
+
+    def remove(self, closed: str) -> None:
+        """Proxy, network and state volume of a closed host go, when its proxy is still the one with the id `closed`.
+
+        Any other is the new host of another run. Whoever removes the proxy itself also removes what is below it.
+        """
         api = self._client.api
-        record, network = self.record(), self._network()
-        if record is not None:
-            with contextlib.suppress(NotFound), translated("remove the proxy"):
-                api.remove_container(record["Id"], force=True)
-        if network is not None:
+        record = self.record()
+        if record is None or record["Id"] != closed:
+            return
+        network = (record["NetworkSettings"]["Networks"].get(self.network) or {}).get("NetworkID")
+        try:
+            with translated("remove the proxy"):
+                api.remove_container(closed, force=True)
+        except NotFound:
+            return
+        except Invalid as error:
+            if not any(words in str(error) for words in _AT_IT):
+                raise
+            return
+        self._drop_next()
+        if network:
             with contextlib.suppress(NotFound, Invalid), translated("remove the network"):
-                api.remove_network(network["Id"])
+                api.remove_network(network)
         with contextlib.suppress(NotFound, Invalid), translated("remove the state volume"):
             api.remove_volume(self._proxy.volume)
 
@@ -158,11 +178,28 @@ class Host:
 
     # The proxy
 
+    def _has_volume(self) -> bool:
+        with contextlib.suppress(NotFound), translated("look for the state volume"):
+            self._client.api.inspect_volume(self._proxy.volume)
+            return True
+        return False
+
+    def _be_there(self, record: dict[str, Any] | None) -> str:
+        """The id of a proxy as it should be, from what is there. Raises NotFound when that is gone meanwhile."""
+        if record is None:
+            return self._make()
+        if _schema(record) > SCHEMA:
+            raise Invalid(f"{self._proxy.name} was made by a newer shipper: update this one")
+        if _schema(record) < SCHEMA:
+            return self._replace(record)
+        if not record["State"]["Running"]:
+            self._start(record["Id"], ours=False)
+        return str(record["Id"])
+
     def _labels(self) -> dict[str, str]:
         return {HOST_LABEL: self._own.namespace, _SCHEMA: str(SCHEMA)}
 
-    def _make(self) -> None:
-        self._ensure_image()
+    def _make(self) -> str:
         self._drop_next()
         self._ensure_network()
         with translated("make the state volume"):
@@ -172,9 +209,9 @@ class Host:
         except Invalid as error:
             if "already in use" not in str(error):
                 raise
-            self._wait_for_maker()
-            return
+            return self._wait_for_maker()
         self._start(made, ours=True)
+        return made
 
     def _create(self, name: str) -> str:
         from docker.types import LogConfig
@@ -204,17 +241,28 @@ class Host:
             )
         return str(made["Id"])
 
-    def _replace(self, record: dict[str, Any]) -> None:
-        """The new one is made beside the old one, so that only stop and start are without an answer."""
+    def _replace(self, record: dict[str, Any]) -> str:
+        """The new one is made beside the old one, so that only stop and start are without an answer.
+
+        Raises NotFound when another run does the same at this moment: it took the old one, or the new one, away.
+        """
         api = self._client.api
-        self._ensure_image()
         self._drop_next()
-        new = self._create(self._next)
-        with translated("replace the proxy"):
-            api.stop(record["Id"], timeout=_LAST_REQUESTS)
-            api.remove_container(record["Id"], force=True)
-            api.rename(new, self._proxy.name)
+        new = ""
+        try:
+            new = self._create(self._next)
+            with translated("replace the proxy"):
+                api.stop(record["Id"], timeout=_LAST_REQUESTS)
+                api.remove_container(record["Id"], force=True)
+                api.rename(new, self._proxy.name)
+        except (NotFound, Invalid) as error:
+            if isinstance(error, Invalid) and not any(words in str(error) for words in _AT_IT):
+                raise
+            if new:
+                self._drop(new)
+            raise NotFound(f"another run replaces it: {error}") from error
         self._start(new, ours=True)
+        return new
 
     @property
     def _next(self) -> str:
@@ -222,8 +270,11 @@ class Host:
 
     def _drop_next(self) -> None:
         """What a killed run left of a replacement."""
+        self._drop(self._next)
+
+    def _drop(self, container: str) -> None:
         with contextlib.suppress(NotFound), translated("remove a proxy that never ran"):
-            self._client.api.remove_container(self._next, force=True)
+            self._client.api.remove_container(container, force=True)
 
     def _ensure_image(self) -> None:
         image = self._own.proxy_image
@@ -232,7 +283,7 @@ class Host:
             return
         pull(self._client, image, self._report, self._cancel)
 
-    def _wait_for_maker(self) -> None:
+    def _wait_for_maker(self) -> str:
         """Another run is making the proxy; when it does not get on, it was killed, and we go on in its place."""
         check = heard(self._cancel)
         deadline = time.monotonic() + _MAKER_TIMEOUT
@@ -241,8 +292,11 @@ class Host:
             check()
             time.sleep(0.1)
             record = self.record()
-        if record is not None and not record["State"]["Running"]:
+        if record is None:
+            raise NotFound("another run made the proxy, and removed it again")
+        if not record["State"]["Running"]:
             self._start(record["Id"], ours=True)
+        return str(record["Id"])
 
     def _start(self, container: str, *, ours: bool) -> None:
         """Start it. One that we made and whose port is taken is removed again."""
@@ -258,6 +312,7 @@ class Host:
             raise Invalid(f"port {self._own.port} of the host is taken by something else") from error
 
     def _wait_until_it_answers(self) -> None:
+        """Raises NotFound when there is none any more, Closed when it is being removed."""
         check = heard(self._cancel)
         deadline = time.monotonic() + _START_TIMEOUT
         said = ""
@@ -266,7 +321,7 @@ class Host:
             try:
                 if self._proxy.answers():
                     return
-            except (Invalid, NotFound) as error:
+            except Invalid as error:
                 said = str(error)
             time.sleep(0.05)
         with contextlib.suppress(NotFound), translated("read the proxy's log"):

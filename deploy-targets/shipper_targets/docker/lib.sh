@@ -21,7 +21,7 @@ shopt -s nullglob
 cd /state || exit 77
 
 lock() { # [-s for reading]
-  exec 9>>lock
+  exec 9>>lock || exit 84
   flock "$@" -w 20 9 || exit 75
   [ ! -e closed ] || exit 82
 }
@@ -44,7 +44,7 @@ expect() { # KEY "ID VERSION EPOCH" EPOCH: somebody else wrote, or has a higher 
 random() { od -An -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
 
 secret_key() { # made when there is none
-  [ -s secret-key ] || (umask 077 && random 32 | put secret-key && sync secret-key .)
+  [ -s secret-key ] || (umask 077 && random 32 | put secret-key && sync secret-key .) || exit 84
   cat secret-key
 }
 
@@ -67,11 +67,11 @@ routed_now() { # "route slot" a line, as the running proxy has it
 }
 
 slot_of() { # KEY ROUTE -> its slot; without a file of ours, the one that the running proxy has for this route
-  local claimed route slot
+  local claimed route slot found=
   if [ -s "services/$1/slot" ]; then cat "services/$1/slot"; return; fi
   claimed=" $(cat /dev/null {services/*,leaving.*}/slot | tr '\n' ' ') "
-  routed_now | while read -r route slot; do
-    if [ "$route" = "$2" ] && [[ $claimed != *" $slot "* ]]; then echo "$slot"; break; fi
+  routed_now | while read -r route slot; do # to its end: who writes to a closed pipe fails, and all of it with it
+    [ -n "$found" ] || [ "$route" != "$2" ] || [[ $claimed == *" $slot "* ]] || { found=$slot; echo "$slot"; }
   done
 }
 
@@ -97,10 +97,10 @@ pins_map() { # revision -> ip:port
   cat /dev/null services/*/current/servers | while read -r name address weight; do echo "$name $address"; done
 }
 
-replace_map() { # FILE, its text on stdin: file and running proxy, in one transaction. Fails when the proxy refuses.
+replace_map() { # FILE, its text on stdin: file and running proxy, in one transaction. Fails when the proxy refuses, or 84
   local file=/state/$1 text transaction commands= key value said=
   text=$(cat)
-  printf '%s\n' "$text" | put "$file"
+  printf '%s\n' "$text" | put "$file" || return 84
   transaction=$(ask "prepare map $file" | sed -n 's/.*created: //p')
   [ -n "$transaction" ] || return 1
   while read -r key value; do
@@ -129,8 +129,9 @@ take_away() { # SLOT/SERVER; what is still in flight there was given its time by
 
 converge() { # SLOT SERVERS_FILE: files and running proxy as these servers say
   local slot=$1 file=$2 wanted there commands= lower= name address weight rest try whole=yes
-  slot_config "$slot" "$file" | put "cfg/$slot.cfg"
-  pins_map | replace_map pins.map || whole=
+  # What cannot be written must not be read again by a reload either: the proxy goes on with what it has.
+  slot_config "$slot" "$file" | put "cfg/$slot.cfg" || exit 84
+  pins_map | replace_map pins.map || { [ $? != 84 ] || exit 84; whole=; }
   wanted=$(while read -r name address weight; do echo "$name $address $weight 0"; done <"$file" | sort)
   there=$(live_servers "$slot")
   # Add, raise, lower, and only then take away: at no moment is there nobody who can answer.
@@ -148,7 +149,7 @@ converge() { # SLOT SERVERS_FILE: files and running proxy as these servers say
   done <"$file"
   [ -z "$commands" ] || ask "$commands" >/dev/null
   [ -z "$lower" ] || ask "$lower" >/dev/null
-  hosts_map "$(routed_now)" | replace_map hosts.map || whole=
+  hosts_map "$(routed_now)" | replace_map hosts.map || { [ $? != 84 ] || exit 84; whole=; }
   while read -r name rest; do
     [ -z "$name" ] || [[ $'\n'$wanted == *$'\n'"$name "* ]] || take_away "$slot/$name"
   done <<<"$there"

@@ -7,7 +7,7 @@ known=" "
 while read -r name octet; do
   [ -n "$octet" ] || continue
   known+="$name "
-  [ -s "addresses/$name" ] || echo "$key $octet" | put "addresses/$name" # a volume that was lost, and made again
+  [ -s "addresses/$name" ] || echo "$key $octet" | put "addresses/$name" || exit 84 # of a volume lost, and made again
 done <<<"$ours"
 # What a killed run reserved and never used: its revision has no container, and it had ten minutes to get one.
 for old in $(find addresses -type f -mmin +10); do
@@ -19,7 +19,7 @@ if [ ! -s "addresses/$revision" ]; then
   free=
   for ((octet = first; octet <= last; octet++)); do [[ $used == *" $octet "* ]] || { free=$octet; break; }; done
   [ -n "$free" ] || exit 78
-  echo "$key $free" | put "addresses/$revision"
+  echo "$key $free" | put "addresses/$revision" || exit 84
 fi
 read -r _ octet <"addresses/$revision"
 echo "$octet"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 from shipper.errors import Conflict, Invalid, NotFound, Transient
@@ -173,17 +173,19 @@ class MemoryTarget:
             self.memory.key = self.memory.key or os.urandom(16)
             return self.memory.key
 
-    def garbage(self, keep: Sequence[int]) -> Sequence[Garbage]:
-        """Revisions, records and secret values of releases that neither serve nor are to be kept."""
+    def garbage(self, keep: Sequence[int], images: Collection[str]) -> Sequence[Garbage]:
+        """Revisions, records and secret values of releases that neither serve nor are to be kept; never an image."""
         with self.memory.lock:
             return tuple(self._garbage(keep))
 
-    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> None:
+    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> tuple[Garbage, ...]:
         """What came into use since is left alone."""
         with self._writing(stamp, seen):
             wanted = {(one.kind, one.name) for one in garbage}
-            for one in [one for one in self._garbage(()) if (one.kind, one.name) in wanted]:
+            gone = [one for one in self._garbage(()) if (one.kind, one.name) in wanted]
+            for one in gone:
                 self._collect(one)
+            return tuple(gone)
 
     # What a write goes through.
 

@@ -58,7 +58,8 @@ def test_verify_proves_what_serves(back: Laptop) -> None:
     assert "proof: identity" in ended.out
 
 
-def test_verify_ends_22_when_what_serves_is_not_well(back: Laptop) -> None:
+def test_verify_ends_22_when_what_serves_is_not_well(back: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shipper.rollout.verify.PATIENCE", 0.1)
     back.memory.held["shop-1"].kind = "never-ready"
     ended = back.run("verify", "--service", "shop", "--json")
     assert ended.code == 22, ended

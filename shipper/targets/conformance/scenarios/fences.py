@@ -32,7 +32,7 @@ def writes_of(target: Target, here: Here, now: Observation) -> dict[str, Write]:
         writes["replace"] = lambda stamp, seen: replaces.replace(release, stamp, seen)
         writes["abort"] = lambda stamp, seen: replaces.abort(release.id, stamp, seen)
     if isinstance(target, Collects):
-        writes["collect"] = partial(target.collect, target.garbage([]))
+        writes["collect"] = partial(target.collect, target.garbage([], ()))
     return writes
 
 

@@ -139,10 +139,12 @@ def clean_up_leaves_the_way_back(here: Here) -> None:
         expect(here.release(f"release {number}"), 0)
     target = here.target()
     assert isinstance(target, Collects)
-    found, now = target.garbage([4]), target.observe()
+    images = {record.main.config_digest for record in target.records() if record.number == 4}
+    found, now = target.garbage([4], images), target.observe()
     assert found, "four releases that nobody keeps leave no garbage"
-    target.collect(found, now.stamp, now.seen)
-    assert list(target.garbage([4])) == []
+    gone = target.collect(found, now.stamp, now.seen)
+    assert set(gone) <= set(found), "what went was never told to be garbage"
+    assert list(target.garbage([4], images)) == []
     here.answers("release 5")
     here.lost_nothing()
     expect(here.rollback(), 0)
@@ -157,7 +159,7 @@ def clean_up_never_takes_what_serves(here: Here) -> None:
         expect(here.release(text), 0)
     target = here.target()
     assert isinstance(target, Collects)
-    found = target.garbage([])
+    found = target.garbage([], ())
     expect(here.rollback(), 0)
     now = target.observe()
     target.collect(found, now.stamp, now.seen)
