@@ -242,7 +242,7 @@ class DockerTarget:
         """
         names = {revision.name for revision in revisions}
         if seen == ABSENT and self._proxy.read() is None:
-            self._end(names, to, {})
+            self._end(names, to, {}, ABSENT)
             return
         live = self._running(seen, stamp)
         containers = self._containers.all()
@@ -252,8 +252,8 @@ class DockerTarget:
         self._drain([name for name, server in state.servers.items() if name in names and server.served])
         leaving = leaving_of(state, names, to, {container.revision for container in containers})
         rest = {name: server for name, server in state.servers.items() if name not in leaving}
-        self._proxy.apply(live, stamp.epoch, state.model_copy(update={"servers": rest}))
-        self._end(names, to, leaving)
+        live = self._proxy.apply(live, stamp.epoch, state.model_copy(update={"servers": rest}))
+        self._end(names, to, leaving, live.version)
         if to == "removed" and names:
             self._proxy.free(sorted(names))
 
@@ -263,40 +263,47 @@ class DockerTarget:
         self._proxy.apply(live, stamp.epoch, self._state(live, self._containers.all(), stamp))
 
     def remove(self, stamp: Stamp, seen: str) -> None:
-        """Containers, records, secrets, addresses and the slot; the proxy, too, when this was the last service."""
-        present = self._host.present()
-        live = None
-        if present:
+        """Containers, records, secrets, addresses and the slot; the proxy, too, when this was the last service.
+
+        The last write under the fence comes first: nothing is behind the proxy after it. Then those containers end
+        that were there before it, while nobody has written since; a run that was killed in between left them idle.
+        """
+        live, ending = None, self._containers.all()
+        if self._host.present():
             self._host.ensure()
             live = self._expected(seen, stamp)
             state = self._state(live, self._containers.all(), stamp)
             if live.state is not None or state.servers:
                 live = self._proxy.apply(live, stamp.epoch, render.shifted(state, {}))
                 self._drain(list(state.servers))
-        for found in self._containers.all():
+            ending = self._containers.all()
+            self._proxy.leave(live, stamp.epoch)
+        for found in ending:
+            self._nobody_wrote_since(ABSENT)
             self._containers.remove(found)
         for volume in self._secrets.all():
             self._secrets.remove(volume.name)
         if live is not None:
-            self._proxy.leave(live, stamp.epoch)
+            proxy = self._host.identity()
             if self._proxy.close():
-                self._host.remove()
+                self._host.remove(proxy)
 
     # Cleaning up
 
-    def garbage(self, keep: Sequence[int]) -> Sequence[Garbage]:
+    def garbage(self, keep: Sequence[int], images: Collection[str]) -> Sequence[Garbage]:
         """Containers, records, secret volumes and images of releases that need not come back; what a kill left."""
-        return self._cleaning.garbage(keep, {revision.name for revision in self.observe().serving})
+        return self._cleaning.garbage(keep, {revision.name for revision in self.observe().serving}, images)
 
-    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> None:
+    def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> tuple[Garbage, ...]:
         """Containers first, since they hold what is below them; one write under the fence before anything goes."""
         now = self.observe()
-        serving = {str(revision.number) for revision in now.serving}
-        named = {item.name for item in garbage if item.kind == "revision"}
-        records = [item.name for item in garbage if item.kind == "record"]
-        self.retire([one for one in now.revisions if one.name in named and not one.weight], "removed", stamp, seen)
-        self._proxy.forget(stamp.epoch, [name for name in records if name.partition("-")[0] not in serving])
-        self._cleaning.remove(garbage)
+        names = {revision.name for revision in now.serving}
+        numbers = {str(revision.number) for revision in now.serving}
+        revisions = [item for item in garbage if item.kind == "revision" and item.name not in names]
+        records = [item for item in garbage if item.kind == "record" and item.name.partition("-")[0] not in numbers]
+        named = {item.name for item in revisions}
+        self.retire([one for one in now.revisions if one.name in named], "removed", stamp, seen)
+        return (*revisions, *self._forget(records, stamp), *self._cleaning.remove(garbage))
 
     # What these are made of
 
@@ -400,7 +407,21 @@ class DockerTarget:
             raise Invalid(f"{name} does not run")
         return Server(address=f"{address}:{found.run.port}", served=True, route=found.labels[render.LABEL + "route"])
 
-    def _end(self, names: Collection[str], to: Retired, leaving: Mapping[str, Server]) -> None:
+    def _forget(self, records: Sequence[Garbage], stamp: Stamp) -> Sequence[Garbage]:
+        """Those that went; none where there is no host any more."""
+        if records:
+            with contextlib.suppress(NotFound):
+                self._proxy.forget(stamp.epoch, [item.name for item in records])
+                return records
+        return ()
+
+    def _nobody_wrote_since(self, version: str) -> None:
+        """Right before a container ends: who wrote since may have given it traffic. Raises Conflict."""
+        now = self._proxy.read()
+        if now is not None and not now.fresh and now.version != version:
+            raise Conflict(f"somebody wrote before everything had ended: {now.version} is there")
+
+    def _end(self, names: Collection[str], to: Retired, leaving: Mapping[str, Server], version: str) -> None:
         if to == "warm":
             return
         for container in self._containers.all():
@@ -408,8 +429,10 @@ class DockerTarget:
             if name not in names:
                 continue
             if name not in leaving or leaving[name].served:
+                self._nobody_wrote_since(version)
                 self._containers.stop(container, container.run.stop_grace)
             if to == "removed":
+                self._nobody_wrote_since(version)
                 self._containers.remove(container)
 
     def _container(self, name: str) -> Found:

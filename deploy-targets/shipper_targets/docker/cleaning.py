@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from shipper.model import Garbage
-from shipper.targets import Invalid, NotFound
 from shipper_targets.docker.clock import engine_time
 from shipper_targets.docker.containers import Containers
-from shipper_targets.docker.engine import translated
+from shipper_targets.docker.engine import is_gone, translated
 from shipper_targets.docker.old_images import OldImages
 from shipper_targets.docker.proxy import Proxy
 from shipper_targets.docker.records import read_record, record_name
@@ -43,14 +41,19 @@ class Cleaning:
         self._secrets = secrets
         self._images = OldImages(client, namespace, proxy.key, service)
 
-    def garbage(self, keep: Sequence[int], serving: set[str]) -> list[Garbage]:
-        """What may go, when these numbers and these revisions must stay. Never writes."""
+    def garbage(self, keep: Sequence[int], serving: set[str], images: Collection[str]) -> list[Garbage]:
+        """What may go, when these numbers, these revisions and images with these config digests must stay.
+
+        A record that a newer shipper wrote names an image and secret values that we cannot know: then all of them
+        stay. Never writes.
+        """
         containers = self._containers.all()
         kept = {*keep, *(found.number for found in containers if found.revision in serving)}
-        releases = [release for text in self._proxy.records() if (release := read_record(text)) is not None]
+        found_records = [read_record(text) for text in self._proxy.records()]
+        releases = [release for release in found_records if release is not None]
         old = [release for release in releases if release.number not in kept]
         wanted = [release for release in releases if release.number in kept]
-        digests = {release.main.config_digest for release in wanted}
+        digests = {*images, *(release.main.config_digest for release in wanted)}
         digests |= {found.digest for found in containers if found.number in kept}
         versions = {versions_key(release.secret_versions) for release in wanted}
         versions |= {versions_key(found.secret_versions) for found in containers if found.number in kept}
@@ -61,22 +64,24 @@ class Cleaning:
                 if found.number not in kept
             ),
             *(Garbage(kind="record", name=record_name(release), why=_why(release.number)) for release in old),
-            *self._old_secrets(versions),
-            *self._images.garbage(old, digests),
+            *(() if None in found_records else self._old_secrets(versions)),
+            *(() if None in found_records else self._images.garbage(old, digests)),
             *self._leftovers(),
         ]
 
-    def remove(self, garbage: Sequence[Garbage]) -> None:
-        """Secret volumes, images and leftovers. The engine refuses what a container uses: that stays."""
-        for item in garbage:
-            if item.kind == "secrets":
-                self._secrets.remove(item.name)
-            if item.kind == "image":
-                with contextlib.suppress(Invalid, NotFound), translated(f"remove the image {item.name}"):
-                    self._client.api.remove_image(item.name)
-            if item.kind == "leftover":
-                with contextlib.suppress(Invalid, NotFound), translated(f"remove {item.name}"):
-                    self._client.api.remove_container(item.name)  # not by force: one that runs is in use
+    def remove(self, garbage: Sequence[Garbage]) -> list[Garbage]:
+        """Those secret volumes, images and leftovers that are gone: what is in use the engine does not remove."""
+        return [item for item in garbage if self._is_gone(item)]
+
+    def _is_gone(self, item: Garbage) -> bool:
+        api = self._client.api
+        if item.kind == "secrets":
+            return self._secrets.remove(item.name)
+        if item.kind == "image":
+            return is_gone(f"remove the image {item.name}", lambda: api.remove_image(item.name))
+        if item.kind == "leftover":  # not by force: one that runs is in use
+            return is_gone(f"remove {item.name}", lambda: api.remove_container(item.name))
+        return False
 
     def _old_secrets(self, wanted: set[str]) -> Iterator[Garbage]:
         before = self._now() - GRACE

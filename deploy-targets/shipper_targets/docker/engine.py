@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from shipper.targets.docker_client import docker_client, is_local, machine_of, s
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["TIMEOUT", "connect", "first_line", "is_local", "machine_of", "translated"]
+__all__ = ["TIMEOUT", "connect", "first_line", "is_gone", "is_local", "machine_of", "translated"]
 
 TIMEOUT = 120
 """Seconds that one call of the engine's API may take; stopping a container takes its grace on top."""
@@ -61,6 +61,18 @@ def _refused(doing: str, error: Any) -> PlatformError:
     if status in (408, 429, 502, 503, 504):
         return Transient(words)
     return Invalid(words)
+
+
+def is_gone(doing: str, remove: Callable[[], object]) -> bool:
+    """Whether it is gone after `remove`: what is gone already is, and what the engine refuses, being in use, is not."""
+    try:
+        with translated(doing):
+            remove()
+    except NotFound:
+        return True
+    except Invalid:
+        return False
+    return True
 
 
 def first_line(text: object) -> str:

@@ -46,8 +46,10 @@ class OldImages:
             if found is not None:
                 with translated("look at the image"):
                     record = self._client.images.get(found).attrs
-                for name in _names(record, release):
-                    yield _garbage(name, f"release {release.number} need not come back", record)
+                names = list(_names(record, release))
+                for name in names:  # the bytes go with the last one
+                    why = f"release {release.number} need not come back"
+                    yield _garbage(name, why, int(record.get("Size") or 0) if name == names[-1] else 0)
         yield from self._never_released(seen)
 
     def _never_released(self, seen: set[str]) -> Iterator[Garbage]:
@@ -63,7 +65,8 @@ class OldImages:
                 record: dict[str, Any] = self._client.images.get(name).attrs
             named = str((record.get("Metadata") or {}).get("LastTagTime") or "")
             if named and seconds_of(named) < before:
-                yield _garbage(name, "it was built a day ago or more, and never released", record)
+                size = int(record.get("Size") or 0)
+                yield _garbage(name, "it was built a day ago or more, and never released", size)
 
     def _needed_elsewhere(self) -> set[str] | None:
         """Config digests in the records of every other service on this engine, of other namespaces too; None when
@@ -96,5 +99,5 @@ def _names(record: Mapping[str, Any], release: Release) -> Iterator[str]:
             yield name
 
 
-def _garbage(name: str, why: str, record: Mapping[str, Any]) -> Garbage:
-    return Garbage(kind="image", name=name, why=why, size=int(record.get("Size") or 0))
+def _garbage(name: str, why: str, size: int) -> Garbage:
+    return Garbage(kind="image", name=name, why=why, size=size)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shipper.model.secret import Secret
-from shipper.targets import SECRETS_DIRECTORY, Invalid, NotFound
+from shipper.targets import SECRETS_DIRECTORY, NotFound
 from shipper.targets.secret_files import owner_of, secrets_archive
 from shipper_targets.docker.clock import seconds_of
-from shipper_targets.docker.engine import translated
+from shipper_targets.docker.engine import is_gone, translated
 from shipper_targets.docker.render import LABEL, helper_labels
 
 if TYPE_CHECKING:
@@ -93,10 +93,9 @@ class SecretVolumes:
             for record in found
         ]
 
-    def remove(self, name: str) -> None:
-        """Gone, unless a container uses it: then the engine refuses, and that is right."""
-        with contextlib.suppress(Invalid, NotFound), translated("remove a secret volume"):
-            self._client.api.remove_volume(name)
+    def remove(self, name: str) -> bool:
+        """Whether it is gone: while a container uses it the engine refuses, and that is right."""
+        return is_gone("remove a secret volume", lambda: self._client.api.remove_volume(name))
 
     def _name(self, versions: Mapping[str, str], owner: tuple[int, int]) -> str:
         """The versions are keyed hashes already: the name tells nothing about the values."""

@@ -21,7 +21,17 @@ import pytest
 from docker import DockerClient
 
 from shipper.errors import ConfigError, PlatformError
-from shipper.model import ImageRef, Progress, Release, Revision, Settings, Stamp, fingerprint_of, new_release_id
+from shipper.model import (
+    Garbage,
+    ImageRef,
+    Progress,
+    Release,
+    Revision,
+    Settings,
+    Stamp,
+    fingerprint_of,
+    new_release_id,
+)
 from shipper.model.context import Cancellation
 from shipper.model.secret import Secret
 from shipper.targets import TargetContext
@@ -239,9 +249,13 @@ class Service:
         now = self.target.observe()
         self.target.remove(now.stamp, now.seen)
 
-    def collect(self, *keep: int) -> None:
-        garbage, now = self.target.garbage(keep), self.target.observe()
-        self.target.collect(garbage, now.stamp, now.seen)
+    def collect(self, *keep: int) -> tuple[Garbage, ...]:
+        garbage, now = self.garbage(*keep), self.target.observe()
+        return self.target.collect(garbage, now.stamp, now.seen)
+
+    def garbage(self, *keep: int) -> list[Garbage]:
+        """What may go, when the ledger knows no more than the host."""
+        return list(self.target.garbage(keep, ()))
 
     def wait(self, revision: Revision, seconds: float = 15.0) -> Progress:
         """The first step that is not `waiting`; the last one after `seconds`."""

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from shipper.targets import PlatformError
+from shipper_targets.docker import host as docker_host
 from tests.integration.docker_target.conftest import eventually
 from tests.rig import load
 
@@ -117,6 +118,36 @@ def test_a_service_whose_removal_was_killed_half_way_is_gone_with_the_next_write
     assert "shop" not in host.in_the_proxy("ls /state")
 
 
+@pytest.mark.parametrize("then", ["remove", "gc", "release"])
+def test_what_a_killed_removal_left_running_goes_with_the_next_run(
+    service: Any, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(found: object) -> None:
+        raise Killed
+
+    old = service.serve("old")
+    monkeypatch.setattr(service.target._containers, "remove", killed)
+    with pytest.raises(Killed):
+        service.remove()
+    service.target = service.connected()
+    observed = service.target.observe()
+    assert ([revision.name for revision in observed.revisions], observed.serving) == ([old.name], ())
+    if then == "remove":
+        service.remove()
+    elif then == "gc":
+        assert old.name in {one.name for one in service.collect()}
+    else:
+        new = service.serve("new")
+        service.retire(old, to="removed")
+        assert (new.number, service.ask().text) == (2, "new")
+    assert not [name for name in service.host.left() if name.endswith(old.name)]
+    if service.host.proxy in service.host.left():  # else it went with its last service
+        assert old.name not in service.host.in_the_proxy("ls /state/addresses")
+
+
 @pytest.mark.sweep
 def test_a_reload_of_the_proxy_loses_no_request_and_changes_nothing(host: Any) -> None:
     service = host.service()
@@ -143,6 +174,20 @@ def test_two_processes_that_come_first_at_the_same_time_share_one_proxy(host: An
             stack.enter_context(another_process(partial(service.serve, service.name), wait=30))
     assert [service.ask().text for service in services] == ["one", "two"]
     assert [name for name in host.left() if name.endswith("-proxy")] == [host.proxy]
+
+
+def test_two_processes_that_replace_an_old_proxy_at_the_same_time_leave_one(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = [host.service("one"), host.service("two")]
+    for service in services:
+        service.serve(service.name)
+    monkeypatch.setattr(docker_host, "SCHEMA", docker_host.SCHEMA + 1)
+    with contextlib.ExitStack() as stack:
+        for service in services:
+            stack.enter_context(another_process(partial(service.serve, f"new {service.name}"), wait=30))
+    assert [service.ask().text for service in services] == ["new one", "new two"]
+    assert [name for name in host.left() if "-proxy" in name] == [host.proxy]
 
 
 def test_a_connection_that_idles_on_the_old_revision_does_not_hold_it(service: Any) -> None:

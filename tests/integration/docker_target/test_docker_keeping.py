@@ -154,13 +154,13 @@ def test_clean_up_takes_what_no_kept_release_needs_and_nothing_else(host: Any, m
         host.image, command=["never"], labels={"shipper.namespace": host.namespace, "shipper.helper": "yes"}
     )["Id"]
     # While another test's volume here is without its proxy, nobody can tell which images it needs: none are taken.
-    assert eventually(lambda: "image" in {one.kind for one in service.target.garbage([1])}, seconds=60)
-    assert service.target.garbage([1, 2, 3]) == []
+    assert eventually(lambda: "image" in {one.kind for one in service.garbage(1)}, seconds=60)
+    assert service.garbage(1, 2, 3) == []
     monkeypatch.setattr(cleaning, "GRACE", -60.0)
-    (left,) = service.target.garbage([1, 2, 3])
+    (left,) = service.garbage(1, 2, 3)
     assert (left.kind, left.why) == ("leftover", "a run that was killed left it")
 
-    found = {(one.kind, one.name) for one in service.target.garbage([1])}
+    found = {(one.kind, one.name) for one in service.garbage(1)}
     two, three = releases[1:]
     assert {kind for kind, _ in found} == {"revision", "record", "secrets", "image", "leftover"}
     assert ("record", f"2-{two.id}") in found
@@ -172,7 +172,7 @@ def test_clean_up_takes_what_no_kept_release_needs_and_nothing_else(host: Any, m
     assert service.ask().text == "three"
     assert service.target.restorable(releases[0]).warm
     assert service.target.restorable(two).problems
-    assert service.target.garbage([1]) == []
+    assert service.garbage(1) == []
     assert not [one for one in host.engine.api.containers(all=True) if one["Id"] == helper]
     assert three.number == 3
 
@@ -196,11 +196,12 @@ def test_a_build_that_was_never_released_is_let_go_after_a_day(host: Any, monkey
     image = host.another_image("built")
 
     def let_go() -> set[str]:
-        return {one.name for one in service.target.garbage([]) if one.kind == "image"}
+        return {one.name for one in service.garbage() if one.kind == "image"}
 
     assert image.reference not in let_go()
     monkeypatch.setattr(old_images, "ABANDONED_AFTER", -60.0)
     assert eventually(lambda: image.reference in let_go(), seconds=60)
+    assert image.reference not in {one.name for one in service.target.garbage([], {image.config_digest})}
     service.serve(release=service.release().model_copy(update={"images": {"main": image}}))
     assert image.reference not in let_go()
 
@@ -208,10 +209,11 @@ def test_a_build_that_was_never_released_is_let_go_after_a_day(host: Any, monkey
 def test_clean_up_leaves_alone_what_came_into_use_since_it_looked(service: Any) -> None:
     first = service.serve("one")
     service.serve("two")
-    garbage = service.target.garbage([])
+    garbage = service.garbage()
     assert first.name in {one.name for one in garbage}
     service.shift(first)
-    service.target.collect(garbage, service.stamp(), service.seen)
+    gone = service.target.collect(garbage, service.stamp(), service.seen)
+    assert gone == (), "nor is it told to have gone"
     assert service.weights() == {first.name: 100}
     assert [record.number for record in service.target.records()] == [1, 2]
     assert service.ask().text == "one"
@@ -229,6 +231,19 @@ def test_remove_leaves_nothing_of_this_service_and_everything_of_another(host: A
     cart.remove()
     assert host.left() == []
     cart.remove()
+
+
+def test_remove_clears_a_host_of_which_only_the_volumes_are_left(host: Any) -> None:
+    service = host.service("shop", secrets={"TOKEN": "abc"})
+    service.serve()
+    api = host.engine.api
+    for record in api.containers(all=True, filters={"name": host.namespace}):  # docker stop …; docker system prune
+        api.remove_container(record["Id"], force=True)
+    api.remove_network(host.namespace)
+    service = host.service("shop")
+    assert service.target.observe().serving, "as its files say"
+    service.remove()
+    assert host.left() == []
 
 
 @pytest.mark.sweep

@@ -81,6 +81,22 @@ def test_of_eight_writers_at_once_exactly_one_wins(service: Any) -> None:
     assert outcomes == ["conflict"] * 7 + ["won"]
 
 
+def test_a_removal_that_a_rollback_overtook_while_it_drained_ends_nothing(
+    service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, _ = service.serve("old"), service.serve("new")
+    seen, stamp, rollback = service.seen, service.stamp(), service.connected()
+
+    def seized(*words: object) -> int:
+        rollback.shift({old.name: 100}, stamp.model_copy(update={"epoch": stamp.epoch + 1}), rollback.observe().seen)
+        return 0
+
+    monkeypatch.setattr(service.target._proxy, "drain", seized)
+    with pytest.raises(Conflict, match="somebody else wrote"):
+        service.target.remove(stamp, seen)
+    assert (service.weights(), service.ask().text) == ({old.name: 100}, "old")
+
+
 def test_the_same_release_twice_is_the_same_revision(service: Any) -> None:
     release = service.release()
     first = service.serve(release=release)
