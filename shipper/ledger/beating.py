@@ -11,9 +11,15 @@ from shipper.errors import LedgerError
 from shipper.ledger.tenure import Tenure
 from shipper.model import Holder
 
+GIVING_BACK = 10.0
+"""Seconds for a request under way, and for a silent store to be given up (see object_store.py and patience.py)."""
+
 
 class Beating:
-    """Implements shipper.ledger.protocol.Lease: `check` never waits longer for the store than `timings.answer`."""
+    """Implements shipper.ledger.protocol.Lease: `check` never waits longer for the store than `timings.answer`.
+
+    The thread that beats gives the lease back too: so no beat can follow, and undo it.
+    """
 
     def __init__(self, tenure: Tenure) -> None:
         self._tenure = tenure
@@ -33,8 +39,7 @@ class Beating:
         with self._news:
             self._ending = True
             self._news.notify_all()
-        self._thread.join(timeout=self._tenure.timings.answer)  # a beat under way must not follow what comes now
-        self._tenure.end()
+        self._thread.join(timeout=GIVING_BACK)
 
     @property
     def epoch(self) -> int:
@@ -69,6 +74,7 @@ class Beating:
                 self._news.notify_all()
                 pause = max(0.0, due - self._tenure.clock.monotonic())
                 self._news.wait_for(lambda: self._ending or self._asked > self._answered, timeout=pause)
+        self._tenure.end()
 
     def _beaten(self) -> float:
         """Beat, and say when the next one is due."""

@@ -74,8 +74,7 @@ class Leases:
         on_wait: Callable[[Holder], None] | None = None,
     ) -> Iterator[Lease]:
         """See shipper.ledger.protocol.Ledger.lease. Refused is only who was seen alive: that takes up to a beat."""
-        taken = self._take(holder, above, wait, seize, cancel, on_wait)
-        tenure = Tenure(self._store, self._keys, taken, self._clock, self._timings, self._patience, self.read)
+        tenure = self._take(holder, above, wait, seize, cancel, on_wait)
         with Beating(tenure) if self._background else tenure as lease:
             yield lease
 
@@ -97,7 +96,7 @@ class Leases:
         seize: bool,
         cancel: Cancellation | None,
         on_wait: Callable[[Holder], None] | None,
-    ) -> Taken:
+    ) -> Tenure:
         until = self._clock.monotonic() + wait
         watch: _Watch | None = None
         known = 0
@@ -106,9 +105,9 @@ class Leases:
             known = last.number if last else 0
             watch = self._watched(last, watch)
             if last is None or watch is None or self._is_free(last, watch, seize):
-                taken = self._claimed(last, holder, above)
-                if taken is not None:
-                    return taken
+                tenure = self._claimed(last, holder, above)
+                if tenure is not None:
+                    return tenure
                 watch = _Watch(known, None, self._clock.monotonic(), alive=True)  # another challenger was faster
                 continue
             alive = watch.alive or self._life(last.holder) == "alive"
@@ -140,19 +139,21 @@ class Leases:
             return True
         return self._clock.monotonic() - watch.since >= self._timings.dead_after
 
-    def _claimed(self, last: Taken | None, holder: Holder, above: int) -> Taken | None:
+    def _claimed(self, last: Taken | None, holder: Holder, above: int) -> Tenure | None:
         """The next lease, if nobody else was faster."""
         number, nonce = (last.number if last else 0) + 1, secrets.token_hex(16)
         if number == 1:
             prove_conditional(self._store, self._keys.proof, self._patience)
         taken = Taken(number=number, epoch=max(last.epoch if last else 0, above) + 1, nonce=nonce, holder=holder)
-        body = taken.model_dump_json().encode() + b"\n"
+        body, began = taken.model_dump_json().encode() + b"\n", self._clock.monotonic()
         theirs = claim(self._store, self._keys.lease(number), body, lambda there: there == body, self._patience)
         if theirs is not None:
             return None
         with contextlib.suppress(LedgerError):  # a lost hint costs a search
             self._store.put(self._keys.lease_hint, json.dumps({"number": number}).encode() + b"\n")
-        return taken
+        return Tenure(
+            self._store, self._keys, taken, self._clock, self._timings, self._patience, self.read, since=began
+        )
 
     def _hinted(self) -> int:
         """The number that the hint names, if there is such a lease; otherwise 0."""

@@ -69,8 +69,9 @@ class Ledger(Protocol):
     ) -> AbstractContextManager[Lease]:
         """Take the lease, with an epoch higher than `above` (the stamp's), and give it back at the block's end.
 
-        Waits at most `wait` seconds for its holder (`on_wait` is told who that is). `seize` takes over a release's
-        lease at once, never another rollback's. Raises LockedError (30) that says who, where and since when.
+        Waits at most `wait` seconds for its holder (`on_wait` is told who that is). `seize`, which is a rollback's,
+        takes over at once what a release, a clean-up, a repair or a removal holds, never what another rollback
+        holds. Raises LockedError (30) that says who, where and since when.
         """
 
     def put_evidence(self, config_digest: str, evidence: Mapping[str, Any]) -> None:

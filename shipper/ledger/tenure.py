@@ -60,7 +60,9 @@ class Tenure:
         timings: Timings,
         patience: Patience,
         read: Callable[[int], Taken | None],
+        since: float,
     ) -> None:
+        """`since`: by `clock`, the moment before the lease was asked for. Others count from when they could see it."""
         self.timings = timings
         self.clock = clock
         self._store = store
@@ -70,7 +72,7 @@ class Tenure:
         self._read = read
         self._lock = threading.Lock()
         self._count = 0
-        self._beaten = self._looked = clock.monotonic()
+        self._beaten = self._looked = since
         self._successor: Taken | None = None
 
     def __enter__(self) -> Self:

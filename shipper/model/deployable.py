@@ -21,6 +21,9 @@ class Deployable(Product):
     dirty: bool = False
     published: bool = Field(description="False when the image went to the target's engine without a registry.")
     origin: Literal["build", "image", "rollback"] = "build"
+    fingerprint: str | None = Field(
+        default=None, description="Of the release that comes back as it was; None: that of what is here."
+    )
     secret_versions: dict[str, str] | None = Field(
         default=None, description="Versions to bring back; None: those of this run's own values."
     )

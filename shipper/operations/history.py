@@ -69,7 +69,7 @@ def _lines(releases: Sequence[KnownRelease], serving: KnownRelease | None, now: 
     lines: list[HistoryLine] = []
     replaced: float | None = None
     for release in reversed(releases):
-        serves = serving is not None and release.number == serving.number
+        serves = serving is not None and (release.number, release.id) == (serving.number, serving.id)
         since = release.finished or release.created
         until = now if serves else release.until or replaced
         lines.append(

@@ -100,8 +100,8 @@ class _Repair:
 
     def _begun(self, release: Release) -> bool:
         """Whether the ledger has its number, from now on at least."""
-        line = self.found.known[release.number]
-        if line is not None and line.outcome is not None:
+        lines = self.found.known.numbered(release.number)
+        if any(line.fingerprint == release.fingerprint and line.outcome is not None for line in lines):
             return True
         highest = self.held.place.ledger.state().highest
         if release.number <= highest:  # a ledger that was lost and begun anew: its numbers have gone past it

@@ -60,6 +60,6 @@ def prove(target: Target, serving: Serving, settings: Settings, cancel: Cancella
 
 def _record(found: Known, release: KnownRelease | None) -> Release | None:
     try:
-        return found.release(release.number) if release is not None else None
+        return found.record(release) if release is not None else None
     except LedgerError:
         return None

@@ -52,7 +52,7 @@ class Plan:
 
     `trusted` are the revisions that were verified here, oldest first.
     `records` are the releases of the stable revisions, by revision name: what a revision is started or applied again
-    with. `by_whom` asks who overtook this run.
+    with. `by_whom` asks who overtook this run; it raises nothing of ours.
     """
 
     deployable: Deployable
@@ -254,10 +254,12 @@ class Attempt:
         except OutOfTime:
             return self._unconfirmed(error) if self._moving else error
         except (PlatformError, ShipperError) as failure:
-            return self._person_needed(error, str(failure))
+            return self._person_needed(error, str(failure)) if self._moving else self._not_read(error, str(failure))
         self._clear_away()
         if problem:
             return self._person_needed(error, problem)
+        if self._brought_what_is_stable and not isinstance(error, Interrupted):
+            return self._no_way_back(error)
         if self._moved and not isinstance(error, Interrupted):
             message = f"{error.message}; traffic was put back"
             return PutBack(message, hint=error.hint, details=error.details, cause=error.cause)
@@ -285,6 +287,7 @@ class Attempt:
             has_moved = self._has_moved(now)
             self._moved = self._moved or has_moved
             if (weights_of(now) == stable and not doubtful) or not (has_moved or doubtful):
+                self._only_stamp(now, stamp)
                 return
             written = True
             if self._nothing_before:
@@ -320,6 +323,7 @@ class Attempt:
             there = any(found.release == self.release.id for found in now.serving)
             self._moved = self._moved or there
             if now.in_flight is None and not there and not doubtful:
+                self._only_stamp(now, stamp)
                 return
             written = True
             if now.in_flight is not None:
@@ -334,6 +338,11 @@ class Attempt:
         self.writer.write(back, "put back what served before")
         return written
 
+    def _only_stamp(self, now: Observation, stamp: Stamp) -> None:
+        """Traffic is where it belongs; what this run had quarantined is not any more."""
+        if stamp.quarantined != now.stamp.quarantined:
+            self.target.write_stamp(stamp, now.seen)
+
     @property
     def _replaces(self) -> bool:
         return self.release.strategy == "rolling" or not isinstance(self.target, SplitsTraffic)
@@ -344,19 +353,31 @@ class Attempt:
         before = self.plan.before
         return not self.plan.stable and not before.revisions and not before.stamp.highest
 
+    @property
+    def _brought_what_is_stable(self) -> bool:
+        """This run gave all traffic to what it would be put back to, as a rollback in a dead run's canary does."""
+        return self._moved and list(self.plan.stable) == [self._new]
+
     def _unlike_before(self) -> str:
         """Empty when what served before has its traffic again; how well it answers was so before, and is not judged."""
         wanted = [dict(self.plan.stable), *([] if self._moved else [weights_of(self.plan.before)])]
-        patient = self.settings.health.startup if self._replaces else CONFIRM
-        until = self.clock.monotonic() + (patient if self._moved else 0.0)
+        until = self.clock.monotonic() + self._settling
         while True:
             now = self.writer.observe()
             found = weights_of(now)
             if found in wanted and now.in_flight is None:
                 return ""
             if self.clock.monotonic() >= until:
-                return f"expected {show_weights(self.plan.stable)}, found {show_weights(found)}"
+                under_way = f", and {now.in_flight} under way" if now.in_flight is not None else ""
+                return f"expected {show_weights(self.plan.stable)}, found {show_weights(found)}{under_way}"
             self.writer.patience.wait(LOOK)
+
+    @property
+    def _settling(self) -> float:
+        """Seconds that the platform may take to be as it was. Ending an operation takes a while, moved or not."""
+        if self._replaces:
+            return self.settings.health.startup if self._moving else 0.0
+        return CONFIRM if self._moved else 0.0
 
     def _clear_away(self) -> None:
         """The revision of this attempt is removed; its log was read before. What is left over, the next run removes."""
@@ -386,6 +407,19 @@ class Attempt:
             details=error.details,
         )
 
+    def _not_read(self, error: ShipperError, failure: str) -> ShipperError:
+        """This run has not touched the traffic: nothing is to be put back, whatever the platform answers."""
+        self.report.remark(f"what serves could not be read back ({failure}); this run has moved no traffic")
+        return error
+
+    def _no_way_back(self, error: ShipperError) -> NotPutBack:
+        return NotPutBack(
+            f"{error.message}; traffic could only be put back to {self._new} itself, which has all of it",
+            hint="look at `shipper status`; `shipper rollback --to` brings another release",
+            details=error.details,
+            cause=error.cause,
+        )
+
     def _unconfirmed(self, error: ShipperError) -> NotPutBack:
         service, environment = self.settings.service.service, self.settings.service.environment
         return NotPutBack(
@@ -400,15 +434,15 @@ class Attempt:
 
     def overtaken(self, error: Overtaken) -> ShipperError:
         """The error that says what serves now that another run writes here; waits a while for that run."""
-        whom = self.plan.by_whom()
-        message = f"this run was overtaken{f' by {whom}' if whom else ''}"
         details: tuple[str, ...] = (error.message,)
-        if not self.writer.wrote:
-            return Overtaken(f"{message}; it had written nothing", hint=error.hint, details=details)
         try:
-            left = self._left_by_other_run()
+            left = not self.writer.wrote or self._left_by_other_run()
         except (PlatformError, OutOfTime) as failure:
             left, details = False, (*details, f"what serves is not known: {failure or 'no time was left'}")
+        whom = self.plan.by_whom()
+        message = f"this run was overtaken{f' by {whom}' if whom else ''}"
+        if not self.writer.wrote:
+            return Overtaken(f"{message}; it had written nothing", hint=error.hint, details=details)
         if not left:
             return NotPutBack(
                 f"{message}; what it had brought may still have traffic",
@@ -421,16 +455,24 @@ class Attempt:
         return RolloutFailed(f"{message} before traffic moved", details=details, cause="overtaken")
 
     def _left_by_other_run(self) -> bool:
-        """Whether nothing of ours has traffic, at once or after the other run has moved it."""
+        """Whether nothing of ours has traffic or is about to, at once or after the other run has seen to it."""
         patience = last_patience(self.cancel, self.clock)
         until = time.monotonic() + OTHER_RUN
         while True:
             now = patience.read(self.target.observe)
-            if not self._moving or not weights_of(now).get(self._new, 0):
+            if not self._moving:
+                return True
+            self._moved = self._moved or self._has_moved(now)
+            # An operation under way may be ours: then the platform moves traffic to what we applied without us.
+            if not self._serves(now) and now.in_flight is None:
                 return True
             if time.monotonic() >= until:
                 return False
             patience.wait(LOOK)
+
+    def _serves(self, now: Observation) -> bool:
+        """Whether what this run brought has traffic; a write that was left behind has not told its revision's name."""
+        return any(found.name == self._new or found.release == self.release.id for found in now.serving)
 
 
 def _abort(target: Replaces, in_flight: str, stamp: Stamp, seen: str) -> None:

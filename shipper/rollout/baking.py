@@ -39,25 +39,22 @@ class _Gates:
     def __init__(self, attempt: Attempt, revision: Revision, share: int) -> None:
         self._attempt, self._revision, self._share = attempt, revision, share
         self._gate = attempt.settings.rollout.gate
-        self._total, self._last, self._read = Traffic(), Traffic(), False
+        self._total, self._read = Traffic(), False
+        self._last: Traffic | None = None  # the reading from which the next one counts
         self._problem = ""
         health, smoke = attempt.settings.health, attempt.settings.smoke
         self._golden: tuple[GoldenRequest, ...] = golden_requests(health, smoke) if self._gate.golden else ()
 
     def begin(self) -> None:
-        """Count from here on: requests of an earlier step say nothing about this one."""
+        """Count from the first reading on: requests of an earlier step say nothing about this one."""
         target = self._attempt.target
         if not isinstance(target, Measures) and _counts(self._gate):
             self._attempt.remark_once(f"a {target.kind} target counts no requests: our own golden requests decide")
-        if reading := self._reading():
-            self._last = reading.get(self._revision.name, Traffic())
+        self._count()
 
     def look(self) -> None:
         """Whatever can be judged now."""
-        reading = self._reading()
-        if reading is not None:
-            now = reading.get(self._revision.name, Traffic())
-            self._total, self._last = added(self._total, self._last, now), now
+        self._count()
         for judged in self._by_counts():
             if judged.ok is False:
                 self._tell(judged)
@@ -73,6 +70,15 @@ class _Gates:
             self._tell(Judged("golden", True, f"{len(self._golden)} golden requests were answered as they must be"))
         if self._gate.command is not None:
             self._tell(self._judge_command(self._gate.command))
+
+    def _count(self) -> None:
+        reading = self._reading()
+        if reading is None:
+            return
+        now = reading.get(self._revision.name, Traffic())
+        if self._last is not None:
+            self._total = added(self._total, self._last, now)
+        self._last = now
 
     def _reading(self) -> Mapping[str, Traffic] | None:
         target = self._attempt.target

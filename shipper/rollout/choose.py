@@ -8,11 +8,13 @@ came, is the last resort.
 What is known decides: ledger and stamp both know what was verified, and either suffices. When both are lost nothing is
 known to be good, and shipper does not guess: `--to` names a release, and the rollout proves it or puts things back.
 A rollback whose run died after it had moved the traffic is taken up again: its choice is made again, not the next one.
+Without its line in the ledger that is known where what it left behind is the newest that was ever verified here, or
+newer; of several in a row without the ledger only the first leaves that mark, unless they were applied anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shipper.errors import RollbackImpossible, UsageError
@@ -60,14 +62,21 @@ def choose(known: Known, observation: Observation, wanted: Wanted, now: float) -
     dead = _dead_rollback(known, serving)
     if dead is not None:
         return _choice(known, observation, dead, now, quarantine=known.unrecorded_quarantine)
+    brought = _brought_unrecorded(known, serving)
+    if brought is not None:
+        return _taken_up(known, observation, brought, now)
     passed_over = {release: _passed_over(known, release, serving, wanted) for release in _by_content(known)}
     for release, why in passed_over.items():
         if not why:
             return _choice(known, observation, release, now, quarantine=_left_behind(known, serving, release, wanted))
+    details = [f"{release.name}: {why}" for release, why in passed_over.items()]
     adopted = adopted_revision(known, observation)
-    if adopted is not None and adopted.name not in {revision.name for revision in observation.serving}:
-        return _adopted(known, observation, adopted, _bad(known, serving, wanted))
-    raise _impossible(known, [f"{release.name}: {why}" for release, why in passed_over.items()])
+    if adopted is not None and not _has_all_traffic(observation, adopted):
+        why = _why_not_adopted(known, observation, adopted)
+        if not why:
+            return _adopted(known, observation, adopted, _bad(known, serving, wanted))
+        details.append(f"#0: {why}")
+    raise _impossible(known, details)
 
 
 def newest_serving(observation: Observation) -> Revision | None:
@@ -83,6 +92,20 @@ def adopted_revision(known: Known, observation: Observation) -> Revision | None:
     """What served before shipper came, while it is there: as the ledger has it, else what carries no release."""
     there = [found for found in observation.revisions if found.release is None and found.state != "failed"]
     return next((found for found in there if known.adopted in (None, found.name)), None)
+
+
+def _why_not_adopted(known: Known, observation: Observation, adopted: Revision) -> str:
+    """Why #0 cannot come back; empty when it can. Without a record traffic is all that it can be given."""
+    if adopted.state != "running":
+        return f"{adopted.name} is {adopted.state}, and has no record to start it from"
+    if not known.splits and not (adopted.weight and observation.in_flight):  # else ending the operation is enough
+        return f"{adopted.name} has no record to be applied from, and this target moves traffic by applying a release"
+    return ""
+
+
+def _has_all_traffic(observation: Observation, revision: Revision) -> bool:
+    """And keeps it: no operation is about to take it away."""
+    return observation.in_flight is None and [found.name for found in observation.serving] == [revision.name]
 
 
 def living_revision(observation: Observation, fingerprint: str) -> Revision | None:
@@ -113,7 +136,7 @@ def _passed_over(known: Known, release: KnownRelease, serving: Revision | None, 
         return f"it was never verified here{_ended(release)}"
     if release.short in known.quarantined or short(release.image) in known.quarantined:
         return f"it is quarantined (--to #{release.number} brings it back all the same)"
-    if wanted.quarantine_image and serving is not None and release.image == serving.image:
+    if wanted.quarantine_image and release.image and release.image == _image_of(known, serving):
         return "it runs the image that is to be quarantined"
     return ""
 
@@ -127,9 +150,33 @@ def _ended(release: KnownRelease) -> str:
 def _dead_rollback(known: Known, serving: Revision | None) -> KnownRelease | None:
     """The newest release, when it is a rollback that serves and whose run did not live to say so."""
     newest = known.releases[-1] if known.releases else None
-    if newest is None or newest.rollback_to is None or newest.outcome not in DEAD or serving is None:
+    if newest is None or newest.rollback_to is None or serving is None or newest.fingerprint != serving.fingerprint:
         return None
-    return newest if newest.fingerprint == serving.fingerprint else None
+    untold = newest.outcome is None and not newest.verified and "stamp" not in known.missing
+    return newest if newest.outcome in DEAD or untold else None
+
+
+def _brought_unrecorded(known: Known, serving: Revision | None) -> KnownRelease | None:
+    """What serves, when a rollback that the ledger does not know brought it, and its run died before it was proved.
+
+    The write that moved the traffic quarantined what it left behind. Had it ended well, its own number would be
+    verified, and that is a newer one. Where the ledger knows of anything newer it knows what happened.
+    """
+    current = known.serving(serving) if serving is not None else None
+    left = [release.number for release in known.releases if release.short in known.unrecorded_quarantine]
+    if current is None or not current.verified or current.short in known.quarantined or not left:
+        return None
+    told = [release.number for release in known.releases if release.outcome is not None]
+    return current if max(left) >= max([*known.verified, *told], default=0) else None
+
+
+def _taken_up(known: Known, observation: Observation, release: KnownRelease, now: float) -> Choice:
+    remark = (
+        f"{release.name} serves since a rollback that nobody recorded the end of: it is proved and finished; "
+        "--to goes to another one"
+    )
+    quarantine = known.unrecorded_quarantine
+    return _choice(known, observation, release, now, quarantine=quarantine, remarks=(remark,))
 
 
 def _impossible(known: Known, details: list[str]) -> RollbackImpossible:
@@ -154,25 +201,32 @@ def _impossible(known: Known, details: list[str]) -> RollbackImpossible:
 def _as_asked(known: Known, observation: Observation, wanted: Wanted, to: str, now: float) -> Choice:
     serving = newest_serving(observation)
     if number_in(to) == 0:
-        adopted = adopted_revision(known, observation)
-        if adopted is None:
-            raise RollbackImpossible(
-                "what served before shipper came (#0) is not there any more", hint="`shipper history` shows the rest"
-            )
-        return _adopted(known, observation, adopted, _bad(known, serving, wanted))
+        return _adopted(known, observation, _adopted_as_asked(known, observation), _bad(known, serving, wanted))
     release = _named(known, to, now)
     lift = tuple(one for one in (release.short, short(release.image)) if one in known.quarantined)
     remarks = [] if release.verified else [f"{release.name} was never verified here{_ended(release)}"]
     if lift:
         remarks.append(f"{release.name} was quarantined here: it is asked for by name, so that is lifted")
+    if wanted.quarantine_image and release.image and release.image == _image_of(known, serving):
+        remarks.append(f"{release.name} runs the same image as what serves: the image is not quarantined")
     quarantine = _left_behind(known, serving, release, wanted)
     return _choice(known, observation, release, now, quarantine, lift, tuple(remarks))
 
 
+def _adopted_as_asked(known: Known, observation: Observation) -> Revision:
+    adopted = adopted_revision(known, observation)
+    why = "it is not there any more" if adopted is None else _why_not_adopted(known, observation, adopted)
+    if adopted is None or why:
+        raise RollbackImpossible(
+            f"what served before shipper came (#0) cannot come back: {why}", hint="`shipper history` shows the rest"
+        )
+    return adopted
+
+
 def _named(known: Known, to: str, now: float) -> KnownRelease:
     number, digits, moment = number_in(to), digest_in(to), time_in(to, now)
-    if number is not None and (found := known[number]) is not None:
-        return found
+    if number is not None and (found := known.numbered(number)):
+        return _only(found, to, "name one by its fingerprint: this number was taken twice")
     if digits is not None and (number is None or len(digits) >= 6):
         return _with_digest(known, digits, to)
     if number is not None:
@@ -189,10 +243,14 @@ def _with_digest(known: Known, digits: str, to: str) -> KnownRelease:
         raise RollbackImpossible(
             f'no release here has a digest or fingerprint that starts with "{to}"', hint="`shipper history` shows all"
         )
+    return _only(found, to, "name one by its number")
+
+
+def _only(found: Sequence[KnownRelease], to: str, hint: str) -> KnownRelease:
     if len(found) > 1:
         raise UsageError(
             f'--to "{to}" could be {len(found)} releases',
-            hint="name one by its number",
+            hint=hint,
             details=[f"{release.name}: fingerprint {release.short}, image {short(release.image)}" for release in found],
         )
     return found[0]
@@ -245,10 +303,12 @@ def _choice(
 
 def _origin(known: Known, release: KnownRelease) -> int:
     """Of a rollback: the release that it had brought back."""
+    found: KnownRelease | None = release
     number, seen = release.number, {release.number}
-    while (found := known[number]) is not None and found.rollback_to is not None and found.rollback_to not in seen:
+    while found is not None and found.rollback_to is not None and found.rollback_to not in seen:
         number = found.rollback_to
         seen.add(number)
+        found = known[number]
     return number
 
 
@@ -265,21 +325,28 @@ def _left_behind(known: Known, serving: Revision | None, release: KnownRelease, 
     number = _origin(known, current) if current is not None else (serving.number or 0) if serving else 0
     if serving is None or serving.fingerprint == release.fingerprint or _origin(known, release) > number:
         return ()
-    return _bad(known, serving, wanted)
+    return tuple(one for one in _bad(known, serving, wanted) if one != short(release.image))
 
 
 def _bad(known: Known, serving: Revision | None, wanted: Wanted) -> tuple[str, ...]:
     if serving is None or serving.release is None or serving.fingerprint is None:
         return ()
-    current = known.serving(serving)
-    image = serving.image or (current.image if current else "")
+    image = _image_of(known, serving)
     extended = (short(image),) if wanted.quarantine_image and image else ()
     return (short(serving.fingerprint), *extended)
 
 
+def _image_of(known: Known, serving: Revision | None) -> str:
+    """Config digest of the image that serves, from the platform or from what is known of its release; else empty."""
+    if serving is None or serving.image:
+        return serving.image if serving is not None else ""
+    current = known.serving(serving)
+    return current.image if current is not None else ""
+
+
 def _adopted(known: Known, observation: Observation, revision: Revision, quarantine: tuple[str, ...]) -> Choice:
     first = min((release.created for release in known.releases), default=None)
-    alone = [found.name for found in observation.serving] == [revision.name]
+    alone = _has_all_traffic(observation, revision)
     remark = f"#0 is {revision.name}, which served before shipper came: only its traffic can be proved"
     return Choice(
         number=0,

@@ -47,12 +47,13 @@ def claim(
 
 
 def _strategy(run: Run, living: Revision | None) -> str:
-    """A rollback takes no steps: it goes back at once."""
+    """A rollback takes no steps: it goes back at once. Where room must be made for what starts, it makes it."""
     if not run.rolls_back:
         return strategy_of(run.settings, run.target.traits)
     if not isinstance(run.target, SplitsTraffic):
         return "rolling"
-    return "recreate" if living is None and run.settings.rollout.strategy == "recreate" else "all-at-once"
+    starts = living is None or living.state == "stopped"
+    return "recreate" if starts and run.settings.rollout.strategy == "recreate" else "all-at-once"
 
 
 def _scaled(settings: Settings, before: Observation) -> Settings:

@@ -6,7 +6,7 @@ the reporter is told which.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from shipper.errors import LedgerError, PlatformError
@@ -14,7 +14,7 @@ from shipper.ledger.protocol import Ledger
 from shipper.model import LedgerState, Observation, Outcome, Recorded, Release, Revision, Stamp, short
 from shipper.model.context import Reporter
 from shipper.rollout.platform_errors import not_written
-from shipper.targets import Target
+from shipper.targets import SplitsTraffic, Target
 
 DEAD: tuple[Outcome, ...] = ("started", "abandoned")
 """Outcomes of a release whose run did not tell how it ended."""
@@ -59,14 +59,21 @@ def _no_release(_: int) -> Release | None:
 
 @dataclass(frozen=True)
 class Known:
-    """Everything that is known. `releases` oldest first; `quarantined` are short fingerprints of both sides."""
+    """Everything that is known. `releases` oldest first; `quarantined` are short fingerprints of both sides.
+
+    A number stands twice in `releases` where a run without the ledger took one that the ledger had given already.
+    """
 
     releases: tuple[KnownRelease, ...] = ()
     quarantined: tuple[str, ...] = ()
     unrecorded_quarantine: tuple[str, ...] = ()
     """Those that the stamp has and the ledger has not."""
+    verified: tuple[int, ...] = ()
+    """Numbers that either side has as verified, rising: also one of which neither has more than the number."""
     highest: int = 0
     adopted: str | None = None
+    splits: bool = True
+    """Whether the target gives traffic to any revision that runs: where it does not, only what has a record returns."""
     missing: tuple[str, ...] = ()
     """The sides that were not there: "ledger", "platform", "stamp"."""
     records: tuple[Release, ...] = ()
@@ -75,27 +82,37 @@ class Known:
     """The ledger's whole record of a number. Raises LedgerError."""
 
     def __getitem__(self, number: int) -> KnownRelease | None:
-        """The release of this number."""
-        return next((release for release in self.releases if release.number == number), None)
+        """The release of this number; of two the verified one, else the newer."""
+        return max(self.numbered(number), key=lambda release: (release.verified, release.created), default=None)
+
+    def numbered(self, number: int) -> tuple[KnownRelease, ...]:
+        """All of this number."""
+        return tuple(release for release in self.releases if release.number == number)
 
     def release(self, number: int) -> Release | None:
+        """The whole record of this number: see `record`."""
+        wanted = self[number]
+        return self.record(wanted) if wanted is not None else self.look_up(number)
+
+    def record(self, wanted: KnownRelease) -> Release | None:
         """Its whole record, from the platform or from the ledger: what a rollback brings back.
 
-        One whose number has no record any more is found by its fingerprint: a rollback to #41 is #41's content.
-        Raises LedgerError (33) when only the ledger could have it and does not answer.
+        One of which no record is left is found by its fingerprint: a rollback to #41 is #41's content. Raises
+        LedgerError (33) when only the ledger could have it and does not answer.
         """
-        own = next((record for record in self.records if record.number == number), None)
-        if own is not None:
-            return own
-        wanted = self[number]
-        same = [record for record in self.records if wanted and record.fingerprint == wanted.fingerprint]
-        return same[-1] if same else self.look_up(number)
+        same = [record for record in self.records if record.fingerprint == wanted.fingerprint]
+        own = [record for record in same if record.number == wanted.number]
+        if own or same:
+            return (own or same)[-1]
+        found = self.look_up(wanted.number)
+        return found if found is not None and found.fingerprint == wanted.fingerprint else None
 
     def serving(self, revision: Revision) -> KnownRelease | None:
         """The release that this revision serves for: after a rollback the newer number, of the same content."""
         same = [found for found in self.releases if found.fingerprint == revision.fingerprint]
         verified = [found for found in same if found.verified and found.number >= (revision.number or 0)]
-        return verified[-1] if verified else self[revision.number or -1]
+        own = [found for found in same if found.number == revision.number]
+        return next(reversed(verified or own), None)
 
 
 def known(
@@ -120,8 +137,10 @@ def known(
         releases=merged(history, records, verified),
         quarantined=tuple(dict.fromkeys((*state.quarantined, *stamp.quarantined))),
         unrecorded_quarantine=tuple(one for one in stamp.quarantined if one not in state.quarantined),
+        verified=tuple(sorted(verified)),
         highest=max(state.highest, stamp.highest, highest),
         adopted=state.adopted,
+        splits=isinstance(target, SplitsTraffic),
         missing=missing,
         records=records,
         look_up=_no_release if ledger is None or ledger_problem else ledger.release,
@@ -131,12 +150,27 @@ def known(
 def merged(
     history: Iterable[Recorded], records: Iterable[Release], verified: Iterable[int]
 ) -> tuple[KnownRelease, ...]:
-    """Both accounts by number, oldest first: where both have one, the ledger knows how it ended. Pure."""
-    known_verified = set(verified)
-    found = {record.number: _from_record(record, record.number in known_verified) for record in records}
+    """Both accounts as one, oldest first: where both have a release, the ledger knows how it ended. Pure.
+
+    Whether it is the same release its id says, not its number: a run without the ledger may have taken a number that
+    the ledger had given already. Then both stand here.
+    """
+    known_verified, own = set(verified), tuple(records)
+    found = {record.id: _from_record(record, record.number in known_verified) for record in own}
     for line in history:
-        found[line.number] = _from_line(line, line.outcome == "verified" or line.number in known_verified)
-    return tuple(found[number] for number in sorted(found))
+        found[line.id] = _from_line(line, _is_verified(line, own, known_verified))
+    return tuple(sorted(found.values(), key=lambda release: (release.number, release.created)))
+
+
+def _is_verified(line: Recorded, records: Collection[Release], verified: Collection[int]) -> bool:
+    """As the ledger says; where its run did not live to say so, as the stamp says of its number.
+
+    That number must be its own: its record is on the platform, or it is a rollback that needed none.
+    """
+    if line.outcome not in DEAD:
+        return line.outcome == "verified"
+    ids = [record.id for record in records if record.number == line.number]
+    return line.number in verified and (line.id in ids if ids else line.rollback_to is not None)
 
 
 def _from_record(record: Release, verified: bool) -> KnownRelease:

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from shipper.errors import LedgerError
 from shipper.ledger.protocol import Lease, Ledger
 from shipper.model import Holder, Order
-from shipper.model.context import Cancellation, Reporter
+from shipper.model.context import Cancellation, Clock, Reporter
+from shipper.rollout.patience import OutOfTime, last_patience
 
 
 @dataclass(frozen=True)
@@ -26,22 +27,23 @@ class NoLease:
 
 @contextlib.contextmanager
 def held(
-    ledger: Ledger, order: Order, above: int, *, rolls_back: bool, report: Reporter, cancel: Cancellation
+    ledger: Ledger, order: Order, above: int, *, rolls_back: bool, report: Reporter, cancel: Cancellation, clock: Clock
 ) -> Iterator[tuple[Lease, str]]:
     """The lease while the block runs, and why it could not be had (empty when it could).
 
-    A rollback takes a release's lease over, and goes on without any when the ledger does not answer. Raises
-    LockedError (30) that says who holds it, LedgerError (33) for a release, Interrupted while waiting.
+    A rollback takes a release's lease over, and goes on without any when the ledger does not answer. After a signal
+    it is given back only as long as there is time. Raises LockedError (30) that says who holds it, LedgerError (33)
+    for a release, Interrupted while waiting.
     """
 
     def waiting(holder: Holder) -> None:
         since = datetime.fromtimestamp(holder.since, UTC).strftime("%H:%M:%S UTC")
         report.progress(f"waiting for the {holder.purpose} of {holder.who}, at work since {since}")
 
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as taken:
         report.progress("taking the lease")
         try:
-            lease = stack.enter_context(
+            lease = taken.enter_context(
                 ledger.lease(
                     order.by,
                     above=above,
@@ -57,4 +59,10 @@ def held(
                 raise
             report.remark(f"the ledger cannot be used ({error.message}): this rollback goes on without it")
             lease, problem = NoLease(above + 1, order.by), error.message
+        giving_back = taken.pop_all()
+    try:
         yield lease, problem
+    finally:
+        # A silent ledger must not keep this run from saying what serves: the lease then ends by its silence.
+        with contextlib.suppress(OutOfTime):
+            last_patience(cancel, clock).read(giving_back.close)

@@ -19,9 +19,10 @@ Result = TypeVar("Result")
 POLL = 0.05
 """Seconds between two looks at the cancellation while a call is under way: everything of ours asks within 0.2 s."""
 
-WRITE_GRACE = 1.0
+WRITE_GRACE = 0.7
 """Seconds that a write under way may still take once the run was cancelled. Putting back is issued within 2 s of the
-signal (design.md section 5): what remains is for one observation."""
+signal (design.md section 5): what remains is for one observation, and for a silent ledger that is asked about our lease
+(`Timings.answer`, 1 s)."""
 
 PUTTING_BACK = 60.0
 """Seconds for putting back when nobody waits with a SIGKILL: as long as a platform may need to answer again."""

@@ -107,9 +107,15 @@ class Record:
             patience,
         )
 
-    def by_whom(self, number: int) -> str:
-        """Which run began a release after ours, for people; empty when that is not known."""
-        later = [found for found in self.state().releases if found.number > number]
+    def by_whom(self, number: int, patience: Patience) -> str:
+        """Which run began a release after ours, for people; empty when that is not known. Raises nothing of ours."""
+        if self.lost:
+            return ""
+        try:
+            state = patience.read(self._ledger.state)
+        except (LedgerError, OutOfTime):  # a silent ledger may be the very reason why this run counts as overtaken
+            return ""
+        later = [found for found in state.releases if found.number > number]
         return f"release #{later[-1].number} of {later[-1].who}" if later else ""
 
     def _finish(self, fact: Finished, patience: Patience) -> None:

@@ -73,7 +73,9 @@ class Run:
         return last_patience(self.cancel, self.clock)
 
     def fingerprint(self, versions: dict[str, str]) -> str:
-        """Of what is to be deployed."""
+        """Of what is to be deployed. A release that comes back has its own: its recorded settings may be scaled."""
+        if self.deployable.fingerprint is not None:
+            return self.deployable.fingerprint
         return fingerprint_of(self.deployable.images, self.settings, versions)
 
     def versions(self, *, make_key: bool) -> dict[str, str] | None:

@@ -53,8 +53,8 @@ def stable_weights(before: Observation, verified: Collection[int], quarantined: 
     """What traffic is put back to: revision name to percent, empty when nothing served.
 
     What serves, but without what a dead run left there unverified: the verified rest shares all of the traffic; when
-    nothing verified serves, the newest verified revision that runs has it. Where nothing is known to be verified
-    (a lost ledger and a lost stamp, the first release) it is what serves, as it serves.
+    nothing verified serves, the newest verified revision that runs has it, else what was there before us. Where nothing
+    is known to be verified (a lost ledger and a lost stamp, the first release) it is what serves, as it serves.
     """
     weights = {revision.name: revision.weight for revision in before.serving}
     known = [found for found in before.serving if _trusted(found, verified, quarantined)]
@@ -62,7 +62,7 @@ def stable_weights(before: Observation, verified: Collection[int], quarantined: 
         return weights
     if known:
         return _all_traffic({found.name: found.weight for found in known})
-    there = [found for found in before.revisions if found.state == "running" and found.number in verified]
+    there = [found for found in before.revisions if found.state == "running"]
     good = [found for found in there if _trusted(found, verified, quarantined)]
     return {max(good, key=lambda found: found.number or 0).name: 100} if good else weights
 

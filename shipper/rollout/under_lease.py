@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shipper.errors import LockedError, Overtaken, PlatformError
+from shipper.errors import (
+    BugError,
+    Interrupted,
+    LockedError,
+    NotPutBack,
+    NotRecorded,
+    Overtaken,
+    PlatformError,
+    PutBack,
+    RollbackImpossible,
+    RolloutFailed,
+    ShipperError,
+)
 from shipper.ledger.protocol import Lease
 from shipper.model import Deployment, Release, Revision, Verdict
 from shipper.rollout.all_at_once import all_at_once
-from shipper.rollout.attempt import Attempt, Plan
+from shipper.rollout.attempt import FOR_THE_RECORD, Attempt, Plan
 from shipper.rollout.blue_green import blue_green
 from shipper.rollout.bring_back import bring_back
 from shipper.rollout.canary import canary
@@ -16,6 +28,7 @@ from shipper.rollout.claiming import claim
 from shipper.rollout.guards import guard_drift, guard_order, guard_quarantine
 from shipper.rollout.keeping import tidy
 from shipper.rollout.known import DEAD
+from shipper.rollout.patience import last_patience
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.record import Record
 from shipper.rollout.recreate import recreate
@@ -36,6 +49,9 @@ STRATEGIES: dict[str, Way] = {
     "rolling": rolling,
 }
 
+AFTER_A_WRITE = (RolloutFailed, PutBack, NotPutBack, NotRecorded, Interrupted, BugError)
+"""What a run may end with once it has written what affects traffic (design.md section 5)."""
+
 
 class UnderLease:
     """One run that holds the lease. `problem`: why the ledger cannot be used, by a rollback that goes on without."""
@@ -47,25 +63,39 @@ class UnderLease:
         self._writer = Writer(run.target, lease, self._before, run.patience, seizing=run.rolls_back)
         self._writer.check_fence(self._before)
         self._state = self._record.state()
+        self._ended = ""
+        """The operation of another run that this one has ended: a write that may have moved traffic."""
 
     def do(self) -> Deployment:
         """Guards, claim, rollout, record, tidy. Raises as `roll_out`."""
+        try:
+            return self._do()
+        except ShipperError as error:
+            if not self._ended or isinstance(error, AFTER_A_WRITE):
+                raise
+            raise RolloutFailed(
+                f"{error.message}; before that, {self._ended} was ended, which a run had left unfinished",
+                hint=error.hint,
+                details=error.details,
+                cause=error.cause,
+            ) from error
+
+    def _do(self) -> Deployment:
         run = self._run
         versions = run.versions(make_key=True) or {}
         fingerprint = run.fingerprint(versions)
-        under_way = self._in_flight(fingerprint)
         guard_drift(self._before, run.deployable, run.report)
+        self._refuse_impossible()
+        under_way = self._in_flight(fingerprint)
         verdict = self._serves_already(fingerprint)
         if verdict is not None and verdict.ok:
             if not self._leaves_something_behind:
                 return self._unchanged(verdict)
             return self._rolled_back_already(fingerprint, versions, verdict)
-        if not run.rolls_back:
-            guard_quarantine(fingerprint, run.deployable, self._quarantined)
-            guard_order(run.deployable, self._serving_record(), run.order)
+        self._guard(fingerprint)
         if under_way is not None:
             return self._attempt(self._taken_up(under_way), lambda attempt: follow(attempt, attempt.attach(under_way)))
-        unwell = verdict is not None and len(self._before.serving) == 1
+        unwell = verdict is not None and len(self._before.serving) == 1 and run.deployable.rollback_to != 0
         living = None if unwell else self._living()
         self._adopt()
         release = claim(run, self._record, self._before, fingerprint, versions, living)
@@ -81,8 +111,28 @@ class UnderLease:
 
     @property
     def _leaves_something_behind(self) -> bool:
-        """A rollback that needs no traffic, such as after ending an operation, still says what must not come back."""
-        return self._run.rolls_back and bool({*self._run.deployable.quarantine} - self._quarantined)
+        """A rollback that needs no traffic, such as after ending an operation, still says what may not come back, and
+        what may again.
+        """
+        deployable, known = self._run.deployable, self._quarantined
+        return self._run.rolls_back and bool({*deployable.quarantine} - known or {*deployable.lift} & known)
+
+    # What refuses.
+
+    def _guard(self, fingerprint: str) -> None:
+        if not self._run.rolls_back:
+            guard_quarantine(fingerprint, self._run.deployable, self._quarantined)
+            guard_order(self._run.deployable, self._serving_record(), self._run.order)
+
+    def _refuse_impossible(self) -> None:
+        """What is not ours has no record: nobody can apply it again. Raises RollbackImpossible (23)."""
+        deployable, main = self._run.deployable, self._before.main
+        serves = main is not None and main.name == deployable.revision
+        if deployable.rollback_to == 0 and not serves and self._living() is None:
+            raise RollbackImpossible(
+                "what served before shipper came (#0) cannot be given traffic here",
+                hint="`shipper history` shows what can come back: `shipper rollback --to`; or bring #0 back by hand",
+            )
 
     # What is there.
 
@@ -102,6 +152,7 @@ class UnderLease:
         unfinished = {found.id for found in self._state.releases[-1:] if found.outcome in DEAD}
         left = any(found.release in unfinished for found in before.revisions)
         if (run.rolls_back or left) and isinstance(run.target, Replaces):
+            self._guard(fingerprint)  # what is refused has written nothing
             self._end(run.target, before.in_flight)
             return None
         raise LockedError(
@@ -116,9 +167,17 @@ class UnderLease:
                 lambda now, stamp: target.abort(in_flight, stamp, now.seen) if now.in_flight == in_flight else None,
                 f"end {in_flight}",
             )
+            self._before = self._writer.observe()
         except PlatformError as error:
-            raise not_written(error) from error
-        self._before = self._writer.observe()
+            if not self._writer.wrote:
+                raise not_written(error) from error
+            raise NotPutBack(
+                f"ending {in_flight} was requested, and what serves now could not be read: {error}",
+                hint="look at `shipper status`, then run the command again",
+                cause="unconfirmed",
+            ) from error
+        finally:
+            self._ended = in_flight if self._writer.wrote else ""
 
     def _serves_already(self, fingerprint: str) -> Verdict | None:
         """How well exactly this serves; None when something else does."""
@@ -183,8 +242,8 @@ class UnderLease:
         if name is None or not isinstance(self._run.target, SplitsTraffic):
             return None
         fit = [found for found in self._before.revisions if found.name == name]
-        found = next((found for found in fit if found.state in ("running", "stopped")), None)
-        if found is None:
+        found = next((found for found in fit if _can_live(found)), None)
+        if found is None and self._run.deployable.rollback_to != 0:
             self._run.report.remark(f"{name} is not there any more: its release is applied again")
         return found
 
@@ -216,7 +275,9 @@ class UnderLease:
             stable=stable,
             trusted=trusted(before, self._verified, self._quarantined),
             records={name: record for name, record in found.items() if record is not None},
-            by_whom=lambda: self._record.by_whom(release.number),
+            by_whom=lambda: self._record.by_whom(
+                release.number, last_patience(self._run.cancel, self._run.clock, keep=FOR_THE_RECORD)
+            ),
         )
 
     def _attempt(self, release: Release, way: Way) -> Deployment:
@@ -227,8 +288,7 @@ class UnderLease:
                 revision, verdict = way(attempt)
             problem = self._sealed(attempt, revision)
         except Exception as error:
-            main = self._writer.last.main
-            self._record.failed(release.number, error, main.number if main else None, run.seconds, run.last())
+            self._record.failed(release.number, error, self._serves_after(error), run.seconds, run.last())
             raise
         self._record.verified(release.number, verdict, run.deployable, run.seconds, run.last())
         if not run.cancel.cancelled:
@@ -236,6 +296,16 @@ class UnderLease:
             tidy(attempt, revision)
         refuse_unrecorded(self._record, problem, self._writer, release.number, verdict)
         return self._deployment(release, revision, verdict)
+
+    def _serves_after(self, error: Exception) -> int | None:
+        """The number under which the ledger knows what serves now; None when this run cannot say."""
+        main = self._writer.last.main
+        if main is None or (isinstance(error, ShipperError) and error.cause in ("overtaken", "unconfirmed")):
+            return None
+        serving = self._state.serving
+        lines = [line for line in self._state.releases if line.number == serving]
+        # After a rollback its number serves, in the revision of an earlier one.
+        return serving if any(line.fingerprint == main.fingerprint for line in lines) else main.number
 
     def _sealed(self, attempt: Attempt, revision: Revision) -> str:
         try:
@@ -259,3 +329,8 @@ class UnderLease:
             rollback_to=release.rollback_to,
             ledger=run.ledger.url,
         )
+
+
+def _can_live(revision: Revision) -> bool:
+    """Whether it can get traffic. A stopped one is started from its record, which only what is ours has."""
+    return revision.state == "running" or (revision.state == "stopped" and revision.release is not None)

@@ -30,9 +30,9 @@ def way_back(target: Target, known: Known, observation: Observation, now: float)
 
 def _prospect(target: Target, known: Known, choice: Choice) -> tuple[tuple[str, ...], str]:
     """What keeps it from coming back, and how long it would take."""
-    if choice.release is None:
+    if choice.release is None:  # chosen only while it runs
         return (), f"about {WARM:g} s, warm"
-    record = known.release(choice.release.number)
+    record = known.record(choice.release)
     if record is None:
         return ("no record of it is left",), ""
     found: Restorable = target.restorable(record)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from shipper.errors import PlatformError, RollbackImpossible
+from shipper.errors import LedgerError, PlatformError, RollbackImpossible
 from shipper.ledger.protocol import Ledger
 from shipper.model import Deployable, ImageRef, Observation, Release, Settings, Wanted
 from shipper.model.context import Clock, Reporter
 from shipper.pipeline.remarks import Remarks
 from shipper.rollout.choose import Choice
-from shipper.rollout.known import Known
+from shipper.rollout.known import Known, KnownRelease
 from shipper.rollout.platform_errors import not_written
 from shipper.targets import KeysSecrets, Target
 
@@ -57,18 +58,15 @@ def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Rep
     try:
         observation = target.observe()
         known, choice = _choose(wanted, target, ledger, observation, report, now)
-        release = known.release(choice.release.number) if choice.release is not None else None
-        if choice.release is not None and release is None:
-            raise RollbackImpossible(
-                f"#{choice.number} cannot come back: no record of it is left, on the platform or in the ledger",
-                hint="`shipper history` shows the others: --to names one",
-            )
-        serving = _serving(known, observation)
-        versions = _secret_versions(wanted, release, serving, target)
-        same = release is None or versions == release.secret_versions
+        if choice.release is None:  # what served before shipper came has no record: it is chosen only while it runs
+            return Found(choice, None, _serving(known, observation), observation, {}, warm=choice.warm, problems=())
+        release = _record(known, choice, choice.release)
+        which = _which_secrets(wanted, release, target)
+        serving = _serving(known, observation, needed=which == "current" and bool(release.secret_versions))
+        versions = _secret_versions(release, serving, which)
+        same = versions == release.secret_versions
         if choice.warm and same:
             return Found(choice, release, serving, observation, versions, warm=True, problems=())
-        assert release is not None  # what served before shipper came has no record and is warm, or is not chosen
         restorable = target.restorable(release.model_copy(update={"secret_versions": versions}))
     except PlatformError as error:
         raise not_written(error) from error
@@ -88,6 +86,7 @@ def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployabl
         dirty=release.dirty if release is not None else False,
         published=release is not None and release.main.manifest_digest is not None,
         origin="rollback",
+        fingerprint=release.fingerprint if release is not None and found.same_secrets else None,
         secret_versions=found.secret_versions,
         rollback_to=choice.number,
         revision=choice.revision.name if choice.revision is not None and found.same_secrets else None,
@@ -120,23 +119,36 @@ def _choose(
     return found
 
 
-def _serving(known: Known, observation: Observation) -> Release | None:
-    """The record of what serves now."""
+def _record(known: Known, choice: Choice, chosen: KnownRelease) -> Release:
+    """What comes back, whole."""
+    found = known.record(chosen)
+    if found is None:
+        raise RollbackImpossible(
+            f"#{choice.number} cannot come back: no record of it is left, on the platform or in the ledger",
+            hint="`shipper history` shows the others: --to names one",
+        )
+    return found
+
+
+def _serving(known: Known, observation: Observation, *, needed: bool = False) -> Release | None:
+    """The record of what serves now. Raises LedgerError (33) where it is `needed` and only the ledger could have it."""
     main = observation.main
     current = known.serving(main) if main is not None else None
-    return known.release(current.number) if current is not None else None
+    try:
+        return known.record(current) if current is not None else None
+    except LedgerError:
+        if needed:
+            raise
+        return None
 
 
-def _secret_versions(
-    wanted: Wanted, release: Release | None, serving: Release | None, target: Target
-) -> dict[str, str]:
-    """Those of then (pinned), or of the same names those of what serves (current).
+def _which_secrets(wanted: Wanted, release: Release, target: Target) -> Literal["pinned", "current"]:
+    """Asked for, configured then, or the target's own: pinned where it keeps the values under a key of its own."""
+    default: Literal["pinned", "current"] = "pinned" if isinstance(target, KeysSecrets) else "current"
+    return wanted.secrets or release.settings.rollback.secrets or default
 
-    Asked for, configured then, or the target's own: pinned where it keeps the values under a key of its own.
-    """
-    if release is None:
-        return {}
-    default = "pinned" if isinstance(target, KeysSecrets) else "current"
-    which = wanted.secrets or release.settings.rollback.secrets or default
+
+def _secret_versions(release: Release, serving: Release | None, which: str) -> dict[str, str]:
+    """Those of then (pinned), or of the same names those of what serves (current)."""
     now = serving.secret_versions if serving is not None and which == "current" else {}
     return {name: now.get(name, version) for name, version in release.secret_versions.items()}

@@ -321,3 +321,33 @@ def test_when_the_end_cannot_be_written_the_next_one_waits_and_then_takes_over(r
     with room.leases().held(holder("run-2")) as lease:
         assert lease.epoch == 2
     assert 30 <= room.clock.time - before <= 32
+
+
+def test_a_holder_counts_from_before_it_asked_for_the_lease_as_a_challenger_may(room: Room) -> None:
+    """The lease is there at once, but its answer is lost, and reading it back and the hint's write take their time."""
+
+    def slow(verb: str, key: str) -> None:
+        if "/leases/" in key and verb in ("create", "put"):
+            room.clock.time += 2.4
+
+    room.store.after += [slow, doubt(1, "create", "/leases/0")]
+    held = room.take("run-1")
+    room.store.before.append(doubt(10_000, "put", "/beats/"))
+    assert room.clock.time < 25
+    room.clock.time = 25.0
+    with pytest.raises(Overtaken, match="could not be renewed for 25 s"):
+        held.check()
+
+
+def test_a_successor_that_came_while_the_lease_was_being_taken_is_seen_at_the_first_look(room: Room) -> None:
+    later = ExitStack()
+
+    def seized(verb: str, key: str) -> None:
+        if verb == "put" and key == KEYS.lease_hint and not room.clock.time:
+            room.clock.time += 2
+            later.enter_context(room.leases().held(holder("run-2", "rollback"), seize=True))
+
+    with later:
+        room.store.after.append(seized)
+        with pytest.raises(Overtaken, match="for a rollback"):
+            room.take("run-1").check()

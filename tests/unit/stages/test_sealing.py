@@ -22,6 +22,7 @@ from shipper.model import (
     new_release_id,
 )
 from shipper.model.all import All
+from shipper.pipeline.cancellation import RunCancellation
 from shipper.pipeline.clock import WallClock
 from shipper.pipeline.remarks import Remarks
 from shipper.stages.keep_image import keep_image
@@ -66,9 +67,13 @@ def deployment() -> Deployment:
 
 
 def sealed(into: Any, told: Remarks) -> Sealed:
+    return sealed_by(into, told, RunCancellation())
+
+
+def sealed_by(into: Any, told: Remarks, cancel: RunCancellation) -> Sealed:
     approval = Approval(config_digest=DIGEST, policy=DIGEST, evidence={}, remarks=("one low",))
     evidence = [ImageScan(subject=DIGEST, status="passed"), Smoke(subject=DIGEST, status="passed")]
-    return seal(deployment(), All([approval]), All(evidence), target(), into, told, WallClock())
+    return seal(deployment(), All([approval]), All(evidence), target(), into, told, cancel, WallClock())
 
 
 def test_what_an_image_was_approved_on_is_kept_with_its_digest() -> None:
@@ -97,7 +102,7 @@ def test_a_ledger_that_does_not_take_it_is_told_and_fails_nobody() -> None:
 
 def test_nothing_was_judged_in_a_rollback_and_nothing_is_kept() -> None:
     log = ledger()
-    found = seal(deployment(), All(()), All(()), target(), log, Remarks(), WallClock())
+    found = seal(deployment(), All(()), All(()), target(), log, Remarks(), RunCancellation(), WallClock())
     assert (found.remarks, log.evidence(DIGEST)) == ((), None)
 
 
