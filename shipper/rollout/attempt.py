@@ -84,6 +84,8 @@ class Attempt:
         """Whether a write was begun that moves traffic."""
         self._moved = False
         """Whether traffic is known to have moved."""
+        self._started = False
+        """Whether what this run brings is an earlier release's, which was stopped."""
         self._stopped: tuple[str, ...] = ()
         self._remarked: set[str] = set()
         writer.patience = self.patience
@@ -119,6 +121,7 @@ class Attempt:
             ours=lambda now: any(found.release == wanted.id for found in now.revisions),
         )
         self._new = revision.name
+        self._started = release is not None
         if serves_at_once:
             self.saw(self.writer.observe())
         return revision
@@ -380,14 +383,20 @@ class Attempt:
         return CONFIRM if self._moved else 0.0
 
     def _clear_away(self) -> None:
-        """The revision of this attempt is removed; its log was read before. What is left over, the next run removes."""
+        """The revision of this attempt is removed, or stopped again; its log was read before.
+
+        What is left over, the next run removes.
+        """
         doubtful = self.writer.doubtful
         self.writer.patience = last_patience(self.cancel, self.clock, keep=FOR_THE_RECORD)
 
         def away(now: Observation, stamp: Stamp) -> None:
             ours = [found for found in now.revisions if found.release == self.release.id and not found.weight]
+            started = [found for found in now.revisions if self._started and found.name == self._new]
             if ours:
                 self.target.retire(ours, "removed", stamp, now.seen)
+            elif started and not started[0].weight:
+                self.target.retire(started, "stopped", stamp, now.seen)
             elif doubtful:
                 self.target.write_stamp(stamp, now.seen)  # a create that was left behind is refused from now on
 

@@ -89,7 +89,7 @@ class UnderLease:
         under_way = self._in_flight(fingerprint)
         verdict = self._serves_already(fingerprint)
         if verdict is not None and verdict.ok:
-            if not self._leaves_something_behind:
+            if not self._leaves_something_behind or self._unrecorded() is not None:
                 return self._unchanged(verdict)
             return self._rolled_back_already(fingerprint, versions, verdict)
         self._guard(fingerprint)
@@ -114,8 +114,9 @@ class UnderLease:
         """A rollback that needs no traffic, such as after ending an operation, still says what may not come back, and
         what may again.
         """
-        deployable, known = self._run.deployable, self._quarantined
-        return self._run.rolls_back and bool({*deployable.quarantine} - known or {*deployable.lift} & known)
+        deployable = self._run.deployable
+        untold = {*deployable.quarantine} - {*self._state.quarantined}  # the stamp's may be of a run that died
+        return self._run.rolls_back and bool(untold or {*deployable.lift} & self._quarantined)
 
     # What refuses.
 
@@ -194,7 +195,7 @@ class UnderLease:
         """Nothing to do; what an earlier run left unrecorded is recorded now."""
         run, main = self._run, self._before.main
         assert main is not None
-        number = self._unrecorded(main)
+        number = self._unrecorded()
         if number is not None:
             run.report.remark(f"#{number} serves already, but the run that brought it did not live to say so")
             self._writer.number = number
@@ -209,8 +210,10 @@ class UnderLease:
         release = claim(self._run, self._record, self._before, fingerprint, versions, main)
         return self._attempt(release, lambda _: (main, verdict))
 
-    def _unrecorded(self, main: Revision) -> int | None:
-        """The number under which a run brought this here, and died before it had recorded that."""
+    def _unrecorded(self) -> int | None:
+        """The number under which a run brought what serves here, and died before it had recorded that."""
+        main = self._before.main
+        assert main is not None
         newest = self._state.releases[-1] if self._state.releases else None
         if newest is not None and newest.outcome in DEAD and newest.fingerprint == main.fingerprint:
             return newest.number

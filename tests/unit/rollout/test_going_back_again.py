@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shipper.errors import LedgerError, NotRecorded, RollbackImpossible
+from shipper.errors import LedgerError, NotRecorded, PutBack, RollbackImpossible
 from shipper.model import Revision, Wanted, fingerprint_of, short
 from shipper.rollout.known import Known
 from shipper.rollout.way_back import way_back
@@ -171,6 +171,21 @@ def test_repeated_after_it_was_applied_anew_it_is_finished_too(world: World) -> 
     assert world.memory.stamp.verified[-1] == 4
 
 
+@pytest.mark.parametrize("back", [False, True], ids=["still without it", "the ledger is back"])
+def test_finished_it_counts_and_the_next_one_goes_further_back(world: World, back: bool) -> None:
+    for text in ("one", "two", "three"):
+        world.release(text)
+    ledger, world.ledger = world.ledger, Unreachable(world.ledger)
+    world.around = killed_after("shift")
+    with pytest.raises(Killed):
+        world.rollback()
+    world.ledger = ledger if back else world.ledger
+    for serves in ("two", "one"):
+        with contextlib.suppress(NotRecorded):
+            world.rollback()
+        assert world.serves == {serves: 100}
+
+
 def test_one_that_ended_well_is_followed_by_one_that_goes_further_back(world: World) -> None:
     for text in ("one", "two", "three"):
         world.release(text)
@@ -296,6 +311,16 @@ def test_a_recreated_service_goes_back_by_stopping_what_serves_first(world: Worl
     assert (deployment.revision, world.serves) == ("web-1", {"one": 100})
     assert world.ledger.release(3).strategy == "recreate"
     assert world.there == ["one", "(two)"]
+
+
+def test_an_old_one_that_does_not_come_up_is_stopped_again(world: World) -> None:
+    world.sets(rollout={"strategy": "recreate"})
+    world.release("one")
+    world.release("two")
+    world.memory.held["web-1"].kind = "crash-loop"
+    with pytest.raises(PutBack):
+        world.rollback()
+    assert (world.serves, world.there) == ({"two": 100}, ["(one)", "two"])
 
 
 def test_what_could_not_be_started_again_is_not_stopped_for_it(world: World) -> None:
