@@ -26,8 +26,10 @@ SCHEMA = 2
 _CANDIDATES = [f"10.213.{third}.0/24" for third in range(256)]
 _START_TIMEOUT = 20.0
 _MAKER_TIMEOUT = 5.0
-_TURNS = 5
-"""How often a host is looked at again that other runs change at the same time: each turn finds what they made."""
+"""Seconds that a container which does not run yet is left to the run that is making it."""
+_TURNS, _PAUSE = 10, 0.3
+"""How often, and after how many seconds, a host is looked at again that other runs change at the same time. The engine
+takes a container's name a moment before it shows the container."""
 _LAST_REQUESTS = 2  # seconds for what is in flight when the proxy is replaced: until then nothing new is answered
 _AT_IT = ("already in use", "already in progress")  # what the engine says when another run was faster
 HOST_LABEL, _SCHEMA = "shipper.host", "shipper.proxy-schema"
@@ -53,10 +55,7 @@ class Host:
 
     def record(self) -> dict[str, Any] | None:
         """The engine's record of the proxy container; None when there is none."""
-        with contextlib.suppress(NotFound), translated("look for the proxy"):
-            found: dict[str, Any] = self._client.api.inspect_container(self._proxy.name)
-            return found
-        return None
+        return self._record(self._proxy.name)
 
     def present(self) -> bool:
         """Whether anything of this namespace is on the engine."""
@@ -90,14 +89,14 @@ class Host:
                 self.remove(asked)
             except NotFound as error:  # another run replaces or removes it at this moment
                 said = str(error)
+                time.sleep(_PAUSE)
             else:
                 return
         raise Transient(f"the proxy of this host is made and removed at the same time: {first_line(said)}")
 
     def identity(self) -> str:
         """The engine's id of the proxy container; empty when there is none."""
-        record = self.record()
-        return str(record["Id"]) if record else ""
+        return self._identity(self._proxy.name)
 
     def remove(self, closed: str) -> None:
         """Proxy, network and state volume of a closed host go, when its proxy is still the one with the id `closed`.
@@ -118,7 +117,7 @@ class Host:
             if not any(words in str(error) for words in _AT_IT):
                 raise
             return
-        self._drop_next()
+        self._drop(self._next)
         if network:
             with contextlib.suppress(NotFound, Invalid), translated("remove the network"):
                 api.remove_network(network)
@@ -131,6 +130,16 @@ class Host:
         if network is None:
             raise NotFound(f"the network {self.network} is gone")
         return f"{_prefix(network['IPAM']['Config'][0]['Subnet'])}.{octet}"
+
+    def _record(self, container: str) -> dict[str, Any] | None:
+        with contextlib.suppress(NotFound), translated("look for the proxy"):
+            found: dict[str, Any] = self._client.api.inspect_container(container)
+            return found
+        return None
+
+    def _identity(self, container: str) -> str:
+        record = self._record(container)
+        return str(record["Id"]) if record else ""
 
     # The network
 
@@ -200,7 +209,7 @@ class Host:
         return {HOST_LABEL: self._own.namespace, _SCHEMA: str(SCHEMA)}
 
     def _make(self) -> str:
-        self._drop_next()
+        self._await_next()
         self._ensure_network()
         with translated("make the state volume"):
             self._client.api.create_volume(self._proxy.volume, labels=self._labels())
@@ -247,7 +256,7 @@ class Host:
         Raises NotFound when another run does the same at this moment: it took the old one, or the new one, away.
         """
         api = self._client.api
-        self._drop_next()
+        self._await_next()
         new = ""
         try:
             new = self._create(self._next)
@@ -268,9 +277,19 @@ class Host:
     def _next(self) -> str:
         return f"{self._proxy.name}-next"
 
-    def _drop_next(self) -> None:
-        """What a killed run left of a replacement."""
-        self._drop(self._next)
+    def _await_next(self) -> None:
+        """Another run's replacement is waited for: then NotFound is raised, for all is new. A killed run's goes."""
+        first = found = self._identity(self._next)
+        check = heard(self._cancel)
+        deadline = time.monotonic() + _MAKER_TIMEOUT
+        while found and found == first and time.monotonic() < deadline:
+            check()
+            time.sleep(0.1)
+            found = self._identity(self._next)
+        if first and found == first:
+            self._drop(first)
+        elif first:
+            raise NotFound("another run has replaced the proxy")
 
     def _drop(self, container: str) -> None:
         with contextlib.suppress(NotFound), translated("remove a proxy that never ran"):

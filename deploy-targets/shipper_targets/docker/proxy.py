@@ -138,9 +138,10 @@ class Proxy:
         with self._holder() as container:
             content = files_of(self._client, container, f"/state/services/{self.key}") if container else {}
             identity = files_of(self._client, container, "/state/id") if container else {}
-        current = content.get(f"{self.key}/current", "")
-        if not current or "id" not in identity:
-            return None
+            current = content.get(f"{self.key}/current", "")
+            if not current or "id" not in identity:
+                self._require_still_there(container)
+                return None
         state = State.model_validate_json(content[f"{self.key}/{current}/state.json"])
         return Live(
             version=f"{identity['id'].strip()} {content[f'{self.key}/{current}/version'].strip()}",
@@ -151,13 +152,27 @@ class Proxy:
             running=False,
         )
 
+    def _require_still_there(self, container: str | None) -> None:
+        """Of a container that is being removed nothing is read, whatever was in it. Raises Transient."""
+        if container is None:
+            return
+        try:
+            with translated("look for the proxy"):
+                status = self._client.api.inspect_container(container)["State"]["Status"]
+        except NotFound:
+            status = "removed"
+        if status in ("removing", "removed", "dead"):
+            raise Transient("the proxy was replaced while it was read")
+
     @contextlib.contextmanager
     def _holder(self) -> Iterator[str | None]:
         """A container that has the state volume: the stopped proxy, else one that is never started."""
         api = self._client.api
+        proxy = ""
         with contextlib.suppress(NotFound), translated("look for the proxy"):
-            api.inspect_container(self.name)
-            yield self.name
+            proxy = str(api.inspect_container(self.name)["Id"])
+        if proxy:
+            yield proxy
             return
         with translated("look for the state volume"):
             volumes = (api.volumes(filters={"name": self.volume}) or {}).get("Volumes") or []
@@ -334,16 +349,24 @@ def _failure(code: int, said: str) -> Transient | Invalid:
 
 
 def files_of(client: DockerClient, container: str, path: str) -> dict[str, str]:
-    """Path to content of every file below `path`; a link's content is where it points. Empty when it is not there."""
-    with contextlib.suppress(NotFound), translated("read the state volume"):
-        chunks, _ = client.api.get_archive(container, path)
-        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-            return {
-                member.name: member.linkname if member.issym() else _text(archive, member)
-                for member in archive
-                if member.isfile() or member.issym()
-            }
-    return {}
+    """Path to content of every file below `path`; a link's content is where it points. Empty when it is not there.
+
+    Raises Transient when the container went meanwhile: nothing is known then, least of all that there is nothing.
+    """
+    try:
+        with translated("read the state volume"):
+            chunks, _ = client.api.get_archive(container, path)
+            whole = b"".join(chunks)
+    except NotFound as error:
+        if "no such container" in str(error).lower():
+            raise Transient(f"the proxy was replaced while it was read: {error}") from error
+        return {}
+    with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
+        return {
+            member.name: member.linkname if member.issym() else _text(archive, member)
+            for member in archive
+            if member.isfile() or member.issym()
+        }
 
 
 def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:

@@ -138,7 +138,7 @@ class Run(Host):
 
 def in_a_thread(call: Callable[[], object], ended: dict[str, object], name: str) -> threading.Thread:
     def run() -> None:
-        ended[name] = "failed"
+        ended[name] = "at work"
         call()
         ended[name] = "done"
 
@@ -151,26 +151,24 @@ def test_two_runs_that_replace_an_old_proxy_at_once_leave_one_that_runs() -> Non
     engine = Engine()
     engine.add(PROXY, SCHEMA - 1)
     one, other = Run(engine), Run(engine)
-    one_made, other_made, one_ended = threading.Event(), threading.Event(), threading.Event()
+    one_made, go_on = threading.Event(), threading.Event()
 
-    def one_waits() -> None:  # its new one is there; then the other takes that away, and makes its own
+    def one_takes_a_while() -> None:
         one_made.set()
-        other_made.wait(5)
+        go_on.wait(5)
 
-    def other_waits() -> None:
-        other_made.set()
-        one_ended.wait(5)
-
-    one.made, other.made = one_waits, other_waits
+    one.made = one_takes_a_while
     ended: dict[str, object] = {}
     first = in_a_thread(one.ensure, ended, "one")
     one_made.wait(5)
     second = in_a_thread(other.ensure, ended, "other")
+    second.join(0.5)
+    assert ended["other"] == "at work", "it waits"
+    go_on.set()
     first.join(5)
-    one_ended.set()
     second.join(5)
     assert ended == {"one": "done", "other": "done"}
-    assert engine.names() == [PROXY]
+    assert (engine.names(), engine.count) == ([PROXY], 2), "the other one made nothing of its own"
     (proxy,) = engine.containers.values()
     assert (proxy["schema"], proxy["running"]) == (SCHEMA, True)
 
@@ -190,7 +188,8 @@ def test_a_run_whose_old_proxy_was_replaced_by_another_leaves_nothing_beside_it(
     assert engine.names() == [PROXY]
 
 
-def test_a_proxy_that_goes_again_and_again_is_told() -> None:
+def test_a_proxy_that_goes_again_and_again_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker_host, "_PAUSE", 0.0)
     engine = Engine()
     run = Run(engine)
     run.made = lambda: engine.remove_container(PROXY)
@@ -245,3 +244,13 @@ def test_a_state_volume_alone_is_something_of_ours() -> None:
     assert Run(engine).present()
     engine.volume = False
     assert not Run(engine).present()
+
+
+def test_what_a_killed_replacement_left_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker_host, "_MAKER_TIMEOUT", 0.2)
+    engine = Engine()
+    engine.add(PROXY, SCHEMA - 1)
+    left = engine.add(f"{PROXY}-next", running=False)
+    Run(engine).ensure()
+    assert engine.names() == [PROXY]
+    assert left not in engine.containers
