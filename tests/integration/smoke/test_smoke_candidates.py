@@ -88,7 +88,7 @@ def test_a_broken_candidate_fails_with_the_cause(
     assert smoke.findings[0].fix
     assert len(smoke.reason) <= 100
     if settings.get("command") is None and behave != "well":
-        assert smoke.log_tail[0] == f"behaving: {behave}"
+        assert f"behaving: {behave}" in smoke.log_tail  # stdout and stderr come in no order
 
 
 def test_what_can_never_heal_is_not_waited_for(bench: Bench) -> None:
