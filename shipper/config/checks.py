@@ -84,7 +84,7 @@ def _run(run: RunSettings, _root: Path) -> Iterator[Contradiction]:
 
 
 def _scale(scale: ScaleSettings, _root: Path) -> Iterator[Contradiction]:
-    if scale.max < scale.min:
+    if scale.max is not None and scale.min is not None and scale.max < scale.min:
         message = f"scale.max = {scale.max} is below scale.min = {scale.min}"
         yield Contradiction(("max",), message, f"write max = {max(1, scale.min)} or a smaller min", "min")
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shipper.config.document import PYPROJECT_TOML, SHIPPER_TOML, read
@@ -15,13 +15,13 @@ from shipper.config.overlay import merged
 from shipper.config.positions import KeyPath, Position
 from shipper.config.problem import ConfigProblem, ConfigProblems, file_name, problem
 from shipper.config.regular import NotRegular, read_regular
-from shipper.errors import ConfigError
+from shipper.errors import ConfigError, PlatformError
 from shipper.model.printable import printable
 from shipper.model.secret import Secret
-from shipper.model.settings import Settings
+from shipper.model.settings import Settings, native_secrets
 
 MAX_BYTES = 1024 * 1024
-_SECTIONS = ("run", "image")
+_SECTIONS = ("run", "image", "smoke")
 
 
 class ResolvedSecrets:
@@ -41,10 +41,34 @@ class ResolvedSecrets:
         self._whatever_is_here = whatever_is_here
         self._lock = threading.RLock()
         self._resolved: dict[str, tuple[Secret, ...]] = {}
+        self._value_of: Callable[[str], bytes] | None = None
 
     def run(self) -> tuple[Secret, ...]:
-        """`[run.secrets]`. Raises ConfigProblems naming every reference of the configuration without a value."""
+        """`[run.secrets]`, without those that are the platform's own.
+
+        Raises ConfigProblems naming every reference of the configuration without a value.
+        """
         return self._section("run")
+
+    def trial(self) -> tuple[Secret, ...]:
+        """What a candidate gets: `[run.secrets]`, with the stand-ins of `[smoke.secrets]`.
+
+        A platform's own secret without a stand-in is read from the platform (`reads_native`). Raises ConfigProblems.
+        """
+        stand_ins = {secret.name: secret for secret in self._section("smoke")}
+        own = {secret.name: secret for secret in self.run() if secret.name not in stand_ins}
+        return tuple(
+            stand_ins.get(name) or own.get(name) or self._native_value(name, reference)
+            for name, reference in self._settings.run.secrets.items()
+        )
+
+    def trial_versions(self) -> dict[str, str]:
+        """Name -> keyed hash of the value of `[smoke.secrets]`, with this user's key. Raises ConfigProblems."""
+        return self._hashed(self._section("smoke"), None)
+
+    def reads_native(self, value_of: Callable[[str], bytes]) -> None:
+        """From now on a platform's own secrets have values. `value_of` takes a reference and raises PlatformError."""
+        self._value_of = value_of
 
     def build(self) -> tuple[Secret, ...]:
         """`[image.secrets]`. Raises ConfigProblems naming every reference of the configuration without a value."""
@@ -56,7 +80,9 @@ class ResolvedSecrets:
         With the place's own `key` every machine that may write there finds the same; without one it is this user's
         and machine's own (see keyfile). To anybody without the key a hash says nothing.
         """
-        secrets = self.run()
+        return self._hashed(self.run(), key)
+
+    def _hashed(self, secrets: tuple[Secret, ...], key: bytes | None) -> dict[str, str]:
         if not secrets:
             return {}
         key = machine_key(self._environ) if key is None else key
@@ -85,6 +111,17 @@ class ResolvedSecrets:
             except _NoValue as reason:
                 missing.append(((section, "secrets", name), reference, reason.what, reason.hint))
         return tuple(secrets), missing
+
+    def _native_value(self, name: str, reference: str) -> Secret:
+        """Raises ConfigProblems: who cannot read it gives the candidate a stand-in."""
+        reason = "the target keeps no secrets of its own"
+        if self._value_of is not None:
+            try:
+                return Secret(name, self._value_of(reference))
+            except PlatformError as error:
+                reason = str(error)
+        hint = f'give the smoke test a stand-in: [smoke.secrets] {name} = "env:{name}"'
+        raise _refused(self._settings, [(("run", "secrets", name), reference, reason, hint)])
 
     def _value(self, reference: str) -> bytes:
         kind, _, rest = reference.partition(":")
@@ -125,7 +162,9 @@ def _version(key: bytes, secret: Secret) -> str:
 
 
 def _references(settings: Settings, section: str) -> Mapping[str, str]:
-    return settings.run.secrets if section == "run" else settings.image.secrets
+    sections = {"run": settings.run.secrets, "image": settings.image.secrets, "smoke": settings.smoke.secrets}
+    native = native_secrets(sections[section])
+    return {name: reference for name, reference in sections[section].items() if name not in native}
 
 
 def _refused(settings: Settings, missing: list[tuple[KeyPath, str, str, str]]) -> ConfigProblems:

@@ -78,13 +78,24 @@ class Secrets(Protocol):
     """Secret values of this run, resolved on the releaser's machine."""
 
     def run(self) -> tuple[Secret, ...]:
-        """`[run.secrets]`. Raises ConfigError when one cannot be resolved."""
+        """`[run.secrets]`, without those that are the platform's own. Raises ConfigError when one has no value."""
 
     def build(self) -> tuple[Secret, ...]:
         """`[image.secrets]`. Raises ConfigError when one cannot be resolved."""
 
+    def trial(self) -> tuple[Secret, ...]:
+        """What a candidate gets in the smoke test: `[run.secrets]`, with the stand-ins of `[smoke.secrets]`.
+
+        A platform's own secret without a stand-in is read from the platform. Raises ConfigError when one has no value.
+        """
+
+    def trial_versions(self) -> dict[str, str]:
+        """As `versions`, of the stand-ins of `[smoke.secrets]`. Raises ConfigError when one has no value."""
+
     def versions(self, key: bytes | None = None) -> dict[str, str]:
         """Name to a keyed hash of the value of `[run.secrets]`: changes with the value, tells nothing about it.
+
+        Without those that are the platform's own: their versions are the platform's (targets.PinsSecrets).
 
         `key` is the place's own (targets.KeysSecrets), so that every machine finds the same; this user's when None.
         """

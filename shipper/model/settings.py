@@ -7,6 +7,7 @@ Limits cited here: engine and registry name rules are the OCI distribution speci
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -55,11 +56,27 @@ EnvName = Annotated[
     StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"),
     _expected("a name of letters, digits and underscores, not starting with a digit"),
 ]
-SecretReference = Annotated[
+_HERE = r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\x00-\x1f\x7f]{1,1024}"
+_SECRET_MANAGER = (  # noqa: S105 - the form of a reference
+    r"secret-manager:(?:projects/[a-z0-9.:-]{1,100}/secrets/)?[A-Za-z0-9_-]{1,255}(?:@[A-Za-z0-9_-]{1,63})?"
+)
+NATIVE_SECRETS = ("secret-manager",)
+"""Schemes of references to a platform's own secrets: their values stay with the platform."""
+LocalReference = Annotated[
     str,
-    StringConstraints(pattern=r"^(?:env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\x00-\x1f\x7f]{1,1024})$"),
+    StringConstraints(pattern=f"^(?:{_HERE})$"),
     Field(description='Where the value is on the releaser\'s machine: "env:NAME" or "file:PATH".'),
     _expected('a reference: "env:NAME" or "file:PATH"'),
+]
+SecretReference = Annotated[
+    str,
+    StringConstraints(pattern=f"^(?:{_HERE}|{_SECRET_MANAGER})$"),
+    Field(
+        description='Where the value is: "env:NAME" or "file:PATH" on the releaser\'s machine, or '
+        '"secret-manager:NAME@VERSION" with Google Cloud (also projects/P/secrets/NAME; the latest version of now '
+        "without @VERSION)."
+    ),
+    _expected('a reference: "env:NAME", "file:PATH" or "secret-manager:NAME@VERSION"'),
 ]
 UrlPath = Annotated[
     str,
@@ -90,6 +107,11 @@ HostName = Annotated[
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Severity = Literal["low", "medium", "high", "critical"]
+
+
+def native_secrets(references: Mapping[str, str]) -> dict[str, str]:
+    """Those whose values stay with the platform, name to reference."""
+    return {name: text for name, text in references.items() if text.partition(":")[0] in NATIVE_SECRETS}
 
 
 class ServiceSettings(Product):
@@ -125,7 +147,12 @@ class ImageSettings(Product):
         default_factory=dict,
         description="Build arguments. They are visible in the image's history: never put a secret here.",
     )
-    secrets: dict[EnvName, SecretReference] = Field(
+    create_repository: bool = Field(
+        default=False,
+        description="Create the repository when it is not there (Artifact Registry: immutable tags, and a clean-up "
+        "policy in dry run that keeps every way back).",
+    )
+    secrets: dict[EnvName, LocalReference] = Field(
         default_factory=dict,
         description="Build secrets, as files for `RUN --mount=type=secret,id=NAME`; never in the environment.",
     )
@@ -144,10 +171,10 @@ class ImageSettings(Product):
 
 
 class Volume(Noun):
-    """A read-only directory or file of the host, such as a mounted model."""
+    """A read-only directory or file of the host, or a bucket, such as a mounted model."""
 
     source: Annotated[Line, StringConstraints(min_length=1), _expected("a path on the host")] = Field(
-        description="A path on the host, absolute or relative to shipper.toml."
+        description="A path on the host, absolute or relative to shipper.toml; on Cloud Run gs://BUCKET/DIRECTORY."
     )
     target: Annotated[
         str,
@@ -165,6 +192,11 @@ class RunSettings(Product):
     secrets: dict[EnvName, SecretReference] = Field(
         default_factory=dict,
         description="Secrets, mounted as files /run/secrets/NAME with mode 0600 for the container's user.",
+    )
+    secrets_as: Literal["files", "environment"] = Field(
+        default="files",
+        description="environment: each secret is the environment variable NAME, where the target can do that "
+        "without showing the value.",
     )
     cpu: Annotated[float, Field(gt=0, le=1024)] | None = Field(default=None, description="CPU limit, in cores.")
     memory: Size | None = Field(default=None, description="Memory limit; no swap beyond it.")
@@ -186,10 +218,19 @@ class RunSettings(Product):
 class ScaleSettings(Product):
     """`[scale]`: how many instances. A docker target runs exactly one container per revision."""
 
-    min: Annotated[int, Field(ge=0, le=1000)] = Field(default=1, description="The smallest number of instances.")
-    max: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="The largest number of instances.")
+    min: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        default=None, description="The smallest number of instances; the target's own default when absent."
+    )
+    max: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="The largest number of instances; the target's own default when absent."
+    )
     concurrency: Annotated[int, Field(ge=1, le=10000)] | None = Field(
         default=None, description="Requests at once for one instance."
+    )
+    cpu_idle: bool | None = Field(
+        default=None,
+        description="Whether an instance has its CPU during requests only, where the target bills that way; the "
+        "target's own default when absent.",
     )
 
 
@@ -256,6 +297,16 @@ class SmokeSettings(Product):
 
     enabled: bool = Field(default=True, description="Off means evidence `skipped`; the policy decides.")
     requests: tuple[GoldenRequest, ...] = Field(default=(), max_length=100, description="Golden requests.")
+    secrets: dict[EnvName, LocalReference] = Field(
+        default_factory=dict,
+        description="Stand-ins for `[run.secrets]` in the smoke test: where production's values are not for this "
+        "machine. Without one a platform's own secret is read from the platform.",
+    )
+    volumes: tuple[Volume, ...] = Field(
+        default=(),
+        max_length=50,
+        description="Stand-ins for `[[run.volumes]]` in the smoke test, by target: a bucket cannot be mounted here.",
+    )
 
 
 class ScanPolicy(Product):

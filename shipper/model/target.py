@@ -24,6 +24,13 @@ class Traits(Noun):
     holds_lock: bool = Field(
         default=False, description="Writers of several machines exclude each other on the platform itself."
     )
+    keeps_revisions: bool = Field(
+        default=False,
+        description="A revision without traffic costs nothing and is its release's record: only `gc` removes it.",
+    )
+    secret_references: tuple[str, ...] = Field(
+        default=("env", "file"), description="Schemes of the references in `[run.secrets]` that it takes."
+    )
 
 
 class Problem(Noun):

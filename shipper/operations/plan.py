@@ -16,9 +16,10 @@ from shipper.model.shown import Planned
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
 from shipper.rollout.platform_errors import not_written
+from shipper.rollout.secret_versions import secret_versions_of
 from shipper.rollout.strategies import strategy_of
 from shipper.stages.preflight import problems_of, refusal
-from shipper.targets import KeysSecrets, Target
+from shipper.targets import Target
 
 UNKNOWN_DIGEST = "sha256:" + "0" * 64
 
@@ -60,7 +61,9 @@ def _release(workspace: Workspace, target: Target, observation: Observation) -> 
             platform=settings.image.platform or target.default_platform,
         )
     }
-    versions = workspace.secrets.versions(target.secret_key() if isinstance(target, KeysSecrets) else None)
+    versions = secret_versions_of(settings, workspace.secrets, target, make_key=False)
+    if versions is None:  # the place makes its key with the first release: until then this machine's own serves
+        versions = workspace.secrets.versions()
     return Release(
         id=new_release_id(),
         number=max(observation.highest, observation.stamp.highest) + 1,

@@ -74,6 +74,8 @@ def _release(where: Where, options: ReleaseOptions, telling: Telling) -> RunFini
 def _require_secrets(workspace: Workspace, options: ReleaseOptions) -> None:
     """What has no value here is said before anything begins. Raises ConfigError (2)."""
     workspace.secrets.run()
+    if not options.config_only:
+        workspace.secrets.trial_versions()
     if not (options.image or options.config_only):
         workspace.secrets.build()
 

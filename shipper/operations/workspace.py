@@ -21,7 +21,7 @@ from shipper.model import Release, Settings, TargetSettings
 from shipper.model.context import Cancellation, Reporter, Secrets
 from shipper.operations.reach import as_released
 from shipper.operations.where import Where
-from shipper.targets import Target, TargetContext, TargetKind, discovery
+from shipper.targets import PinsSecrets, Target, TargetContext, TargetKind, discovery
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Workspace:
 
     def connect(self, report: Reporter | None = None, cancel: Cancellation | None = None) -> Target:
         """The target. Lazy: no I/O before the first call. `report` and `cancel` are for calls that take long."""
-        return self.kind.connect(
+        target = self.kind.connect(
             TargetContext(
                 name=self.chosen.name,
                 settings=self.settings,
@@ -63,6 +63,9 @@ class Workspace:
                 cancel=cancel,
             )
         )
+        if isinstance(target, PinsSecrets) and isinstance(self.secrets, ResolvedSecrets):
+            self.secrets.reads_native(target.secret_value)
+        return target
 
     @cached_property
     def newest(self) -> Release | None:

@@ -185,6 +185,8 @@ class Attempt:
         self.patience.check()
         if not verdict.ok:
             raise RolloutFailed(f"{revision.name} does not answer as it must: {verdict.reason}", cause="not-verified")
+        if verdict.reason:
+            self.report.remark(f"proved by {verdict.proof} only: {verdict.reason}")
         return verdict
 
     def remark_once(self, text: str) -> None:

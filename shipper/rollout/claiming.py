@@ -60,6 +60,7 @@ def _scaled(settings: Settings, before: Observation) -> Settings:
     """A rollback keeps at least as many instances as serve now, where the count is ours."""
     if before.capacity is None or before.capacity_owner != "shipper":
         return settings
-    least = max(settings.scale.min, before.capacity)
-    scale = settings.scale.model_copy(update={"min": least, "max": max(settings.scale.max, least)})
+    least = max(settings.scale.min or 0, before.capacity)
+    most = settings.scale.max
+    scale = settings.scale.model_copy(update={"min": least, "max": None if most is None else max(most, least)})
     return settings.model_copy(update={"scale": scale})

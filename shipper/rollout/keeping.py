@@ -1,4 +1,7 @@
-"""After a release: the previous revision stays as the way back, as `[rollback] keep` says; older ones are removed."""
+"""After a release: the previous revision stays as the way back, as `[rollback] keep` says; older ones are removed.
+
+Where they cost nothing and are their releases' records (trait `keeps_revisions`) they are left to `gc`.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,18 @@ def tidy(attempt: Attempt, serving: Revision) -> None:
 
     What fails here fails nobody: the release serves. It is told, and the next release tries again.
     """
-    previous = _previous(attempt, serving)
+    previous, keeps = _previous(attempt, serving), attempt.target.traits.keeps_revisions
+
+    def older(found: Revision) -> bool:
+        return found.name != previous and (not keeps or found.state == "failed")
+
     keep = KEEP[attempt.settings.rollback.keep]
     if attempt.release.strategy == "recreate" and keep == "warm":
         keep = "stopped"  # it was stopped to make room
     attempt.report.progress("retiring what served before")
     try:
         _retire(attempt, partial(_old, attempt, serving, lambda found: found.name == previous), keep)
-        _retire(attempt, partial(_old, attempt, serving, lambda found: found.name != previous), "removed")
+        _retire(attempt, partial(_old, attempt, serving, older), "removed")
     except Interrupted:
         attempt.report.remark("interrupted: what served before is retired by the next release")
     except (PlatformError, ShipperError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from shipper.errors import PlatformError
 from shipper.ledger.protocol import Ledger
@@ -22,8 +22,9 @@ from shipper.model import (
 from shipper.model.context import Cancellation, Clock, Reporter, Secrets
 from shipper.rollout.patience import Patience, last_patience, rollout_patience
 from shipper.rollout.platform_errors import not_written
+from shipper.rollout.secret_versions import secret_versions_of
 from shipper.rollout.verify import verify
-from shipper.targets import KeysSecrets, Target
+from shipper.targets import Target
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,13 @@ class Run:
         """Of the secrets; None while the place has no key for them, unless it may be made."""
         if self.deployable.secret_versions is not None:
             return self.deployable.secret_versions
-        if not self.settings.run.secrets or not isinstance(self.target, KeysSecrets):
-            return self.secrets.versions(None)
+        if not self.settings.run.secrets:
+            return {}
+        found = partial(secret_versions_of, self.settings, self.secrets, self.target, make_key=make_key)
         try:
-            key = self.patience.read(self.target.make_secret_key if make_key else self.target.secret_key)
+            return self.patience.read(found)
         except PlatformError as error:
             raise not_written(error) from error
-        return None if key is None else self.secrets.versions(key)
 
     def nothing_to_do(self, first: Observation) -> Deployment | None:
         """Seen without a lease: a release whose very content serves, is well, and was verified by its own run."""

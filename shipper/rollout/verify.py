@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from shipper.errors import PlatformError
+from shipper.errors import Denied, PlatformError
 from shipper.model import (
     Address,
     Expectation,
@@ -25,7 +25,7 @@ from shipper.model import (
 )
 from shipper.model.context import Cancellation
 from shipper.smoke.asking import Answer, Asked, ask, encode, judge
-from shipper.targets import AsksInside, Target
+from shipper.targets import AsksInside, Authorizes, Target
 
 Ask = Callable[[GoldenRequest], Asked]
 
@@ -78,7 +78,12 @@ def verify(
     routing = _routing(observation, revision)
     if not routing.ok or observation.address is None or routing_only:
         return routing
-    asking = _asking(target, observation.address)
+    try:
+        asking = _asking(target, observation.address)
+    except Denied as error:
+        return routing.model_copy(update={"reason": f"the address is not for us to ask: {error}"})
+    except PlatformError as error:
+        return Verdict(ok=False, proof="routing", reason=f"the address could not be asked: {error}")
     if asking is None:
         return routing.model_copy(update={"reason": "the address cannot be asked from here"})
     return _answers(asking, revision, golden_requests(health, smoke), cancel)
@@ -93,10 +98,18 @@ def _routing(observation: Observation, revision: str) -> Verdict:
 
 
 def _asking(target: Target, address: Address) -> Ask | None:
-    """How the address is asked: from here, else from inside; None when neither is possible."""
-    if address.reach != "internal":
+    """How the address is asked: from here, else from inside; None when neither is possible.
+
+    Raises Denied when what lets us in is not for us to have, Transient when it could not be had now.
+    """
+    if address.reach == "internal":
+        return partial(_ask_inside, target) if isinstance(target, AsksInside) else None
+    if address.reach != "authenticated":
         return lambda request: ask(address.url, request, host=address.host)
-    return partial(_ask_inside, target) if isinstance(target, AsksInside) else None
+    if not isinstance(target, Authorizes):
+        return None
+    headers = target.authorization()
+    return lambda request: ask(address.url, request, host=address.host, extra_headers=headers)
 
 
 def _ask_inside(target: AsksInside, request: GoldenRequest) -> Asked:

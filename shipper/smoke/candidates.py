@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +20,13 @@ from shipper.model import (
     SmokeSettings,
 )
 from shipper.model.context import Cancellation, Reporter, Secrets
+from shipper.model.secret import Secret
 from shipper.smoke.candidate import Candidate
 from shipper.smoke.engine import connect, engine_errors, require_reachable
 from shipper.smoke.keeping import keep_log, log_directory
 from shipper.smoke.owner import owner_labels
 from shipper.smoke.secret_volume import secret_volume
+from shipper.smoke.stand_ins import as_tried
 from shipper.smoke.sweeping import sweep
 from shipper.smoke.trial import Trial
 from shipper.smoke.trying import try_candidate
@@ -63,16 +66,18 @@ class DockerCandidates:
         volume or a secret that is not there, Interrupted.
         """
         cancel.check()
+        run = as_tried(run, smoke)
         require_reachable(self._client)
         if is_local(self._client):
             _require_volumes(run, service.root)
         if swept := sweep(self._client):
             report.remark(f"removed {swept} candidate(s) of runs that were killed")
-        values = secrets.run()
+        values = secrets.trial()
         labels = _labels(service, run, health, smoke)
+        files, variables = (values, ()) if run.secrets_as == "files" else ((), values)
         with (
-            secret_volume(self._client, image, run.user or image.user, values, labels) as volume,
-            self._candidate(image, service, run, volume, labels, cancel) as candidate,
+            secret_volume(self._client, image, run.user or image.user, files, labels) as volume,
+            self._candidate(image, service, run, volume, variables, labels, cancel) as candidate,
         ):
             report.progress("creating the candidate")
             candidate.create()
@@ -103,11 +108,13 @@ class DockerCandidates:
         service: ServiceSettings,
         run: RunSettings,
         volume: str | None,
+        variables: Sequence[Secret],
         labels: Mapping[str, str],
         cancel: Cancellation,
     ) -> Iterator[Candidate]:
         """A candidate that is gone afterwards, and from the moment of cancellation on."""
         options = container_options(run, root=service.root, secrets_volume=volume, labels=labels)
+        options["environment"] |= {secret.name: os.fsdecode(secret.reveal()) for secret in variables}
         candidate = Candidate(self._client, image, run.port, options)
         try:
             # From the cancelling thread: that also ends whatever the trial's own thread waits for.

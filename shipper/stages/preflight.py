@@ -65,4 +65,21 @@ def _shape(settings: Settings, target: Target) -> list[Problem]:
                 hint='set repository = "registry.example.com/team/name" under [image]',
             )
         )
-    return problems
+    return [*problems, *_secrets(settings, target)]
+
+
+def _secrets(settings: Settings, target: Target) -> list[Problem]:
+    """References that this target cannot take."""
+    takes = target.traits.secret_references
+    shown = " or ".join(f'"{scheme}:…"' for scheme in takes)
+    found = {name: reference.partition(":")[0] for name, reference in settings.run.secrets.items()}
+    return [
+        Problem(
+            code=2,
+            key=f"run.secrets.{name}",
+            message=f'a {target.kind} target takes no "{scheme}:" references',
+            hint=f"write {shown}" if takes else "it takes no secrets at all",
+        )
+        for name, scheme in found.items()
+        if scheme not in takes
+    ]

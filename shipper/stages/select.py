@@ -13,7 +13,7 @@ from shipper.pipeline.remarks import Remarks
 from shipper.rollout.choose import Choice
 from shipper.rollout.known import Known, KnownRelease
 from shipper.rollout.platform_errors import not_written
-from shipper.targets import KeysSecrets, Target
+from shipper.targets import KeysSecrets, PinsSecrets, Target
 
 
 def select(
@@ -143,8 +143,8 @@ def _serving(known: Known, observation: Observation, *, needed: bool = False) ->
 
 
 def _which_secrets(wanted: Wanted, release: Release, target: Target) -> Literal["pinned", "current"]:
-    """Asked for, configured then, or the target's own: pinned where it keeps the values under a key of its own."""
-    default: Literal["pinned", "current"] = "pinned" if isinstance(target, KeysSecrets) else "current"
+    """Asked for, configured then, or the target's own: pinned where it has the values of then."""
+    default: Literal["pinned", "current"] = "pinned" if isinstance(target, KeysSecrets | PinsSecrets) else "current"
     return wanted.secrets or release.settings.rollback.secrets or default
 
 

@@ -11,7 +11,9 @@ from shipper.smoke.protocol import Candidates
 @stage(
     version=1,
     reuse=Reuse(
-        world=lambda candidates, secrets: f"{candidates.world()} {sorted(secrets.versions().items())}",
+        world=lambda candidates, secrets: (
+            f"{candidates.world()} {sorted({**secrets.versions(), **secrets.trial_versions()}.items())}"
+        ),
         still_true=lambda smoke: smoke.status == "passed",
     ),
 )

@@ -6,10 +6,12 @@ from shipper.targets.container import SECRETS_DIRECTORY, container_options
 from shipper.targets.matching import difference
 from shipper.targets.protocol import (
     AsksInside,
+    Authorizes,
     Collects,
     Diagnoses,
     KeysSecrets,
     Measures,
+    PinsSecrets,
     Probes,
     Replaces,
     Retired,
@@ -24,8 +26,9 @@ from shipper.targets.protocol import (
 from shipper.targets.retry import retry_transient
 
 __all__ = [
-    "SECRETS_DIRECTORY", "AsksInside", "Collects", "Conflict", "Denied", "Diagnoses", "Invalid", "KeysSecrets",
-    "Measures", "NotFound", "PlatformError", "Probes", "Replaces", "Retired", "RunsOnce", "SplitsTraffic",
-    "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind", "Transient", "UsageError", "caused_by",
-    "change_of", "configuration_changes", "container_options", "difference", "retry_transient",
+    "SECRETS_DIRECTORY", "AsksInside", "Authorizes", "Collects", "Conflict", "Denied", "Diagnoses", "Invalid",
+    "KeysSecrets", "Measures", "NotFound", "PinsSecrets", "PlatformError", "Probes", "Replaces", "Retired",
+    "RunsOnce", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind",
+    "Transient", "UsageError", "caused_by", "change_of", "configuration_changes", "container_options",
+    "difference", "retry_transient",
 ]  # fmt: skip

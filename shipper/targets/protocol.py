@@ -193,6 +193,29 @@ class KeysSecrets(Protocol):
 
 
 @runtime_checkable
+class PinsSecrets(Protocol):
+    """Secrets are the platform's own: the configuration names them, and a release has them by version."""
+
+    def secret_versions(self, references: Mapping[str, str]) -> Mapping[str, str]:
+        """Name to the one version that its reference means now, in the platform's words. No write.
+
+        `references` are those of `[run.secrets]` with a native scheme. Raises NotFound for one that is not there or
+        not enabled, Denied, Transient.
+        """
+
+    def secret_value(self, reference: str) -> bytes:
+        """The value, for the smoke test's candidate. Raises NotFound, Denied, Transient."""
+
+
+@runtime_checkable
+class Authorizes(Protocol):
+    """The service's address answers only those who may ask it, and this target can make us one of them."""
+
+    def authorization(self) -> Mapping[str, str]:
+        """Headers for a request to the address. Raises Denied, Transient."""
+
+
+@runtime_checkable
 class Collects(Protocol):
     """The platform keeps what old releases needed until somebody cleans up."""
 

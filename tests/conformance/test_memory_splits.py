@@ -12,7 +12,9 @@ pytestmark = pytest.mark.conformance
 
 PLAIN = SplittingRig()
 STEPS = SplittingRig("memory, 25 %", TRAITS.model_copy(update={"weight_step": 25}))
-AT_ONCE = SplittingRig("memory, at once", TRAITS.model_copy(update={"first_create_serves": True}))
+AT_ONCE = SplittingRig(
+    "memory, at once", TRAITS.model_copy(update={"first_create_serves": True, "keeps_revisions": True})
+)
 
 
 @played(PLAIN)

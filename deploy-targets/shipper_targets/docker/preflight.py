@@ -32,6 +32,7 @@ def problems_of(client: DockerClient, own: DockerSettings, settings: Settings, p
     return [
         *_engine(info, is_local(client)),
         *_scale(settings),
+        *_secrets(settings),
         *_platform(settings, platform),
         *_capacity(settings, info),
         *_volumes(settings, is_local(client)),
@@ -61,12 +62,22 @@ def _engine(info: dict[str, Any], local: bool) -> Iterator[Problem]:
 
 
 def _scale(settings: Settings) -> Iterator[Problem]:
-    if settings.scale.max > 1 or settings.scale.min > 1:
+    if (settings.scale.max or 1) > 1 or (settings.scale.min or 1) > 1:
         yield Problem(
             code=2,
             key="scale.max",
             message="a docker target runs exactly one container for each revision",
             hint="set scale.min and scale.max to 1, or choose a target that scales",
+        )
+
+
+def _secrets(settings: Settings) -> Iterator[Problem]:
+    if settings.run.secrets and settings.run.secrets_as == "environment":
+        yield Problem(
+            code=2,
+            key="run.secrets_as",
+            message="on a docker target whoever may inspect a container would read them",
+            hint='write secrets_as = "files": each is the file /run/secrets/NAME',
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from shipper.model import ImageRef, Observation, Release, Settings, Stamp, Wanted
 from shipper.model.release import fingerprint_of, new_release_id
 from shipper.pipeline.cancellation import RunCancellation
+from shipper.rollout.secret_versions import secret_versions_of
 from shipper.targets.conformance.rig import (
     Adopts,
     Answer,
@@ -24,6 +25,7 @@ from shipper.targets.conformance.rig import (
     LosesStamp,
     Place,
     Run,
+    StoresSecrets,
 )
 from shipper.targets.conformance.running import run_here
 from shipper.targets.conformance.values import Values
@@ -66,8 +68,11 @@ class Here:
 
     def knows(self, **secrets: str) -> None:
         """From now on releases have exactly these secrets."""
-        self.secrets = secrets
-        self.sets(run={"secrets": {name: f"env:{name}" for name in secrets}})
+        if isinstance(self.place, StoresSecrets):
+            references = {name: self.place.store_secret(name, value) for name, value in secrets.items()}
+        else:
+            self.secrets, references = secrets, {name: f"env:{name}" for name in secrets}
+        self.sets(run={"secrets": references})
 
     def release(self, text: str = "one", kind: ImageKind = "good", **options: Any) -> Ended:
         """`shipper release` of an image that answers `text`; options as of `do`."""
@@ -130,17 +135,18 @@ class Here:
     def a_release(self, text: str = "direct", kind: ImageKind = "good", number: int | None = None) -> Release:
         """A release as a run would decide it, for calling a target directly."""
         image = {"main": self.place.image(kind, text)}
-        versions = Values(self.secrets).versions()
+        target = self.target()
+        versions = secret_versions_of(self.settings, Values(self.secrets), target, make_key=False)
         return Release(
             id=new_release_id(),
             number=number or self.observe().highest + 1,
-            fingerprint=fingerprint_of(image, self.settings, versions),
+            fingerprint=fingerprint_of(image, self.settings, versions or {}),
             images=image,
             settings=self.settings,
             target=self.place.chosen.name,
             place=self.place.chosen,
             ledger=self.ledger,
-            secret_versions=versions,
+            secret_versions=versions or {},
             created=time.time(),
         )
 

@@ -10,13 +10,16 @@ from shipper.targets.conformance.rig import (
     LosesRevisions,
     LosesStamp,
     Place,
+    StoresSecrets,
 )
 from shipper.targets.protocol import (
     AsksInside,
+    Authorizes,
     Collects,
     Diagnoses,
     KeysSecrets,
     Measures,
+    PinsSecrets,
     Probes,
     Replaces,
     RunsOnce,
@@ -28,10 +31,12 @@ from shipper.targets.protocol import (
 
 OF_TARGETS: tuple[type, ...] = (
     SplitsTraffic, Replaces, Probes, Measures, AsksInside, KeysSecrets, Diagnoses, Collects, StreamsLogs,
-    RunsOnce, StoresImages,
+    RunsOnce, StoresImages, PinsSecrets, Authorizes,
 )  # fmt: skip
 
-OF_PLACES: tuple[type, ...] = (Drifts, LosesStamp, LosesImages, LosesRevisions, Adopts, KillsProcesses)
+OF_PLACES: tuple[type, ...] = (
+    Drifts, LosesStamp, LosesImages, LosesRevisions, StoresSecrets, Adopts, KillsProcesses,
+)  # fmt: skip
 
 
 def powers_of(target: Target, place: Place) -> frozenset[type]:

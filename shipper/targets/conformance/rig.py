@@ -172,6 +172,14 @@ class LosesRevisions(Protocol):
 
 
 @runtime_checkable
+class StoresSecrets(Protocol):
+    """Secrets are the platform's own (PinsSecrets): a scenario's values are put there by hand."""
+
+    def store_secret(self, name: str, value: str) -> str:
+        """The reference for `[run.secrets]` that means this value from now on."""
+
+
+@runtime_checkable
 class Adopts(Protocol):
     """Something that shipper never touched can serve at the address."""
 

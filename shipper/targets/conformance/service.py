@@ -3,7 +3,8 @@
 python service.py KIND TEXT         KIND: good, never-ready, crash-loop, failing
 
 It listens on PORT (8080). `/healthz` is its readiness path; `/` answers TEXT, `/env/NAME` an environment variable and
-`/secrets/NAME` a file of SECRETS (/run/secrets), byte for byte, 404 without one; `/slow/SECONDS` answers TEXT late.
+`/secrets/NAME` a file of SECRETS (/run/secrets), else that variable, byte for byte, 404 without one; `/slow/SECONDS`
+answers TEXT late.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ class Handler(BaseHTTPRequestHandler):
         _, kind, name = [*path.split("/", 2), ""][:3]
         if kind == "healthz":
             return (503, b"not ready") if self.kind == "never-ready" else (200, b"ready")
+        if kind == "secrets":
+            file = Path(os.environ.get("SECRETS", "/run/secrets"), Path(name).name)
+            if file.is_file():
+                return 200, file.read_bytes()
+            kind = "env"  # some platforms give them that way
         if kind == "env":
             value = os.environb.get(name.encode())
             return (404, b"") if value is None else (200, value)
-        if kind == "secrets":
-            file = Path(os.environ.get("SECRETS", "/run/secrets"), Path(name).name)
-            return (200, file.read_bytes()) if file.is_file() else (404, b"")
         if kind == "slow":
             time.sleep(float(name))
         return (500, b"failing") if self.kind == "failing" else (200, self.text)

@@ -25,6 +25,14 @@ class Values:
         """None: nothing is built here."""
         return ()
 
+    def trial(self) -> tuple[Secret, ...]:
+        """The same: nothing is tried out here."""
+        return self._secrets
+
+    def trial_versions(self) -> dict[str, str]:
+        """None: nothing is tried out here."""
+        return {}
+
     def versions(self, key: bytes | None = None) -> dict[str, str]:
         """HMAC-SHA256 of each value, 32 hex digits."""
         return {one.name: _version(key or OWN_KEY, one.reveal()) for one in self._secrets}

@@ -115,6 +115,12 @@ class Keys:
     def build(self) -> tuple[Secret, ...]:
         return ()
 
+    def trial(self) -> tuple[Secret, ...]:
+        return self.run()
+
+    def trial_versions(self) -> dict[str, str]:
+        return {}
+
     def versions(self, key: bytes | None = None) -> dict[str, str]:
         return {}
 

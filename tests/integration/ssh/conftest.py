@@ -28,6 +28,12 @@ class NoSecrets:
     def build(self) -> tuple[()]:
         return ()
 
+    def trial(self) -> tuple[()]:
+        return ()
+
+    def trial_versions(self) -> dict[str, str]:
+        return {}
+
     def versions(self, key: bytes | None = None) -> dict[str, str]:
         return {}
 

@@ -1,0 +1,45 @@
+"""The candidate runs on this machine: what only a platform has needs a stand-in."""
+
+from __future__ import annotations
+
+import pytest
+
+from shipper.errors import ConfigError
+from shipper.model import RunSettings, SmokeSettings
+from shipper.smoke.stand_ins import as_tried
+
+pytestmark = pytest.mark.unit
+
+BUCKET = {"source": "gs://models/iris", "target": "/models"}
+HERE = {"source": "model", "target": "/models/"}
+
+
+def run_with(*volumes: dict[str, str]) -> RunSettings:
+    return RunSettings.model_validate({"volumes": volumes})
+
+
+def smoke_with(*volumes: dict[str, str]) -> SmokeSettings:
+    return SmokeSettings.model_validate({"volumes": volumes})
+
+
+def test_a_bucket_is_stood_in_for_by_a_directory_of_this_machine() -> None:
+    other = {"source": "data", "target": "/data"}
+    tried = as_tried(run_with(other, BUCKET), smoke_with(HERE))
+    assert [(volume.source, volume.target) for volume in tried.volumes] == [("data", "/data"), ("model", "/models/")]
+
+
+def test_without_stand_ins_everything_is_as_in_production() -> None:
+    run = run_with(HERE)
+    assert as_tried(run, SmokeSettings()) == run
+
+
+def test_a_bucket_without_a_stand_in_is_refused_with_what_to_write() -> None:
+    with pytest.raises(ConfigError, match="cannot mount gs://models/iris") as refused:
+        as_tried(run_with(BUCKET), SmokeSettings())
+    assert refused.value.exit_code == 2
+    assert refused.value.hint == 'give it a directory: [[smoke.volumes]] source = "…", target = "/models"'
+
+
+def test_a_stand_in_of_nothing_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match=r"stands in for a volume at /models, and .* has none there"):
+        as_tried(run_with(), smoke_with(HERE))
