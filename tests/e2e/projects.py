@@ -33,7 +33,7 @@ Behaviour = Literal[
     "wrong-port",  # listens on PORT + 1
     "loopback",  # listens on 127.0.0.1 only
     "out-of-memory",  # fills the memory before it listens: give a limit
-    "worker-out-of-memory",  # serves, while a second process fills the memory: give a limit
+    "worker-out-of-memory",  # serves, after a second process has filled the memory: give a limit
     "ignores-sigterm",  # SIGTERM does nothing
     "network-refused",  # not ready when its own address is in `network`: shows on the target only
     "one-host",  # 400 unless asked by address, like ALLOWED_HOSTS: shows through the proxy only

@@ -31,8 +31,11 @@ def before_listening() -> None:
         import shipper_fixture_that_nobody_installed  # type: ignore[import-not-found]  # noqa: F401
     if BEHAVIOUR == "out-of-memory":
         eat_memory()
-    if BEHAVIOUR == "worker-out-of-memory" and os.fork() == 0:
-        eat_memory()
+    if BEHAVIOUR == "worker-out-of-memory":
+        worker = os.fork()
+        if worker == 0:
+            eat_memory()
+        os.waitpid(worker, 0)  # else a quick smoke test may be over before the worker is
     if BEHAVIOUR == "ignores-sigterm":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:
