@@ -31,4 +31,7 @@ class Deployable(Product):
     revision: str | None = Field(default=None, description="The revision that still lives and needs only traffic.")
     quarantine: tuple[str, ...] = Field(default=(), description="Short fingerprints that are bad here, once it serves.")
     lift: tuple[str, ...] = Field(default=(), description="Short fingerprints that somebody asked for by name.")
+    started_in: float | None = Field(
+        default=None, description="Seconds from start to ready, as the smoke test measured them."
+    )
     reason: str = ""

@@ -32,6 +32,9 @@ class Release(Product):
     commit: str | None = None
     commit_time: int | None = Field(default=None, description="Unix seconds: for the out-of-order guard.")
     dirty: bool = False
+    started_in: float | None = Field(
+        default=None, description="Seconds from start to ready, as the smoke test measured them."
+    )
     created: float = Field(description="Unix seconds.")
 
     @property

@@ -9,6 +9,7 @@ from shipper.model import (
     ImageRef,
     Observation,
     Release,
+    Revision,
     fingerprint_of,
     new_release_id,
 )
@@ -50,6 +51,12 @@ def plan(where: Where) -> Planned:
     )
 
 
+def _started_in(target: Target, main: Revision | None) -> float | None:
+    """Of what serves: the image is not built, so nobody knows how long this one takes."""
+    own = [record for record in target.records() if main is not None and record.id == main.release]
+    return own[0].started_in if own else None
+
+
 def _release(workspace: Workspace, target: Target, observation: Observation) -> Release:
     """The release that would be made; an empty image reference means "to be built"."""
     settings = workspace.settings
@@ -72,5 +79,6 @@ def _release(workspace: Workspace, target: Target, observation: Observation) -> 
         settings=settings,
         target=workspace.chosen.name,
         secret_versions=versions,
+        started_in=_started_in(target, main),
         created=time.time(),
     )

@@ -40,6 +40,7 @@ def claim(
             commit=deployable.commit,
             commit_time=deployable.commit_time,
             dirty=deployable.dirty,
+            started_in=deployable.started_in,
             created=now,
         )
 

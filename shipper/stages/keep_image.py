@@ -29,6 +29,7 @@ def keep_image(
         commit=release.commit,
         commit_time=release.commit_time,
         dirty=release.dirty,
+        started_in=release.started_in,
         published=release.main.manifest_digest is not None,
         origin="image",
     )

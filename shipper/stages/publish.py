@@ -7,7 +7,7 @@ from pathlib import Path
 from shipper.errors import PlatformError, PublishError
 from shipper.images.protocol import Engine
 from shipper.images.stream import awaited
-from shipper.model import Approval, Deployable, Image, ImageRef, Settings, Source
+from shipper.model import Approval, Deployable, Image, ImageRef, Settings, Smoke, Source
 from shipper.model.context import Cancellation, Reporter
 from shipper.registries.protocol import Registry
 from shipper.rollout.platform_errors import not_written
@@ -17,6 +17,7 @@ from shipper.targets import StoresImages, Target
 def publish(
     image: Image,
     approval: Approval,
+    smoke: Smoke,
     source: Source,
     settings: Settings,
     target: Target,
@@ -33,6 +34,7 @@ def publish(
         commit=source.commit,
         commit_time=source.commit_time,
         dirty=source.dirty,
+        started_in=smoke.started_in,
         published=settings.image.repository is not None,
     )
 

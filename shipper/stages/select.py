@@ -84,6 +84,7 @@ def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployabl
         commit=release.commit if release is not None else None,
         commit_time=release.commit_time if release is not None else None,
         dirty=release.dirty if release is not None else False,
+        started_in=release.started_in if release is not None else None,
         published=release is not None and release.main.manifest_digest is not None,
         origin="rollback",
         fingerprint=release.fingerprint if release is not None and found.same_secrets else None,

@@ -185,7 +185,8 @@ def whole(**image: Any) -> Settings:
 
 def made_public(what: Image, approved: Approval, settings: Settings, target: Any, registry: Any, folder: Path) -> Any:
     engine: Any = Saving(folder)
-    return publish(what, approved, source(), settings, target, registry, engine, Told(), RunCancellation())
+    tried = Smoke(subject=what.config_digest, status="passed", started_in=1.5)
+    return publish(what, approved, tried, source(), settings, target, registry, engine, Told(), RunCancellation())
 
 
 def test_publish_refuses_any_other_image_than_the_approved_one(tmp_path: Path) -> None:
@@ -194,6 +195,12 @@ def test_publish_refuses_any_other_image_than_the_approved_one(tmp_path: Path) -
     with pytest.raises(PublishError, match="the approval is for sha256:a"):
         made_public(image(OTHER), approval(TESTED), settings, Pulling(), registry, tmp_path)
     assert registry.pushed == []
+
+
+def test_what_is_deployed_says_how_long_the_candidate_took_to_start(tmp_path: Path) -> None:
+    settings = whole(repository="registry.example.com/web")
+    made = made_public(image(TESTED), approval(TESTED), settings, Pulling(), Registry(), tmp_path)
+    assert made.started_in == 1.5
 
 
 def test_with_a_repository_publish_pushes_under_a_tag_that_names_the_image(tmp_path: Path) -> None:
