@@ -57,7 +57,7 @@ EnvName = Annotated[
     _expected("a name of letters, digits and underscores, not starting with a digit"),
 ]
 _HERE = r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\x00-\x1f\x7f]{1,1024}"
-_SECRET_MANAGER = (  # noqa: S105 - the form of a reference
+_SECRET_MANAGER = (
     r"secret-manager:(?:projects/[a-z0-9.:-]{1,100}/secrets/)?[A-Za-z0-9_-]{1,255}(?:@[A-Za-z0-9_-]{1,63})?"
 )
 NATIVE_SECRETS = ("secret-manager",)
@@ -70,7 +70,7 @@ LocalReference = Annotated[
 ]
 SecretReference = Annotated[
     str,
-    StringConstraints(pattern=f"^(?:{_HERE}|{_SECRET_MANAGER})$"),
+    StringConstraints(pattern=f"^(?:{_HERE}|{_AT_GOOGLE})$"),
     Field(
         description='Where the value is: "env:NAME" or "file:PATH" on the releaser\'s machine, or '
         '"secret-manager:NAME@VERSION" with Google Cloud (also projects/P/secrets/NAME; the latest version of now '

@@ -233,7 +233,10 @@ def test_an_image_that_the_target_does_not_hold_is_moved_there(tmp_path: Path) -
 
 def test_an_image_that_was_not_built_here_is_published_likewise_and_has_no_commit(tmp_path: Path) -> None:
     engine: Any = Saving(tmp_path)
-    made = publish_admitted(image(), approval(), whole(), Storing(), Registry(), engine, Told(), RunCancellation())
+    tried = Smoke(subject=TESTED, status="passed", started_in=1.5)
+    made = publish_admitted(
+        image(), approval(), tried, whole(), Storing(), Registry(), engine, Told(), RunCancellation()
+    )
     assert (made.images["main"].config_digest, made.origin, made.commit) == (TESTED, "image", None)
 
 

@@ -1,0 +1,145 @@
+"""Application default credentials of Google, as a registry takes them: user `oauth2accesstoken`, password the token.
+
+google-auth finds them: a service account key, workload identity federation (GitHub's OIDC), gcloud's user
+credentials, the metadata server (https://cloud.google.com/docs/authentication/application-default-credentials).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from typing import Any
+from urllib.parse import urlsplit
+
+from shipper.errors import CredentialsError, UnreachableError, caused_by
+from shipper.registries.credentials import Credentials
+from shipper.registries.refusals import NoCredentials
+
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+USER = "oauth2accesstoken"
+
+ENOUGH = 600.0
+"""Seconds of life that a token must have left before a push begins: a model's layers take minutes, an upload that
+outlives its token starts over, and a token lives for an hour, so that a new one is had at most six times in it."""
+
+TIMEOUT = 20.0
+"""Seconds for one answer of whoever gives tokens. google-auth's own default is two minutes."""
+
+_LOOKED_FOR = (
+    "GOOGLE_APPLICATION_CREDENTIALS: a service account key, or the file of workload identity federation",
+    "gcloud's user credentials (application_default_credentials.json)",
+    "the metadata server of a machine in Google Cloud",
+)
+
+
+class GoogleCredentials:
+    """Finds them when they are first needed, and keeps their token."""
+
+    def __init__(self) -> None:
+        self._found: Any = None
+
+    def login(self, *, renew: bool = False) -> Credentials:
+        """A token with at least ENOUGH seconds left (or as many as its giver gives); `renew`: a new one in any case.
+
+        Raises CredentialsError (NoCredentials when there are none), UnreachableError.
+        """
+        with google_errors():
+            credentials = self.for_api()
+            if renew or credentials.token is None or _seconds_left(credentials) < ENOUGH:
+                credentials.refresh(_asking())
+            return Credentials(USER, str(credentials.token))
+
+    def for_api(self) -> Any:
+        """google.auth.credentials.Credentials, scoped, for Google's own client libraries. Raises as `login`."""
+        if self._found is None:
+            with google_errors():
+                import google.auth
+
+                # Without a request of ours, google.auth.default() asks the network which project a federated
+                # identity belongs to, and fails where that API is not enabled. Nobody here needs to know.
+                self._found, _ = google.auth.default(scopes=[SCOPE], request=_asking())
+        return self._found
+
+
+@contextmanager
+def google_errors() -> Iterator[None]:
+    """What google-auth raises, as ours: wrong or missing credentials 32, an endpoint that does not answer 33."""
+    try:
+        from google.auth import exceptions
+    except ImportError as error:
+        raise NoCredentials(
+            "Google's credentials cannot be used: google-auth is not installed",
+            hint="pip install 'shipper[gcp]', or log in with docker login",
+        ) from error
+    try:
+        yield
+    except exceptions.DefaultCredentialsError as error:
+        raise _none_found(error) from error
+    except exceptions.RefreshError as error:
+        raise _no_token(error) from error
+    except exceptions.TransportError as error:
+        raise _not_reached(error) from error
+    except exceptions.GoogleAuthError as error:
+        raise CredentialsError(
+            f"Google's credentials cannot be used: {_first_line(error)}",
+            hint="check the file that GOOGLE_APPLICATION_CREDENTIALS names",
+        ) from error
+
+
+def _none_found(error: Exception) -> CredentialsError:
+    said = _first_line(error)
+    hint = "gcloud auth application-default login; in CI the action google-github-actions/auth"
+    if "default credentials were not found" in said:
+        return NoCredentials("there are no Google credentials here", hint=hint, details=_LOOKED_FOR)
+    return CredentialsError(f"Google's credentials cannot be used: {said}", hint=hint)
+
+
+def _no_token(error: Any) -> CredentialsError | UnreachableError:
+    from google.auth import exceptions
+
+    if error.retryable or caused_by(error.__cause__ or Exception(), exceptions.TransportError):
+        return _not_reached(error)
+    return CredentialsError(
+        f"Google gives no token for these credentials: {_first_line(error)}",
+        hint="they were revoked or are out of date: gcloud auth application-default login, or a new key",
+    )
+
+
+def _not_reached(error: Exception) -> UnreachableError:
+    return UnreachableError(
+        f"Google's token endpoint does not answer: {_first_line(error)}",
+        hint="try again; is the network there, and its proxy right?",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    said = str(error.args[0]) if error.args else ""
+    return (said.strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _seconds_left(credentials: Any) -> float:
+    """Of the token's life; google-auth's `expiry` is UTC without saying so."""
+    if credentials.expiry is None:
+        return float("inf")
+    return float(credentials.expiry.replace(tzinfo=UTC).timestamp() - time.time())
+
+
+def _asking() -> Any:
+    """google-auth's way to ask over HTTP, with a time limit, and deaf to the question which project this is."""
+    from google.auth.transport import Response
+    from google.auth.transport.requests import Request
+
+    class Unknown(Response):  # type: ignore[misc]
+        status = 404
+        headers: dict[str, str] = {}
+        data = b"{}"
+
+    class Asking(Request):  # type: ignore[misc]
+        def __call__(self, url: str, *args: Any, timeout: float | None = TIMEOUT, **options: Any) -> Any:
+            if (urlsplit(url).hostname or "").startswith("cloudresourcemanager."):
+                return Unknown()
+            return super().__call__(url, *args, timeout=timeout, **options)
+
+    return Asking()
