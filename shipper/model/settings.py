@@ -57,9 +57,7 @@ EnvName = Annotated[
     _expected("a name of letters, digits and underscores, not starting with a digit"),
 ]
 _HERE = r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\x00-\x1f\x7f]{1,1024}"
-_SECRET_MANAGER = (
-    r"secret-manager:(?:projects/[a-z0-9.:-]{1,100}/secrets/)?[A-Za-z0-9_-]{1,255}(?:@[A-Za-z0-9_-]{1,63})?"
-)
+_AT_GOOGLE = r"secret-manager:(?:projects/[a-z0-9.:-]{1,100}/secrets/)?[A-Za-z0-9_-]{1,255}(?:@[A-Za-z0-9_-]{1,63})?"
 NATIVE_SECRETS = ("secret-manager",)
 """Schemes of references to a platform's own secrets: their values stay with the platform."""
 LocalReference = Annotated[
