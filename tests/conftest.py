@@ -69,6 +69,14 @@ def needed_or_skipped(reason: str) -> None:
 @pytest.fixture(scope="session")
 def rig() -> Rig:
     """Engine, registry, base image, proxy image, scanner and its database."""
+    from tests.rig.api import DOCKER, ensure
+
+    return needed(lambda: ensure(DOCKER))
+
+
+@pytest.fixture(scope="session")
+def google_rig() -> Rig:
+    """The same, with Cloud Run and Artifact Registry."""
     from tests.rig.api import ensure
 
     return needed(ensure)

@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.rig.api import Rig, RigError, ensure
+from tests.rig.api import DOCKER, Rig, RigError, ensure
 from tools.venvs import BUILD, ROOT, SetUpError, installed
 
 FLOWER = {"features": [5.1, 3.5, 1.4, 0.2]}
@@ -34,7 +34,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         print("set-up", flush=True)
-        rig = ensure(tell=lambda outcome: print(f"  {outcome.line()}", flush=True))
+        rig = ensure(DOCKER, tell=lambda outcome: print(f"  {outcome.line()}", flush=True))
         shipper = installed() / "shipper"
     except (RigError, SetUpError) as error:
         print(error, file=sys.stderr)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shipper.images.protocol import Engine
 from shipper.ledger.protocol import Ledger
-from shipper.model import ImageSettings, Remark, ServiceSettings
+from shipper.model import ImageSettings, Remark, ServiceSettings, Settings
 from shipper.model.context import Secrets
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.places import Place as KnownPlace
@@ -100,9 +100,14 @@ def open_workshop(workspace: Workspace) -> Iterator[Workshop]:
             "engine": engine,
             "scanner": scanner,
             "candidates": DockerCandidates(),
-            "registry": OciRegistry(),
+            "registry": OciRegistry(create_for=_create_for(workspace.settings)),
         }
         yield Workshop(engine, services)
+
+
+def _create_for(settings: Settings) -> int | None:
+    """How many ways back a repository that is made must keep; None where it must be there."""
+    return settings.rollback.releases if settings.image.create_repository else None
 
 
 def copy_context(service: ServiceSettings, image: ImageSettings, directory: Path) -> None:

@@ -11,21 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from typing import Any
-from urllib.parse import urlsplit
 
 from shipper.errors import CredentialsError, UnreachableError, caused_by
 from shipper.registries.credentials import Credentials
 from shipper.registries.refusals import NoCredentials
+from shipper.targets.google_auth import asking, default_credentials
 
-SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 USER = "oauth2accesstoken"
 
 ENOUGH = 600.0
 """Seconds of life that a token must have left before a push begins: a model's layers take minutes, an upload that
 outlives its token starts over, and a token lives for an hour, so that a new one is had at most six times in it."""
-
-TIMEOUT = 20.0
-"""Seconds for one answer of whoever gives tokens. google-auth's own default is two minutes."""
 
 _LOOKED_FOR = (
     "GOOGLE_APPLICATION_CREDENTIALS: a service account key, or the file of workload identity federation",
@@ -48,18 +44,14 @@ class GoogleCredentials:
         with google_errors():
             credentials = self.for_api()
             if renew or credentials.token is None or _seconds_left(credentials) < ENOUGH:
-                credentials.refresh(_asking())
+                credentials.refresh(asking())
             return Credentials(USER, str(credentials.token))
 
     def for_api(self) -> Any:
         """google.auth.credentials.Credentials, scoped, for Google's own client libraries. Raises as `login`."""
         if self._found is None:
             with google_errors():
-                import google.auth
-
-                # Without a request of ours, google.auth.default() asks the network which project a federated
-                # identity belongs to, and fails where that API is not enabled. Nobody here needs to know.
-                self._found, _ = google.auth.default(scopes=[SCOPE], request=_asking())
+                self._found = default_credentials()
         return self._found
 
 
@@ -77,7 +69,7 @@ def google_errors() -> Iterator[None]:
         yield
     except exceptions.DefaultCredentialsError as error:
         raise _none_found(error) from error
-    except exceptions.RefreshError as error:
+    except (exceptions.RefreshError, exceptions.OAuthError) as error:
         raise _no_token(error) from error
     except exceptions.TransportError as error:
         raise _not_reached(error) from error
@@ -124,22 +116,3 @@ def _seconds_left(credentials: Any) -> float:
     if credentials.expiry is None:
         return float("inf")
     return float(credentials.expiry.replace(tzinfo=UTC).timestamp() - time.time())
-
-
-def _asking() -> Any:
-    """google-auth's way to ask over HTTP, with a time limit, and deaf to the question which project this is."""
-    from google.auth.transport import Response
-    from google.auth.transport.requests import Request
-
-    class Unknown(Response):  # type: ignore[misc]
-        status = 404
-        headers: dict[str, str] = {}
-        data = b"{}"
-
-    class Asking(Request):  # type: ignore[misc]
-        def __call__(self, url: str, *args: Any, timeout: float | None = TIMEOUT, **options: Any) -> Any:
-            if (urlsplit(url).hostname or "").startswith("cloudresourcemanager."):
-                return Unknown()
-            return super().__call__(url, *args, timeout=timeout, **options)
-
-    return Asking()

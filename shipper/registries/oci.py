@@ -3,48 +3,47 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
-from shipper.errors import PublishError, Transient, UnreachableError
+from shipper.errors import PublishError
 from shipper.images.connection import engine_errors, open_client
-from shipper.images.stream import awaited
 from shipper.model import Image, ImageRef
 from shipper.model.context import Cancellation, Reporter
-from shipper.registries.credentials import Credentials, find_credentials
+from shipper.registries.artifact_repository import artifact_repository
+from shipper.registries.login import Login
 from shipper.registries.names import Repository, parse_repository
 from shipper.registries.proof import another_image, require_digest, require_tested
 from shipper.registries.push import push
 from shipper.registries.reader import RegistryReader
-
-Result = TypeVar("Result")
-
-ATTEMPTS = 4
-FIRST_WAIT = 0.5
-"""Seconds before the second attempt, then doubling, with jitter: together at most 4 s. The engine itself has tried
-each layer five times by then."""
+from shipper.registries.refusals import Unauthorized
+from shipper.registries.retrying import retried
 
 
 class OciRegistry:
     """Implements shipper.registries.protocol.Registry. `docker_host` is the engine that holds the images; without it
-    the one that the docker command would use."""
+    the one that the docker command would use. `create_for`: make a missing repository of Artifact Registry, and have
+    that keep so many releases (`[rollback] releases`); None leaves repositories alone."""
 
-    def __init__(self, docker_host: str | None = None) -> None:
+    def __init__(self, docker_host: str | None = None, *, create_for: int | None = None) -> None:
         self._docker_host = docker_host
+        self._create_for = create_for
 
     def publish(self, image: Image, repository: str, tag: str, report: Reporter, cancel: Cancellation) -> ImageRef:
         """Push the image as `repository:tag` unless that is there already, then prove it.
 
-        Raises PublishError when the registry then holds anything else, CredentialsError (never tried again),
-        UnreachableError after a few attempts.
+        Raises PublishError when the registry then holds anything else, CredentialsError (never tried again, but for
+        a token that expired), UnreachableError after a few attempts.
         """
         place = parse_repository(repository)
-        with _reader(place, cancel) as reader:
+        login = Login(place, cancel)
+        if self._create_for is not None:
+            _ensure(place, login, self._create_for, report, cancel)
+        with _reader(place, login) as reader:
             report.progress(f"looking into {place.registry}")
             if _is_there(reader, image, place, tag, cancel):
                 report.progress(f"{place.registry} has this image already")
             else:
-                self._push(place, image, repository, tag, report, cancel)
+                self._push(place, login, image, repository, tag, report, cancel)
                 report.progress(f"proving what {place.registry} holds")
             return retried(lambda: _proved(reader, image, repository, tag), place, cancel)
 
@@ -53,44 +52,45 @@ class OciRegistry:
 
         Raises PublishError, CredentialsError, UnreachableError.
         """
-        with _reader(parse_repository(repository), None) as reader:
+        place = parse_repository(repository)
+        with _reader(place, Login(place)) as reader:
             return _proved(reader, image, repository, reference)
 
     def _push(
-        self, place: Repository, image: Image, repository: str, tag: str, report: Reporter, cancel: Cancellation
+        self,
+        place: Repository,
+        login: Login,
+        image: Image,
+        repository: str,
+        tag: str,
+        report: Reporter,
+        cancel: Cancellation,
     ) -> None:
-        credentials = find_credentials(place, cancel)
         # Without a time-out of its own: between two messages a large layer may take its time.
         with contextlib.closing(open_client(self._docker_host, timeout=None)) as client:
             with engine_errors("the engine cannot name the image for the push", PublishError):
                 client.api.tag(image.engine_id, repository, tag)
-            retried(lambda: push(client, place, repository, tag, credentials, report, cancel), place, cancel)
+
+            def once() -> None:
+                while True:
+                    try:
+                        return push(client, place, repository, tag, login(), report, cancel)
+                    except Unauthorized:
+                        if not login.renew():
+                            raise
+                        report.progress("logging in again")  # what is up there already is not sent again
+
+            retried(once, place, cancel)
 
 
-def retried(call: Callable[[], Result], place: Repository, cancel: Cancellation) -> Result:
-    """`call()`, made again a few times while the registry does not answer. Cancellation ends a wait at once."""
-    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+def _ensure(place: Repository, login: Login, releases: int, report: Reporter, cancel: Cancellation) -> None:
+    there = artifact_repository(place)
+    if there is None:
+        report.remark(f"create_repository is for Artifact Registry: {place.registry} is left as it is")
+        return
+    from shipper.registries.artifact_registry import ArtifactRegistry
 
-    retrying = Retrying(
-        retry=retry_if_exception_type((Transient, UnreachableError)),
-        stop=stop_after_attempt(ATTEMPTS),
-        wait=wait_random_exponential(multiplier=FIRST_WAIT, max=5),
-        sleep=lambda seconds: _wait(seconds, cancel),
-        reraise=True,
-    )
-    try:
-        result: Result = retrying(awaited, call, cancel)
-    except Transient as error:
-        raise UnreachableError(
-            f"the registry {place.registry} could not be pushed to, {ATTEMPTS} times: {error}",
-            hint="try again; nothing was deployed",
-        ) from error
-    return result
-
-
-def _wait(seconds: float, cancel: Cancellation) -> None:
-    cancel.wait(seconds)
-    cancel.check()
+    ArtifactRegistry(login.google, there, place).ensure(releases, report, cancel)
 
 
 def _is_there(reader: RegistryReader, image: Image, place: Repository, tag: str, cancel: Cancellation) -> bool:
@@ -124,9 +124,6 @@ def _proved(reader: RegistryReader, image: Image, repository: str, reference: st
 
 
 @contextlib.contextmanager
-def _reader(place: Repository, cancel: Cancellation | None) -> Iterator[RegistryReader]:
-    def credentials() -> Credentials | None:
-        return find_credentials(place, cancel)
-
-    with contextlib.closing(RegistryReader(place, credentials)) as reader:
+def _reader(place: Repository, login: Login) -> Iterator[RegistryReader]:
+    with contextlib.closing(RegistryReader(place, login, login.renew)) as reader:
         yield reader

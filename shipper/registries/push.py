@@ -10,16 +10,16 @@ from shipper.errors import PublishError, ShipperError, Transient
 from shipper.images.connection import engine_errors
 from shipper.images.stream import follow
 from shipper.model.context import Cancellation, Reporter
+from shipper.registries.artifact_repository import artifact_repository
 from shipper.registries.credentials import Credentials
 from shipper.registries.names import Repository
-from shipper.registries.reader import denied
+from shipper.registries.refusals import denied, unauthorized
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_DENIED = re.compile(
-    r"unauthorized|authentication required|no basic auth|denied|insufficient_scope|forbidden|\b40[13]\b", re.IGNORECASE
-)
+_UNAUTHORIZED = re.compile(r"unauthorized|authentication required|no basic auth|\b401\b", re.IGNORECASE)
+_DENIED = re.compile(r"denied|insufficient_scope|forbidden|\b403\b", re.IGNORECASE)
 _TRANSIENT = re.compile(
     r"timeout|timed out|connection refused|connection reset|no such host|broken pipe|unexpected eof|: eof$"
     r"|too many requests|temporar|network is unreachable|\b(?:429|50[0-9])\b|received unexpected http status: 5",
@@ -27,7 +27,7 @@ _TRANSIENT = re.compile(
 )
 _MISSING = re.compile(r"name[_ ]unknown|repository .*(?:does not exist|not found)", re.IGNORECASE)
 _PLAIN_HTTP = re.compile(r"server gave http response to https client", re.IGNORECASE)
-_IMMUTABLE = re.compile(r"immutable", re.IGNORECASE)
+_IMMUTABLE = re.compile(r"immutab(?:le|ility)", re.IGNORECASE)
 
 
 def push(
@@ -62,7 +62,7 @@ def _messages(
 
 def push_failure(repository: Repository, said: str) -> ShipperError | Transient:
     """What the engine's words mean. Refused credentials are never tried again."""
-    words = " ".join(said.split())[:200]
+    words = " ".join(said.split())[:300]
     if _PLAIN_HTTP.search(words):
         return PublishError(
             f"the registry {repository.registry} has no encryption, and is not on this machine",
@@ -71,14 +71,28 @@ def push_failure(repository: Repository, said: str) -> ShipperError | Transient:
     if _IMMUTABLE.search(words):
         return PublishError(f"the tag is immutable and holds another image: {words}", hint="release from a new commit")
     if _MISSING.search(words):
-        return PublishError(
-            f"the registry {repository.registry} has no repository {repository.path}", hint="create it first"
-        )
+        return missing(repository)
     if _DENIED.search(words):
         return denied(repository, words)
+    if _UNAUTHORIZED.search(words):
+        return unauthorized(repository, words)
     if _TRANSIENT.search(words):
         return Transient(words)
     return PublishError(f"the engine could not push to {repository.registry}: {words}", hint="docker push shows more")
+
+
+def missing(repository: Repository) -> PublishError:
+    """There is no such repository, and the registry does not make one by itself."""
+    place = artifact_repository(repository)
+    if place is None:
+        return PublishError(
+            f"the registry {repository.registry} has no repository {repository.path}", hint="create it first"
+        )
+    return PublishError(
+        f"Artifact Registry has no repository {place.resource}",
+        hint="set create_repository = true under [image], or make it with the command below",
+        details=(place.create_command,),
+    )
 
 
 class _Layers:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from shipper.errors import CredentialsError, PublishError, ShipperError, UnreachableError
 from shipper.registries.credentials import Credentials
 from shipper.registries.names import Repository, is_loopback
+from shipper.registries.refusals import NoCredentials, Unauthorized, denied, unauthorized, words_of
 
 if TYPE_CHECKING:
     import httpx
@@ -48,13 +49,22 @@ class Held:
 
 
 class RegistryReader:
-    """Reads one repository, logging in as the registry asks (anonymous, Basic, Bearer). Close it after use."""
+    """Reads one repository, logging in as the registry asks (anonymous, Basic, Bearer). Close it after use.
 
-    def __init__(self, repository: Repository, credentials: Callable[[], Credentials | None]) -> None:
+    `renew`: whether there are other credentials than those that were just refused.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        credentials: Callable[[], Credentials | None],
+        renew: Callable[[], bool] = lambda: False,
+    ) -> None:
         import httpx
 
         self._repository = repository
         self._find_credentials = credentials
+        self._renew = renew
         self._authorization = ""
         local = repository.is_local
         self._client = httpx.Client(
@@ -84,8 +94,7 @@ class RegistryReader:
     def _get(self, url: str) -> httpx.Response:
         response = self._send(url)
         if response.status_code == 401:
-            self._log_in(response.headers.get("www-authenticate", ""))
-            response = self._send(url)
+            response = self._send_logged_in(url, response.headers.get("www-authenticate", ""))
         if response.status_code not in (200, 404):
             raise self._refused(response)
         return response
@@ -96,9 +105,31 @@ class RegistryReader:
             headers["Authorization"] = self._authorization
         return self._reached(lambda: self._client.get(url, headers=headers))
 
+    def _send_logged_in(self, url: str, challenge: str) -> httpx.Response:
+        """Credentials that are refused although they look good may have been revoked: once more with others."""
+        try:
+            self._log_in(challenge)
+            response = self._send(url)
+        except Unauthorized:
+            if not self._renew():
+                raise
+        else:
+            if response.status_code != 401 or not self._renew():
+                return response
+        self._log_in(challenge)
+        return self._send(url)
+
     def _log_in(self, challenge: str) -> None:
+        try:
+            self._log_in_as(self._find_credentials(), challenge)
+        except NoCredentials as nobody:
+            try:
+                self._log_in_as(None, challenge)  # what is public needs none
+            except CredentialsError:
+                raise nobody from None
+
+    def _log_in_as(self, credentials: Credentials | None, challenge: str) -> None:
         scheme, _, rest = challenge.partition(" ")
-        credentials = self._find_credentials()
         if scheme.lower() == "bearer":
             self._authorization = f"Bearer {self._token(dict(_CHALLENGE.findall(rest)), credentials)}"
         elif credentials is None or not credentials.username:
@@ -116,7 +147,9 @@ class RegistryReader:
             raise self._denied("it sends credentials to an address without encryption")
         response = self._reached(lambda: self._ask_for_token(realm, challenge, credentials))
         if response.status_code in (400, 401, 403):
-            raise self._denied(f"its token service answered {response.status_code}")
+            said = words_of(response.content)
+            why = f"its token service answered {response.status_code}{f' ({said})' if said else ''}"
+            raise unauthorized(self._repository, why) if response.status_code == 401 else self._denied(why)
         if response.status_code != 200:
             raise self._refused(response)
         try:
@@ -157,8 +190,9 @@ class RegistryReader:
 
     def _refused(self, response: httpx.Response) -> ShipperError:
         status = response.status_code
+        said = words_of(response.content)
         if status in (401, 403):
-            return self._denied(f"it answered {status}")
+            return self._denied(f"it answered {status}{f' ({said})' if said else ''}")
         if status == 429 or status >= 500:
             return UnreachableError(
                 f"the registry {self._repository.registry} is out of order: it answered {status}",
@@ -171,15 +205,6 @@ class RegistryReader:
 
     def _name(self, reference: str) -> str:
         return f"{self._repository.registry}/{self._repository.path}:{reference}"
-
-
-def denied(repository: Repository, why: str) -> CredentialsError:
-    """The registry does not let us in."""
-    host = "" if repository.registry == "docker.io" else f" {repository.registry}"
-    return CredentialsError(
-        f"the registry {repository.registry} refuses {repository.path}: {why}",
-        hint=f"docker login{host}, with a user who may push to {repository.path}",
-    )
 
 
 def _certificates(host: str) -> ssl.SSLContext:

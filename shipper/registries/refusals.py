@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TypeVar
 
 from shipper.errors import CredentialsError
-from shipper.registries.artifact_repository import artifact_repository
+from shipper.registries.artifact_repository import artifact_repository, is_google
 from shipper.registries.names import Repository
 
 _PERMISSION = re.compile(r"""permissions? ["'](artifactregistry\.[A-Za-z.]+)["']""", re.IGNORECASE)
 """How Artifact Registry names what is missing, in `denied: Permission "…" denied on resource "…"`."""
 
 _ROLES = {"uploadArtifacts": "roles/artifactregistry.writer", "downloadArtifacts": "roles/artifactregistry.reader"}
+
+
+Kind = TypeVar("Kind", bound=CredentialsError)
 
 
 class Unauthorized(CredentialsError):
@@ -42,7 +46,7 @@ def words_of(body: bytes) -> str:
         return ""
 
 
-def _refusal[Kind: CredentialsError](kind: type[Kind], repository: Repository, why: str) -> Kind:
+def _refusal(kind: type[Kind], repository: Repository, why: str) -> Kind:
     place = artifact_repository(repository)
     if place is not None and (missing := _PERMISSION.search(why)):
         role = _ROLES.get(missing[1].rpartition(".")[2], "roles/artifactregistry.writer")
@@ -50,6 +54,11 @@ def _refusal[Kind: CredentialsError](kind: type[Kind], repository: Repository, w
             f"{repository.registry} refuses {repository.path}: no permission {missing[1]}",
             hint=f"grant {role} on repository {place.name} of project {place.project} to whom these credentials are",
             details=(why,),
+        )
+    if is_google(repository.registry):
+        return kind(
+            f"{repository.registry} refuses {repository.path}: {why}",
+            hint=f"gcloud auth application-default login, or docker login {repository.registry}",
         )
     host = "" if repository.registry == "docker.io" else f" {repository.registry}"
     return kind(

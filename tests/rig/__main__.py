@@ -31,7 +31,7 @@ def _up(options: argparse.Namespace) -> int:
     except api.Incomplete:
         print("rig: not every part is there; the lines above say why", file=sys.stderr)
         return 1
-    for sentence in rig.stand_ins:
+    for sentence in (*rig.stand_ins, *([] if options.part else [rig.google.stand_in])):
         print(f"note: {sentence}")
     return 0
 
@@ -66,7 +66,8 @@ def _empty(folder: Path) -> None:
 
 def _env(options: argparse.Namespace) -> int:
     rig = api.describe(survey())
-    for key, value in (rig.env() if options.fixture else rig.demo_env()).items():
+    google = rig.google.env if options.google else {}
+    for key, value in {**(rig.env() if options.fixture else rig.demo_env()), **google}.items():
         print(f"export {key}={shlex.quote(value)}")
     return 0
 
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (up, status):
         verb.add_argument("part", nargs="*", metavar="PART", help=f"one of: {', '.join(api.ALL)}")
     status.add_argument("--json", action="store_true", help="for programs")
+    env.add_argument("--google", action="store_true", help="also what makes a process trust Artifact Registry's names")
     env.add_argument("--fixture", action="store_true", help="the generated database even where a real one is there")
     down.add_argument("--purge", action="store_true", help="also remove all that it keeps, its images included")
     return parser

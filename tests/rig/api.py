@@ -8,16 +8,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.rig import database, images, parts, scanner
+from tests.rig.google import part as google
+from tests.rig.google.artifacts import part as artifacts
 from tests.rig.machine import Machine, alone, state_dir, survey
 from tests.rig.shell import RigError
 
-__all__ = ["ALL", "Incomplete", "Rig", "RigError", "ensure"]
+__all__ = ["ALL", "DOCKER", "Incomplete", "Rig", "RigError", "ensure"]
 
 ALL = parts.NAMES
+DOCKER = tuple(name for name in ALL if name not in parts.GOOGLE)
+"""All that a release to a Docker host needs."""
 
 
 class Incomplete(RigError):
     """Parts of the rig cannot be had; one line for each says why."""
+
+
+@dataclass(frozen=True)
+class GooglePlace:
+    """Cloud Run and the APIs beside it, and Artifact Registry under its own names."""
+
+    endpoint: str
+    """For `endpoint = …` of a Cloud Run target: gRPC and REST alike."""
+    folder: Path
+    """Its state; below it identity/, which tests.rig.google.identity.Identity takes."""
+    env: Mapping[str, str]
+    """What makes a process trust its certificates and ask it directly."""
+    stand_in: str = "Cloud Run, Artifact Registry: written here after their documentation, compared with it only"
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,8 @@ class Rig:
     """What to give to `trivy --cache-dir`: always the rig's generated database."""
     real_database: Path | None
     """The cache of the user's own Trivy, when that has a database."""
+    google: GooglePlace
+    """Google Cloud, as far as it stands in for the real one."""
     stand_ins: tuple[str, ...]
     """One sentence for each part that only stands in for the real one."""
 
@@ -69,6 +88,7 @@ def describe(machine: Machine) -> Rig:
         trivy=scanner.path(machine),
         trivy_cache=database.cache_dir(machine),
         real_database=scanner.real_database(),
+        google=GooglePlace(google.url(), artifacts.folder(machine), artifacts.env(machine)),
         stand_ins=_stand_ins(machine),
     )
 

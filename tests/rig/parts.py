@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.rig import database, engine, images, registry, scanner
+from tests.rig.google import part as google
+from tests.rig.google.artifacts import part as artifacts
 from tests.rig.machine import Machine
 from tests.rig.shell import RigError
 
@@ -58,8 +60,12 @@ PARTS: tuple[Part, ...] = (
     Part("proxy image", images.look_proxy, images.make_proxy, needs=("base image",)),
     Part("trivy", scanner.look, scanner.make),
     Part("database", database.look, database.make, renew=database.renew),
+    Part("artifacts", artifacts.look, artifacts.make, needs=("engine", "registry"), stop=artifacts.stop),
+    Part("cloud run", google.look, google.make, needs=("engine", "artifacts"), stop=google.stop),
 )
 NAMES = tuple(part.name for part in PARTS)
+GOOGLE = ("artifacts", "cloud run")
+"""What only tests of Google Cloud need: low ports and names in /etc/hosts, which not every machine gives."""
 
 
 def select(names: Iterable[str]) -> tuple[Part, ...]:

@@ -29,6 +29,7 @@ from shipper.targets.conformance.rig import (
     Place,
     Rig,
     Run,
+    StoresSecrets,
 )
 from shipper.targets.conformance.running import run_here
 from shipper.targets.conformance.scenario import Scenario, Skipped, scenario, scenarios_for, suite
@@ -36,7 +37,8 @@ from shipper.targets.conformance.table import table
 from shipper.targets.conformance.values import Values
 
 __all__ = [
-    "Adopts", "Answer", "Drifts", "Ended", "Here", "ImageKind", "Kill", "LosesImages", "LosesRevisions", "LosesStamp",
-    "Place", "ReplacingRig", "Rig", "Run", "KillsProcesses", "Scenario", "Skipped", "SplittingRig", "Values", "changed",
-    "expect", "powers_of", "run_here", "run_in_child", "scenario", "scenarios_for", "suite", "table",
+    "Adopts", "Answer", "Drifts", "Ended", "Here", "ImageKind", "Kill", "KillsProcesses", "LosesImages",
+    "LosesRevisions", "LosesStamp", "Place", "ReplacingRig", "Rig", "Run", "Scenario", "Skipped", "SplittingRig",
+    "StoresSecrets", "Values", "changed", "expect", "powers_of", "run_here", "run_in_child", "scenario",
+    "scenarios_for", "suite", "table",
 ]  # fmt: skip

@@ -24,6 +24,9 @@ MEMBERS = (
         "secret_key",
         "make_secret_key",
         "garbage",
+        "secret_versions",
+        "secret_value",
+        "authorization",
     ),
     *sorted(WRITES),
 )

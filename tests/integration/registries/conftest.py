@@ -18,9 +18,10 @@ import pytest
 
 from tests.conftest import IN_CI
 from tests.integration.images.conftest import engine, project, switch, told
+from tests.integration.registries.cloud import cloud
 from tests.rig.api import Rig
 
-__all__ = ["closed_registry", "engine", "project", "repository", "switch", "told"]
+__all__ = ["closed_registry", "cloud", "engine", "project", "repository", "switch", "told"]
 
 HTPASSWD = "ann:$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n"
 """The password is "correct horse"."""

@@ -1,0 +1,98 @@
+"""Everything that would make a release fail on Cloud Run, found before the build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shipper.model import Problem, Release, Settings
+from shipper.model.context import Reporter
+from shipper.model.image import ImageRef
+from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient
+from shipper_targets.cloudrun.api import Api
+from shipper_targets.cloudrun.limits import PLATFORM, limit_problems
+from shipper_targets.cloudrun.permissions import permission_problems
+from shipper_targets.cloudrun.rehearsal import rehearse
+from shipper_targets.cloudrun.rest import Rest
+from shipper_targets.cloudrun.secret_manager import SecretManager
+from shipper_targets.cloudrun.secret_names import SCHEME
+from shipper_targets.cloudrun.settings import CloudRunSettings
+
+PLACEHOLDER = "us-docker.pkg.dev/cloudrun/container/hello"
+"""Google's own example, in the place of an image that is not built yet: nothing is made of it."""
+
+_NOT_OURS = "see docs/targets/cloudrun.md, permissions"
+
+
+class Preflight:
+    """Asks the platform; what depends on nothing there is in limits.py. Never writes."""
+
+    def __init__(
+        self, api: Api, rest: Rest, secrets: SecretManager, own: CloudRunSettings, report: Reporter | None
+    ) -> None:
+        self._api = api
+        self._rest = rest
+        self._secrets = secrets
+        self._own = own
+        self._report = report
+
+    def problems(self, settings: Settings, target: str) -> list[Problem]:
+        """All at once. A rehearsal follows when nothing else is wrong: the platform's own opinion of the request."""
+        found = limit_problems(settings, self._own)
+        try:
+            found += permission_problems(self._rest, self._api, settings, self._own, self._report)
+            versions: dict[str, str] = {}
+            found += self._pinned(settings, versions)
+            if not found:
+                rehearse(self._api, _unbuilt(settings, self._own, versions, target), self._own)
+        except Denied as error:
+            found.append(Problem(code=32, key="targets.project", message=str(error), hint=_NOT_OURS))
+        except Invalid as error:
+            found.append(Problem(code=2, key="targets", message=str(error), hint="the platform's own words say what"))
+        except NotFound as error:
+            hint = "check project and region; is the Cloud Run API enabled in the project?"
+            found.append(Problem(code=2, key="targets.project", message=str(error), hint=hint))
+        except PlatformError as error:
+            found.append(Problem(code=33, key="targets.endpoint", message=str(error), hint="is there a way to it?"))
+        return found
+
+    def _pinned(self, settings: Settings, versions: dict[str, str]) -> Iterator[Problem]:
+        """Each secret is there and enabled; `versions` gets them. Other schemes are the traits' to refuse."""
+        for name, reference in settings.run.secrets.items():
+            if not reference.startswith(SCHEME):
+                continue
+            try:
+                versions |= self._secrets.pinned({name: reference})
+            except Transient:
+                raise
+            except PlatformError as error:
+                code, hint = (32, "roles/secretmanager.viewer has it") if isinstance(error, Denied) else (2, _SECRET)
+                yield Problem.model_validate(
+                    {"code": code, "key": f"run.secrets.{name}", "message": str(error), "hint": hint}
+                )
+
+
+_SECRET = "create it, or enable a version of it: gcloud secrets versions list"  # noqa: S105 - words, no secret
+
+
+def as_planned(release: Release) -> Release:
+    """The same with an image that the platform knows, where none is built yet."""
+    if release.main.manifest_digest is not None:
+        return release
+    image = release.main.model_copy(update={"reference": PLACEHOLDER})
+    return release.model_copy(update={"images": {**release.images, "main": image}})
+
+
+def _unbuilt(settings: Settings, own: CloudRunSettings, versions: dict[str, str], target: str) -> Release:
+    """A release as it would be, with an image that nobody has built yet."""
+    digest = "sha256:" + "0" * 64
+    image = ImageRef(config_digest=digest, manifest_digest=None, reference=PLACEHOLDER, platform=PLATFORM)
+    return Release(
+        id="0" * 26,
+        number=0,
+        fingerprint=digest,
+        images={"main": image},
+        settings=settings,
+        target=target,
+        secret_versions=versions,
+        created=0.0,
+    )

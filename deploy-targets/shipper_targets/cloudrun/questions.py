@@ -1,0 +1,62 @@
+"""Asking one revision: by the URL of its tag, or the service's own when it has all of the traffic."""
+
+from __future__ import annotations
+
+from shipper.model import ProbeRequest, ProbeResponse, Revision
+from shipper.targets import NotFound, Transient, retry_transient
+from shipper_targets.cloudrun.api import Api
+from shipper_targets.cloudrun.identity import Identity
+from shipper_targets.cloudrun.traffic import routed
+
+
+class Questions:
+    """Remembers where a revision was found, so that asking it again costs one request."""
+
+    def __init__(self, api: Api, identity: Identity) -> None:
+        self._api = api
+        self._identity = identity
+        self._urls: dict[str, tuple[str, str]] = {}
+
+    def probe(self, revision: Revision, request: ProbeRequest) -> ProbeResponse:
+        """Raises NotFound when it is not reachable, Transient when it does not answer, Denied without a token."""
+        url, audience = self._urls.get(revision.name) or self._find(revision.name)
+        return _ask(url, request, self._identity.headers(audience))
+
+    def authorization(self) -> dict[str, str]:
+        """For the service's own address."""
+        service = retry_transient(self._api.service)
+        if service is None:
+            raise NotFound("there is no service to be let in to")
+        return self._identity.headers(service.uri)
+
+    def _find(self, name: str) -> tuple[str, str]:
+        service = retry_transient(self._api.service)
+        if service is None:
+            raise NotFound(f"{name} is gone with its service")
+        tagged = [one.uri for one in service.traffic_statuses if one.tag and one.revision == name and one.uri]
+        if tagged:
+            self._urls[name] = tagged[0], service.uri  # a tag's URL is its for as long as the tag is
+            return self._urls[name]
+        if routed(service) == {name: 100}:
+            return service.uri, service.uri
+        raise NotFound(f"{name} has no tag and not all of the traffic: nobody can ask it alone")
+
+    def forget(self) -> None:
+        """Tags may have moved: after each write of ours."""
+        self._urls.clear()
+
+
+def _ask(url: str, request: ProbeRequest, headers: dict[str, str]) -> ProbeResponse:
+    import httpx
+
+    try:
+        # The environment's proxies are for public addresses, and these have TLS.
+        with httpx.Client(timeout=request.timeout, trust_env=url.startswith("https:")) as client:
+            answer = client.request(
+                request.method, url + request.path, headers={**request.headers, **headers}, content=request.body
+            )
+    except httpx.TimeoutException as error:
+        raise Transient(f"no answer within {request.timeout:g} s") from error
+    except httpx.HTTPError as error:
+        raise Transient(f"no answer: {error}") from error
+    return ProbeResponse(status=answer.status_code, headers=dict(answer.headers), body=answer.content)

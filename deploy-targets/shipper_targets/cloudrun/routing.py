@@ -1,0 +1,67 @@
+"""Waiting until the platform routes as it was asked to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from shipper.model.context import Cancellation
+from shipper.targets import Transient, retry_transient
+from shipper_targets.cloudrun.api import Api
+from shipper_targets.cloudrun.observing import has_failed
+from shipper_targets.cloudrun.traffic import asked_for, routed, show
+
+if TYPE_CHECKING:
+    from google.cloud import run_v2
+
+ROUTED = 60.0
+"""Seconds; a change of routes takes a second or two."""
+
+FIRST_LOOK, LONGEST_LOOK = 0.05, 0.5
+"""Seconds between two looks."""
+
+
+def until_routed(api: Api, wanted: Mapping[str, int], cancel: Cancellation | None) -> None:
+    """Judged by what is routed: the operation may end in an error that is about something else, such as a newest
+    revision that is not ready.
+
+    Raises Transient for whatever else becomes of it: not routed in time, not routable, changed by somebody else, or the
+    run is cancelled. The write itself was accepted, so no other error would be true: it may still come about, and who
+    writes again has to look first. A run that is cancelled already is one that puts things back: it waits.
+    """
+    deadline, pause = time.monotonic() + ROUTED, FIRST_LOOK
+    watched = cancel if cancel is not None and not cancel.cancelled else None
+    while True:
+        service = retry_transient(api.service)
+        if service is None:
+            raise Transient("the service was deleted meanwhile")
+        if routed(service) == wanted:
+            return
+        if asked_for(service) != wanted:
+            raise Transient(f"{show(wanted)} was accepted; somebody else asks for {show(asked_for(service))} since")
+        if (failure := _refused(service)) is not None:
+            raise Transient(f"{show(wanted)} was accepted, and cannot be routed: {failure}")
+        if time.monotonic() >= deadline:
+            raise Transient(f"{show(wanted)} was accepted, and is not routed after {ROUTED:g} s")
+        if watched is not None and watched.wait(pause):
+            raise Transient(f"{show(wanted)} was accepted; whether it is routed was not waited for")
+        if watched is None:
+            time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_LOOK)
+
+
+def until_deleted(api: Api) -> None:
+    """Raises Transient when the service is still there after a while."""
+    deadline = time.monotonic() + ROUTED
+    while retry_transient(api.service) is not None:
+        if time.monotonic() >= deadline:
+            raise Transient(f"the deletion of {api.names.service_id} was accepted, and is not done after {ROUTED:g} s")
+        time.sleep(LONGEST_LOOK / 2)
+
+
+def _refused(service: run_v2.Service) -> str | None:
+    if service.reconciling:
+        return None
+    failed = next((one for one in service.conditions if one.type_ == "RoutesReady" and has_failed(one)), None)
+    return (failed.message or "its routes are not ready") if failed is not None else None

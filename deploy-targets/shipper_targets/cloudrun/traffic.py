@@ -1,0 +1,88 @@
+"""A service's traffic: what is routed, what was asked for, and what to ask for. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from google.cloud.run_v2 import TrafficTarget, TrafficTargetAllocationType
+
+from shipper_targets.cloudrun.names import is_our_tag, short_name
+
+if TYPE_CHECKING:
+    from google.cloud import run_v2
+
+LATEST = "LATEST"
+"""Instead of a revision's name, where somebody has asked for whatever is the newest."""
+
+_REVISION = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+
+
+def routed(service: run_v2.Service) -> dict[str, int]:
+    """Revision to percent, as the platform routes now."""
+    weights: defaultdict[str, int] = defaultdict(int)
+    for status in service.traffic_statuses:
+        weights[short_name(status.revision or service.latest_ready_revision)] += status.percent
+    return {name: weight for name, weight in weights.items() if name and weight}
+
+
+def asked_for(service: run_v2.Service) -> dict[str, int]:
+    """Revision, or LATEST, to percent, as the service's traffic says. No traffic at all means LATEST."""
+    weights: defaultdict[str, int] = defaultdict(int)
+    for target in service.traffic:
+        weights[target.revision if target.type_ == _REVISION else LATEST] += target.percent
+    return {name: weight for name, weight in weights.items() if weight} or {LATEST: 100}
+
+
+def about_to_serve(service: run_v2.Service) -> dict[str, int]:
+    """As routed; while the platform works on a service's very first route, as asked for: it will be so without us."""
+    now = routed(service)
+    if now or not service.reconciling:
+        return now
+    latest = short_name(service.latest_created_revision)
+    weights: defaultdict[str, int] = defaultdict(int)
+    for name, weight in asked_for(service).items():
+        weights[latest if name == LATEST else name] += weight
+    return dict(weights)
+
+
+def tags(service: run_v2.Service) -> dict[str, str]:
+    """Tag to revision, as asked for; of those that follow LATEST what that means now."""
+    latest = short_name(service.latest_ready_revision)
+    found = {each.tag: each.revision if each.type_ == _REVISION else latest for each in service.traffic if each.tag}
+    return {tag: name for tag, name in found.items() if name}
+
+
+def foreign_tags(service: run_v2.Service) -> dict[str, str]:
+    """Those that somebody else has set: they stay."""
+    return {tag: name for tag, name in tags(service).items() if not is_our_tag(tag)}
+
+
+def kept_tags(service: run_v2.Service, sharing: Collection[str]) -> dict[str, str]:
+    """Others' tags, and ours of the revisions that share the traffic: a tag of a revision that is not ready would keep
+    the platform from routing anything, and one of an idle revision may be billed.
+    """
+    return {tag: name for tag, name in tags(service).items() if name in sharing or not is_our_tag(tag)}
+
+
+def targets(weights: Mapping[str, int], tagged: Mapping[str, str]) -> list[TrafficTarget]:
+    """The traffic to ask for: revisions by name only, never LATEST. `tagged`: tag to revision.
+
+    A revision with several tags has its weight in the first of its entries.
+    """
+    made = []
+    by_name: defaultdict[str, list[str]] = defaultdict(list)
+    for tag, name in sorted(tagged.items()):
+        by_name[name].append(tag)
+    for name in sorted({*by_name, *(name for name, weight in weights.items() if weight)}):
+        weight = weights.get(name, 0)
+        for tag in by_name.get(name) or [""]:
+            made.append(TrafficTarget(type_=_REVISION, revision=name, percent=weight, tag=tag))
+            weight = 0
+    return made
+
+
+def show(weights: Mapping[str, int]) -> str:
+    """For people: "web-4 90 %, web-5 10 %"."""
+    return ", ".join(f"{name} {weight} %" for name, weight in sorted(weights.items())) or "nothing"

@@ -1,0 +1,196 @@
+"""Every write to the service: conditional on what was seen and on the epoch, by name, never LATEST."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from google.cloud import run_v2
+
+from shipper.model import Release, Revision, Stamp
+from shipper.model.context import Cancellation, Reporter
+from shipper.targets import Conflict, Invalid, NotFound, Retired, retry_transient
+from shipper_targets.cloudrun import render, traffic
+from shipper_targets.cloudrun.api import Api
+from shipper_targets.cloudrun.cleaning import delete_revisions, never_verified
+from shipper_targets.cloudrun.marks import ADOPTED, STAMP, own_release, read_stamp, stamp_text
+from shipper_targets.cloudrun.names import is_our_tag, short_name, tag_of
+from shipper_targets.cloudrun.observing import ABSENT, Found, state_of
+from shipper_targets.cloudrun.routing import until_deleted, until_routed
+from shipper_targets.cloudrun.settings import CloudRunSettings
+from shipper_targets.cloudrun.written import WRITTEN, written
+
+WHOLE = 100
+
+
+class Writing:
+    """One GET, one write with its etag: what others wrote in between is never overwritten."""
+
+    def __init__(self, api: Api, own: CloudRunSettings, report: Reporter | None, cancel: Cancellation | None) -> None:
+        self._api = api
+        self._own = own
+        self._report = report
+        self._cancel = cancel
+        self._id = api.names.service_id
+
+    def create(self, release: Release, stamp: Stamp, seen: str) -> Revision:
+        """See the adapter. The same release again only gets its tag back."""
+        service = self._expected(seen, stamp)
+        wanted = render.service_of(release, self._own, self._id)
+        name = wanted.template.revision
+        if service is None:
+            weights = {name: WHOLE}
+            wanted.traffic = traffic.targets(weights, {tag_of(release.number): name})
+            wanted.annotations = {STAMP: stamp_text(stamp), WRITTEN: written(wanted, weights, name)}
+            self._api.create(wanted)
+        else:
+            weights = traffic.routed(service) or {name: WHOLE}
+            tagged = {**traffic.kept_tags(service, weights), tag_of(release.number): name}
+            paths = render.create_fields(self._own)
+            if self._is_there(name, release):
+                paths = render.TRAFFIC_FIELDS
+            else:
+                _take_over(service, wanted)
+            adopting = {} if STAMP in service.annotations else {ADOPTED: self._found(service).adopted}
+            service.traffic = traffic.targets(weights, tagged)
+            newest = service.template.revision if paths != render.TRAFFIC_FIELDS else ""
+            self._annotate(service, stamp, {**adopting, WRITTEN: written(service, weights, newest)})
+            self._api.update(service, paths)
+        return self._begun(name, release, weights.get(name, 0))
+
+    def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
+        """See the adapter."""
+        wanted = {name: weight for name, weight in weights.items() if weight}
+        if wanted and sum(wanted.values()) != WHOLE:
+            raise Invalid(f"weights sum to {sum(wanted.values())}, not to 100")
+        service = self._there(seen, stamp)
+        if not wanted:
+            self._put_back_to_nothing(service)
+            return
+        self._refuse_unready(wanted, service)
+        sharing = wanted if len(wanted) > 1 else {}
+        service.traffic = traffic.targets(wanted, traffic.kept_tags(service, sharing))
+        self._annotate(service, stamp, {WRITTEN: written(service, wanted)})
+        self._api.update(service, render.TRAFFIC_FIELDS)
+        until_routed(self._api, wanted, self._cancel)
+
+    def retire(self, names: Collection[str], to: Retired, stamp: Stamp, seen: str) -> None:
+        """See the adapter."""
+        service = self._expected(seen, stamp)
+        if service is None:
+            return  # nothing is there that could be retired
+        if busy := sorted({*traffic.about_to_serve(service)} & {*names}):
+            raise Invalid(f"{', '.join(busy)} has traffic")
+        if to == "removed" and names and not traffic.about_to_serve(service) and never_verified(self._found(service)):
+            self._delete(service)
+            return
+        kept = [one for one in service.traffic if not _is_dropped(one, names)]
+        paths: Sequence[str] = render.STAMP_FIELDS if len(kept) == len(service.traffic) else render.TRAFFIC_FIELDS
+        service.traffic = kept
+        self._annotate(service, stamp, {})
+        self._api.update(service, paths)
+        if to == "removed" and names:
+            delete_revisions(self._api, self._found(self._read()), names, self._report)
+
+    def write_stamp(self, stamp: Stamp, seen: str) -> None:
+        """See the adapter."""
+        service = self._expected(seen, stamp)
+        if service is None:
+            raise NotFound(f"there is no service {self._id} that could carry a stamp")
+        self._annotate(service, stamp, {})
+        self._api.update(service, render.STAMP_FIELDS)
+
+    def remove(self, stamp: Stamp, seen: str) -> None:
+        """See the adapter."""
+        service = self._expected(seen, stamp)
+        if service is not None:
+            self._delete(service)
+
+    # What is there, and whether we may write.
+
+    def _read(self) -> run_v2.Service | None:
+        return retry_transient(self._api.service)
+
+    def _found(self, service: run_v2.Service | None) -> Found:
+        return Found(self._api.names, service, retry_transient(self._api.revisions))
+
+    def _expected(self, seen: str, stamp: Stamp) -> run_v2.Service | None:
+        """The service, if it is what was seen and nobody with a higher epoch was here; None if none was seen."""
+        service = self._read()
+        found = service.etag if service is not None else ABSENT
+        if found != seen:
+            raise Conflict(f"version {seen} of {self._id} was seen, {found} is there")
+        epoch = read_stamp(service).epoch
+        if stamp.epoch < epoch:
+            raise Conflict(f"epoch {stamp.epoch} was overtaken by epoch {epoch}")
+        return service
+
+    def _there(self, seen: str, stamp: Stamp) -> run_v2.Service:
+        service = self._expected(seen, stamp)
+        if service is None:
+            raise Invalid(f"there is no service {self._id} whose traffic could be moved")
+        return service
+
+    def _is_there(self, name: str, release: Release) -> bool:
+        """Whether this very release has its revision already. Raises Invalid when somebody else has its name."""
+        found = retry_transient(lambda: self._api.revision(name))
+        if found is None:
+            return False
+        there = own_release(self._id, found.name, dict(found.annotations))
+        if there is None or there.id != release.id:
+            raise Invalid(f"a revision {name} is there, and it is not release {release.number}")
+        return True
+
+    def _refuse_unready(self, wanted: Mapping[str, int], service: run_v2.Service) -> None:
+        """The platform would accept it, fail to route it, and keep the request: so it is asked beforehand."""
+        now = traffic.routed(service)
+        for name in [name for name in wanted if name not in now]:
+            found = retry_transient(lambda wanted=name: self._api.revision(wanted))  # type: ignore[misc]
+            if found is None or state_of(found) != "running":
+                raise Invalid(f"{name} is not ready here, and cannot take traffic")
+
+    # What is written.
+
+    def _annotate(self, service: run_v2.Service, stamp: Stamp, more: Mapping[str, str]) -> None:
+        """Others' annotations stay. Where there was no stamp something was there before: that is noted for good."""
+        before = {} if STAMP in service.annotations else {ADOPTED: ""}
+        service.annotations = {**before, **service.annotations, STAMP: stamp_text(stamp), **more}
+
+    def _put_back_to_nothing(self, service: run_v2.Service) -> None:
+        if not never_verified(self._found(service)):
+            raise Invalid(
+                f"Cloud Run cannot take all traffic away from {self._id}: give it to another revision, or delete it"
+            )
+        self._delete(service)
+
+    def _delete(self, service: run_v2.Service) -> None:
+        try:
+            self._api.delete(service.etag)
+        except NotFound:
+            return
+        until_deleted(self._api)
+
+    def _begun(self, name: str, release: Release, weight: int) -> Revision:
+        return Revision(
+            name=name,
+            release=release.id,
+            number=release.number,
+            fingerprint=release.fingerprint,
+            state="starting",
+            image=release.main.config_digest,
+            weight=weight,
+        )
+
+
+def _take_over(service: run_v2.Service, wanted: run_v2.Service) -> None:
+    """What is ours of the service, from the release; the rest of it stays as it is."""
+    service.template = wanted.template
+    service.labels = {**service.labels, **wanted.labels}
+    service.ingress = wanted.ingress
+    service.invoker_iam_disabled = wanted.invoker_iam_disabled
+    service.scaling.min_instance_count = wanted.scaling.min_instance_count
+    if wanted.launch_stage:
+        service.launch_stage = wanted.launch_stage
+
+
+def _is_dropped(target: run_v2.TrafficTarget, names: Collection[str]) -> bool:
+    return bool(target.tag) and is_our_tag(target.tag) and not target.percent and short_name(target.revision) in names

@@ -1,0 +1,1 @@
+"""Google Cloud on this machine: Cloud Run, the APIs beside it, identity and Artifact Registry."""

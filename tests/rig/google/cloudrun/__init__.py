@@ -1,0 +1,1 @@
+"""A stateful Cloud Run: state, fronts, and instances that run."""

@@ -1,0 +1,121 @@
+"""The rig's hands for tests in any process: each method is a verb of control.py. Standard library only."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+
+class HandError(Exception):
+    """The rig refused a verb; the message says why."""
+
+
+@dataclass(frozen=True)
+class GoogleRig:
+    """`url` is where the rig answers, such as http://127.0.0.1:8085."""
+
+    url: str
+
+    def deny(self, project: str, permission: str) -> None:
+        """Every call that takes this permission is 403 from now on."""
+        self._do("deny", project=project, permission=permission)
+
+    def allow(self, project: str, permission: str) -> None:
+        self._do("allow", project=project, permission=permission)
+
+    def fail(
+        self, project: str, method: str, code: str = "UNAVAILABLE", times: int = 1, *, after: bool = False
+    ) -> None:
+        """The next calls of a method ("*": any, "write": any write) fail, before or after being carried out."""
+        self._do("fail", project=project, method=method, code=code, times=times, after=after)
+
+    def slow(self, project: str, method: str, seconds: float) -> None:
+        self._do("slow", project=project, method=method, seconds=seconds)
+
+    def edit(self, project: str, at: int = 1, traffic: dict[str, int] | None = None) -> None:
+        """Another writer, just before the at-th write (0: every write) is carried out.
+
+        Without `traffic` only the etag changes; with it, traffic goes to these short revision names, {}: to the latest.
+        """
+        self._do("edit", project=project, at=at, traffic=traffic)
+
+    def hold(self, project: str, at: int = 1, *, after: bool = False) -> None:
+        """Hold the at-th write from now: before it is carried out, or after, before it is answered."""
+        self._do("hold", project=project, at=at, after=after)
+
+    def held(self, project: str, seconds: float = 30.0) -> dict[str, Any] | None:
+        """Wait for the held write; None when none came."""
+        found: dict[str, Any] | None = self._do("held", project=project, seconds=seconds, _timeout=seconds + 10)
+        return found
+
+    def release(self, project: str, *, carry: bool = True) -> None:
+        """Let it go on; without `carry`, a write that was held before is never carried out."""
+        self._do("release", project=project, carry=carry)
+
+    def stuck(self, project: str, what: str = "operation") -> None:
+        """ "operation": operations never end; "reconcile": nothing settles; "": all go on again."""
+        self._do("stuck", project=project, what=what)
+
+    def gpus(self, project: str, instances: int | None) -> None:
+        """The GPU quota; None: unlimited."""
+        self._do("gpus", project=project, instances=instances)
+
+    def writes(self, project: str) -> list[dict[str, Any]]:
+        """Every write, in the order in which they came: number, method, resource, mask, etag, code."""
+        found: list[dict[str, Any]] = self._do("writes", project=project)
+        return found
+
+    def calls(self, project: str) -> dict[str, int]:
+        found: dict[str, int] = self._do("calls", project=project)
+        return found
+
+    def wipe(self, project: str) -> None:
+        """Services, secrets, containers and hands of a project: gone."""
+        self._do("wipe", project=project)
+
+    def logs(self, revision: str, lines: int = 100) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._do("logs", revision=revision, lines=lines)
+        return found
+
+    def bucket(self, name: str) -> str:
+        """The directory of this machine that is the bucket."""
+        found: str = self._do("bucket", bucket=name)
+        return found
+
+    def add_secret(self, project: str, secret: str, value: bytes) -> str:
+        """A new version, and the secret when there is none; gives the version's number. By Secret Manager's own API."""
+        made = self._ask(
+            "POST", f"/v1/projects/{project}/secrets?secretId={secret}", {"replication": {"automatic": {}}}
+        )
+        if made[0] not in (200, 409):
+            raise HandError(f"secret {secret}: {made}")
+        payload = {"payload": {"data": base64.b64encode(value).decode()}}
+        status, version = self._ask("POST", f"/v1/projects/{project}/secrets/{secret}:addVersion", payload)
+        if status != 200:
+            raise HandError(f"secret {secret}: {version}")
+        return str(version["name"]).rsplit("/", 1)[-1]
+
+    def set_secret(self, project: str, secret: str, version: str, verb: str) -> None:
+        """`verb` is enable, disable or destroy."""
+        status, reply = self._ask("POST", f"/v1/projects/{project}/secrets/{secret}/versions/{version}:{verb}", {})
+        if status != 200:
+            raise HandError(f"secret {secret}: {reply}")
+
+    def _do(self, verb: str, _timeout: float = 30.0, **values: Any) -> Any:
+        status, reply = self._ask("POST", f"/rig/{verb}", values, _timeout)
+        if status != 200:
+            raise HandError(f"{verb}: {reply}")
+        return reply["result"]
+
+    def _ask(self, method: str, target: str, body: dict[str, Any], timeout: float = 30.0) -> tuple[int, dict[str, Any]]:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        asked = urllib.request.Request(f"{self.url}{target}", json.dumps(body).encode(), method=method)
+        try:
+            with opener.open(asked, timeout=timeout) as reply:
+                return reply.status, json.load(reply)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
