@@ -196,7 +196,8 @@ class CloudRunTarget:
 
     @cached_property
     def _writing(self) -> Writing:
-        return Writing(self._api, self._own, self._context.report, self._context.cancel)
+        context = self._context
+        return Writing(self._api, self._own, context.settings.service, context.report, context.cancel)
 
     def _found(self) -> Found:
         """The service first: a revision that it names is in the list that is read after it."""

@@ -14,7 +14,7 @@ from shipper.model.quantities import show_duration
 from shipper_targets.cloudrun.container import LONGEST_STARTUP, seconds_of
 from shipper_targets.cloudrun.hosts import repository_problem
 from shipper_targets.cloudrun.limits_resources import problem, resource_problems
-from shipper_targets.cloudrun.settings import CloudRunSettings
+from shipper_targets.cloudrun.settings import LONGEST_SERVICE, CloudRunSettings
 from shipper_targets.cloudrun.volumes import BUCKET
 
 PLATFORM = "linux/amd64"
@@ -31,6 +31,7 @@ _BUCKET = re.compile(r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")
 def limit_problems(settings: Settings, own: CloudRunSettings) -> list[Problem]:
     """All of them; nothing is asked."""
     return [
+        *_name(own),
         *_image(settings),
         *_run(settings),
         *_environment(settings),
@@ -41,6 +42,15 @@ def limit_problems(settings: Settings, own: CloudRunSettings) -> list[Problem]:
         *_scale(settings),
         *_target(own),
     ]
+
+
+def _name(own: CloudRunSettings) -> Iterator[Problem]:
+    if own.service is not None and len(own.service) > LONGEST_SERVICE:
+        yield problem(
+            "targets.service",
+            f"{own.service} leaves no room for a tag: name and tag have 46 characters together",
+            f"choose a name of at most {LONGEST_SERVICE} characters",
+        )
 
 
 def _image(settings: Settings) -> Iterator[Problem]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shipper.model import Release, Settings
 from shipper.model.release import short
 from shipper_targets.cloudrun.settings import LONGEST_SERVICE, CloudRunSettings
+
+SERVICE_LABEL, ENVIRONMENT_LABEL = "shipper-service", "shipper-environment"
 
 _OUR_TAG = re.compile(r"n[0-9]+")
 
@@ -55,8 +58,8 @@ def revision_id(service: str, release: Release) -> str:
     """`<service>-<number>-<last 6 of the release id>`: the same for the same release, and never another's.
 
     A name can be used once for ever, and two releases may have the same content: so it ends in the id's random part,
-    and the short digest of what runs is a label. The longest service and number 999999 make the 63 characters that a
-    DNS label may have (RFC 1035).
+    and the short digest of what runs is a label. The name stays well below the 63 characters of a DNS label
+    (RFC 1035).
     """
     return f"{service}-{release.number}-{release.id[-6:].lower()}"
 
@@ -79,8 +82,16 @@ def short_name(resource: str) -> str:
 def labels_of(settings: Settings, own: CloudRunSettings) -> dict[str, str]:
     """Labels of the service; billing shows them. Names of services and environments are legal values as they are."""
     service = settings.service
-    ours = {"shipper-service": service.service, "shipper-environment": service.environment}
-    return {**own.labels, **ours}
+    return {**own.labels, SERVICE_LABEL: service.service, ENVIRONMENT_LABEL: service.environment}
+
+
+def owner_of(labels: Mapping[str, str]) -> tuple[str, str] | None:
+    """The service and environment whose Cloud Run service this is; None when shipper has not written there yet.
+
+    "shop" in staging and "shop-staging" in production have the same name here, and one of them has to choose another.
+    """
+    service, environment = labels.get(SERVICE_LABEL), labels.get(ENVIRONMENT_LABEL)
+    return (service, environment) if service and environment else None
 
 
 def release_labels(release: Release, own: CloudRunSettings) -> dict[str, str]:

@@ -38,7 +38,7 @@ def plan_of(
         *_template(before, fields_of_template(wanted.template), foreign=main is not None and main.release is None),
         *_service(found.service, wanted),
     ]
-    told = (scale_line(release.settings), *remarks)
+    told = (scale_line(release.settings, release.started_in), *remarks)
     if main is None:
         first = [change_of("revision", "", wanted.template.revision), *changes]
         return Plan(summary="a first release", changes=tuple(first), remarks=told)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from shipper.model import Problem, Release, Settings
 from shipper.model.context import Reporter
 from shipper.model.image import ImageRef
-from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient
+from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient, retry_transient
 from shipper_targets.cloudrun.api import Api
 from shipper_targets.cloudrun.limits import PLATFORM, limit_problems
+from shipper_targets.cloudrun.names import owner_of
 from shipper_targets.cloudrun.permissions import permission_problems
 from shipper_targets.cloudrun.rehearsal import rehearse
 from shipper_targets.cloudrun.rest import Rest
@@ -41,6 +42,7 @@ class Preflight:
         try:
             found += permission_problems(self._rest, self._api, settings, self._own, self._report)
             versions: dict[str, str] = {}
+            found += self._somebody_elses(settings)
             found += self._pinned(settings, versions)
             if not found:
                 rehearse(self._api, _unbuilt(settings, self._own, versions, target), self._own)
@@ -54,6 +56,17 @@ class Preflight:
         except PlatformError as error:
             found.append(Problem(code=33, key="targets.endpoint", message=str(error), hint="is there a way to it?"))
         return found
+
+    def _somebody_elses(self, settings: Settings) -> Iterator[Problem]:
+        service = retry_transient(self._api.service)
+        owner = owner_of(dict(service.labels)) if service is not None else None
+        if owner not in (None, (settings.service.service, settings.service.environment)):
+            yield Problem(
+                code=2,
+                key="targets.service",
+                message=f"{self._api.names.service_id} is the Cloud Run service of {' in '.join(owner)}",
+                hint='give this one a name of its own: service = "…"',
+            )
 
     def _pinned(self, settings: Settings, versions: dict[str, str]) -> Iterator[Problem]:
         """Each secret is there and enabled; `versions` gets them. Other schemes are the traits' to refuse."""

@@ -6,7 +6,7 @@ from shipper.model import ProbeRequest, ProbeResponse, Revision
 from shipper.targets import NotFound, Transient, retry_transient
 from shipper_targets.cloudrun.api import Api
 from shipper_targets.cloudrun.identity import Identity
-from shipper_targets.cloudrun.traffic import routed
+from shipper_targets.cloudrun.traffic import routed, tags
 
 
 class Questions:
@@ -39,6 +39,8 @@ class Questions:
             return self._urls[name]
         if routed(service) == {name: 100}:
             return service.uri, service.uri
+        if name in tags(service).values():
+            raise Transient(f"{name} has a tag that is not routed: it does not answer")
         raise NotFound(f"{name} has no tag and not all of the traffic: nobody can ask it alone")
 
     def forget(self) -> None:

@@ -20,8 +20,10 @@ TRAITS = Traits(
     secret_references=("secret-manager",),
 )
 
-LONGEST_SERVICE = 49
-"""Characters (CreateServiceRequest.service_id: fewer than 50)."""
+LONGEST_SERVICE = 39
+"""Characters of a service's name: with a tag it may have 46 (firebase/firebase-tools#6137), and a tag is an n and up to
+six digits. Without tags it would be 49 (CreateServiceRequest.service_id).
+"""
 
 Project = Annotated[str, StringConstraints(pattern=r"^(?:[a-z0-9.-]{1,60}:)?[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[0-9]+$")]

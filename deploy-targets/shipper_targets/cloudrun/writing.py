@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from google.cloud import run_v2
 
-from shipper.model import Release, Revision, Stamp
+from shipper.model import Release, Revision, ServiceSettings, Stamp
 from shipper.model.context import Cancellation, Reporter
 from shipper.targets import Conflict, Invalid, NotFound, Retired, retry_transient
 from shipper_targets.cloudrun import render, traffic
 from shipper_targets.cloudrun.api import Api
 from shipper_targets.cloudrun.cleaning import delete_revisions, never_verified
 from shipper_targets.cloudrun.marks import ADOPTED, STAMP, own_release, read_stamp, stamp_text
-from shipper_targets.cloudrun.names import is_our_tag, short_name, tag_of
+from shipper_targets.cloudrun.names import is_our_tag, owner_of, short_name, tag_of
 from shipper_targets.cloudrun.observing import ABSENT, Found, state_of
 from shipper_targets.cloudrun.routing import until_deleted, until_routed
 from shipper_targets.cloudrun.settings import CloudRunSettings
@@ -25,9 +25,17 @@ WHOLE = 100
 class Writing:
     """One GET, one write with its etag: what others wrote in between is never overwritten."""
 
-    def __init__(self, api: Api, own: CloudRunSettings, report: Reporter | None, cancel: Cancellation | None) -> None:
+    def __init__(
+        self,
+        api: Api,
+        own: CloudRunSettings,
+        owner: ServiceSettings,
+        report: Reporter | None,
+        cancel: Cancellation | None,
+    ) -> None:
         self._api = api
         self._own = own
+        self._owner = (owner.service, owner.environment)
         self._report = report
         self._cancel = cancel
         self._id = api.names.service_id
@@ -119,6 +127,8 @@ class Writing:
         found = service.etag if service is not None else ABSENT
         if found != seen:
             raise Conflict(f"version {seen} of {self._id} was seen, {found} is there")
+        if service is not None and (owner := owner_of(dict(service.labels))) not in (None, self._owner):
+            raise Invalid(f"{self._id} is the Cloud Run service of {' in '.join(owner)}")
         epoch = read_stamp(service).epoch
         if stamp.epoch < epoch:
             raise Conflict(f"epoch {stamp.epoch} was overtaken by epoch {epoch}")

@@ -97,8 +97,9 @@ class Cloud:
         fresh = {f"XDG_{kind}_HOME": str(self.home / f"other-{kind}") for kind in ("STATE", "CACHE", "CONFIG", "DATA")}
         empty = self.home / "empty"
         empty.mkdir(exist_ok=True)
-        named = ("--service", "shop", "--target", where)
-        return self.run(*words, *named, "--json", env={**fresh, "SHIPPER_LEDGER": ""}, cwd=empty)
+        nothing = (self.home / "no-ledger").as_uri()
+        named = ("--service", "shop", "--target", where, "--ledger", nothing)
+        return self.run(*words, *named, "--json", env=fresh, cwd=empty)
 
     @property
     def service(self) -> dict[str, Any]:

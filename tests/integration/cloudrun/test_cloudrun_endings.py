@@ -192,6 +192,19 @@ def test_each_missing_permission_is_named(place: Place) -> None:
     assert "run.services.update" in found[1][2]
 
 
+def test_two_services_of_one_name_do_not_write_over_each_other(place: Place) -> None:
+    """ "shop" in dev, and "shop-dev" in production."""
+    place.released(1)
+    other: dict[str, Any] = {"service": {"service": "shop-dev", "environment": "production", "root": "/srv"}}
+    ((code, key, message),) = problems(place, **other)
+    assert (code, key) == (2, "targets.service")
+    assert "shop in dev" in message
+    target = place.target(**other)
+    now = target.observe()
+    with pytest.raises(Invalid, match="shop in dev"):
+        target.create(place.release(2, **other), place.stamp(now), now.seen)
+
+
 def test_a_secret_that_is_not_there_is_named(place: Place) -> None:
     run = {"secrets": {"TOKEN": "secret-manager:nothing"}, "secrets_as": "environment"}
     ((code, key, message),) = problems(place, run=run)

@@ -48,6 +48,7 @@ pytestmark = pytest.mark.unit
         ({}, {"connector": "c", "network": "default"}, "targets.connector"),
         ({}, {"egress": "all-traffic"}, "targets.egress"),
         ({}, {"access": "internal", "ingress": "all"}, "targets.ingress"),
+        ({}, {"service": "a" * 40}, "targets.service"),
         ({"run": {"gpu": 1, "cpu": 5}}, {}, "run.cpu"),
         ({"run": {"gpu": 1, "cpu": 21}}, {"gpu_type": "nvidia-rtx-pro-6000"}, "run.cpu"),
     ],
