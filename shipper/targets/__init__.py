@@ -24,11 +24,12 @@ from shipper.targets.protocol import (
     TargetKind,
 )
 from shipper.targets.retry import retry_transient
+from shipper.targets.urls import settings_from_url
 
 __all__ = [
     "SECRETS_DIRECTORY", "AsksInside", "Authorizes", "Collects", "Conflict", "Denied", "Diagnoses", "Invalid",
     "KeysSecrets", "Measures", "NotFound", "PinsSecrets", "PlatformError", "Probes", "Replaces", "Retired",
     "RunsOnce", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind",
     "Transient", "UsageError", "caused_by", "change_of", "configuration_changes", "container_options",
-    "difference", "retry_transient",
+    "difference", "retry_transient", "settings_from_url",
 ]  # fmt: skip

@@ -29,6 +29,8 @@ from shipper.model.target import Traits
 from shipper.targets import Target, TargetContext
 from shipper.targets.conformance import Answer, Ended, ImageKind, Kill, Run, Values, powers_of, run_in_child
 from shipper_targets.cloudrun import kind
+from shipper_targets.cloudrun.names import names_of
+from shipper_targets.cloudrun.settings import CloudRunSettings
 from tests.rig.google import part
 from tests.rig.google.handle import GoogleRig
 from tests.rig.images import BASE
@@ -281,7 +283,8 @@ class CloudRunPlace:
 
     @property
     def _name(self) -> str:
-        return f"projects/{self.project}/locations/{REGION}/services/{self._service}-test"
+        own = CloudRunSettings(project=self.project, region=REGION)
+        return names_of(self.settings(), own).service
 
     def _found(self) -> dict[str, Any] | None:
         status, found = self._api("GET", self._name)

@@ -1,7 +1,7 @@
 """Why a revision is not ready: from the platform's conditions and the container's last lines to a dossier. Pure.
 
 Reasons are names of Condition.CommonReason and RevisionReason (google.cloud.run_v2); texts are those that users quote
-in public threads (facts of the rig's own outcomes are cited there).
+in public threads (tests/rig/google/cloudrun/instances_outcomes.py names them).
 """
 
 from __future__ import annotations

@@ -23,6 +23,10 @@ POLL = 0.4
 """Seconds between two looks: a step comes at least every 0.5 s. Reads have a quota of 3,000 a minute and region."""
 
 LOG_LINES = 40
+LOG_DELAY = 3.0
+"""Seconds that the last lines of a container that has failed are waited for."""
+
+CONTAINERS_OWN = ("crashed", "not-ready", "out-of-memory")
 
 _RETRYING = ("IMMEDIATE_RETRY", "POSTPONED_RETRY", "WAITING_FOR_OPERATION")
 """Reasons by which the platform says that it goes on trying."""
@@ -35,11 +39,17 @@ class Readiness:
         self._api = api
         self._logs = logs
         self._settings = settings
+        self._readable = True
 
     def follow(self, revision: Revision) -> Iterator[Progress]:
         """Until it is ready and routed as it was asked to be, or the platform has given it up. Raises NotFound."""
+        until = None
         while True:
             step = retry_transient(lambda: self._step(revision.name))
+            if step.state == "failed" and self._lacks_log(step):
+                until = until or time.monotonic() + LOG_DELAY
+                if time.monotonic() < until:
+                    step = Progress(state="waiting", reason="it has failed; its log is on its way")
             yield step
             if step.state != "waiting":
                 return
@@ -54,6 +64,11 @@ class Readiness:
         except PlatformError as error:
             return Dossier(cause="unknown", reason=f"the platform could not be asked: {error}")
         return Dossier(cause="unknown", reason=f"{revision.name} is not there any more")
+
+    def _lacks_log(self, step: Progress) -> bool:
+        """Whether the container's own words would say more, and may still come: entries are seconds late."""
+        dossier = step.dossier
+        return dossier is not None and dossier.cause in CONTAINERS_OWN and not dossier.log_tail and self._readable
 
     def _step(self, name: str) -> Progress:
         found = self._api.revision(name)
@@ -103,7 +118,7 @@ class Readiness:
         try:
             log = self._logs.last(name, LOG_LINES)
         except PlatformError as error:
-            problem = f"its log could not be read ({error})"
+            problem, self._readable = f"its log could not be read ({error})", False
         dossier = dossier_of(found, self._settings.run, self._settings.health, log)
         hint = "; ".join(part for part in (dossier.hint, problem) if part)
         return dossier.model_copy(update={"hint": hint})

@@ -88,7 +88,10 @@ class Google:
         return self.secrets.value(ref)
 
     def _may_invoke(self, service: str, principal: str | None) -> bool:
-        return self.state.may_invoke(service, principal)
+        """By the service's own policy; or by the project's, where everything is allowed that was not denied."""
+        if self.state.may_invoke(service, principal):
+            return True
+        return bool(principal) and self.access.may(principal or "", "run.routes.invoke", service.split("/")[1])
 
     def _on_the_engine(self, world: World) -> Made:
         """Containers on the Docker engine, behind the real router. Loaded here: they need the engine's SDK."""
