@@ -28,6 +28,11 @@ class Traits(Noun):
         default=False,
         description="A revision without traffic costs nothing and is its release's record: only `gc` removes it.",
     )
+    times_starts: bool = Field(
+        default=False,
+        description="The platform gives a start up after `[health] startup` by itself, not counting what comes before "
+        "it, such as the image pull: `[rollout] timeout` is what shipper waits.",
+    )
     secret_references: tuple[str, ...] = Field(
         default=("env", "file"), description="Schemes of the references in `[run.secrets]` that it takes."
     )

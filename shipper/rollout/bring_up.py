@@ -17,7 +17,9 @@ def bring_up(attempt: Attempt) -> Revision:
 
 
 def until_ready(attempt: Attempt, revision: Revision) -> None:
-    """Within `[health] startup`, and `[rollout] timeout` when that is shorter."""
+    """Within `[rollout] timeout`; where the platform does not time starts itself, within `[health] startup`, too."""
     settings = attempt.settings
-    budget = min(settings.health.startup, settings.rollout.timeout)
+    budget = settings.rollout.timeout
+    if not attempt.target.traits.times_starts:
+        budget = min(budget, settings.health.startup)
     wait_until_ready(attempt.target, revision, budget, attempt.report, attempt.patience, attempt.clock)

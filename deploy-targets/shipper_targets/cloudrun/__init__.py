@@ -40,9 +40,10 @@ class CloudRunKind:
                 f"a cloudrun target needs Google's libraries: {missing[0]} is not installed",
                 hint='pip install "shipper[gcp]"',
             )
-        from shipper_targets.cloudrun.adapter import CloudRunTarget
+        from shipper_targets.cloudrun.adapter import CloudRunTarget, ReachableTarget
 
-        return CloudRunTarget(context, CloudRunSettings.model_validate(dict(context.own)))
+        own = CloudRunSettings.model_validate(dict(context.own))
+        return (CloudRunTarget if own.answers_inside_only else ReachableTarget)(context, own)
 
 
 _NOT_IN_URLS = ("project", "region", "labels", "network_tags")

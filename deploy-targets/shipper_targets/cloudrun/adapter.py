@@ -42,10 +42,13 @@ from shipper_targets.cloudrun.writing import Writing
 
 
 class CloudRunTarget:
-    """Implements SplitsTraffic, Probes, StreamsLogs, Diagnoses, Collects, PinsSecrets and Authorizes."""
+    """Implements SplitsTraffic, StreamsLogs, Diagnoses, Collects and PinsSecrets.
+
+    A service that only answers inside its network cannot be asked from here: see ReachableTarget.
+    """
 
     kind = "cloudrun"
-    traits = TRAITS
+    traits = TRAITS.model_copy(update={"probes_revisions": False})
     default_platform = PLATFORM
 
     def __init__(self, context: TargetContext, own: CloudRunSettings) -> None:
@@ -92,14 +95,6 @@ class CloudRunTarget:
     def restorable(self, release: Release) -> Restorable:
         """Its revision, else its image and the pinned versions of its secrets."""
         return self._past.restorable(release)
-
-    def probe(self, revision: Revision, request: ProbeRequest) -> ProbeResponse:
-        """By its tag's URL, with an identity token; by the service's own once it has all of the traffic."""
-        return self._questions.probe(revision, request)
-
-    def authorization(self) -> Mapping[str, str]:
-        """An identity token for the service's URL."""
-        return self._questions.authorization()
 
     def logs(self, revision: Revision, *, lines: int = 200, follow: bool = False) -> Iterator[str]:
         """From Cloud Logging."""
@@ -204,3 +199,17 @@ class CloudRunTarget:
         service = retry_transient(self._api.service)
         revisions = retry_transient(self._api.revisions) if service is not None else []
         return Found(self._names, service, revisions)
+
+
+class ReachableTarget(CloudRunTarget):
+    """Implements Probes and Authorizes, too: its service is asked over the internet."""
+
+    traits = TRAITS
+
+    def probe(self, revision: Revision, request: ProbeRequest) -> ProbeResponse:
+        """By its tag's URL, with an identity token; by the service's own once it has all of the traffic."""
+        return self._questions.probe(revision, request)
+
+    def authorization(self) -> Mapping[str, str]:
+        """An identity token for the service's URL."""
+        return self._questions.authorization()

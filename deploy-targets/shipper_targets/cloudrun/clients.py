@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from shipper.targets.google_auth import SCOPE, default_credentials
 from shipper_targets.cloudrun.google_errors import translated
 from shipper_targets.cloudrun.settings import CloudRunSettings
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from google.auth.credentials import Credentials
     from google.auth.transport.requests import AuthorizedSession
     from google.cloud import run_v2
-
-SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 _MESSAGES = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
 """A list of revisions has every release's record: gRPC's own limit of 4 MB is for others."""
@@ -62,18 +61,17 @@ class Clients:
     @cached_property
     def credentials(self) -> Credentials:
         """Application default credentials, or those of the account to be impersonated."""
-        import google.auth
         import google.auth.credentials
         import google.auth.impersonated_credentials
 
         if self._own.credentials == "none":
             return google.auth.credentials.AnonymousCredentials()  # type: ignore[no-untyped-call]
         with self._making, translated("find Google credentials"):
-            found, _ = google.auth.default(scopes=SCOPES, quota_project_id=self._own.quota_project)
+            found: Credentials = default_credentials(self._own.quota_project)
             if self._own.impersonate is None:
                 return found
             return google.auth.impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
-                source_credentials=found, target_principal=self._own.impersonate, target_scopes=list(SCOPES)
+                source_credentials=found, target_principal=self._own.impersonate, target_scopes=[SCOPE]
             )
 
     def url_of(self, host: str) -> str:

@@ -44,6 +44,13 @@ def limit_problems(settings: Settings, own: CloudRunSettings) -> list[Problem]:
     ]
 
 
+def remarks_of(settings: Settings) -> list[str]:
+    """What is asked for and does not hold on Cloud Run, and is no reason to refuse."""
+    if not settings.run.read_only:
+        return []
+    return ["run.read_only does not hold: Cloud Run's file system is writable, in memory"]
+
+
 def _name(own: CloudRunSettings) -> Iterator[Problem]:
     if own.service is not None and len(own.service) > LONGEST_SERVICE:
         yield problem(
@@ -69,8 +76,6 @@ def _run(settings: Settings) -> Iterator[Problem]:
     run = settings.run
     if run.user is not None:
         yield problem("run.user", "Cloud Run runs the image as its own USER", "set USER in the Dockerfile")
-    if run.read_only:
-        yield problem("run.read_only", "Cloud Run has no read-only root file system", "leave read_only out")
     if run.stop_grace > STOP_GRACE:
         yield problem(
             "run.stop_grace",

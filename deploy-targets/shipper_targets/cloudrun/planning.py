@@ -9,6 +9,7 @@ from shipper.model import Change, Observation, Plan, Release
 from shipper.targets import Invalid, change_of
 from shipper_targets.cloudrun.drift import own_settings
 from shipper_targets.cloudrun.fields import Fields, fields_of_template, owned_differences, shown
+from shipper_targets.cloudrun.limits import remarks_of
 from shipper_targets.cloudrun.observing import Found
 from shipper_targets.cloudrun.render import service_of
 from shipper_targets.cloudrun.scaling import scale_line
@@ -38,7 +39,7 @@ def plan_of(
         *_template(before, fields_of_template(wanted.template), foreign=main is not None and main.release is None),
         *_service(found.service, wanted),
     ]
-    told = (scale_line(release.settings, release.started_in), *remarks)
+    told = (scale_line(release.settings, release.started_in), *remarks_of(release.settings), *remarks)
     if main is None:
         first = [change_of("revision", "", wanted.template.revision), *changes]
         return Plan(summary="a first release", changes=tuple(first), remarks=told)

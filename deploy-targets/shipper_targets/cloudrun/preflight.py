@@ -9,7 +9,7 @@ from shipper.model.context import Reporter
 from shipper.model.image import ImageRef
 from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient, retry_transient
 from shipper_targets.cloudrun.api import Api
-from shipper_targets.cloudrun.limits import PLATFORM, limit_problems
+from shipper_targets.cloudrun.limits import PLATFORM, limit_problems, remarks_of
 from shipper_targets.cloudrun.names import owner_of
 from shipper_targets.cloudrun.permissions import permission_problems
 from shipper_targets.cloudrun.rehearsal import rehearse
@@ -39,6 +39,9 @@ class Preflight:
     def problems(self, settings: Settings, target: str) -> list[Problem]:
         """All at once. A rehearsal follows when nothing else is wrong: the platform's own opinion of the request."""
         found = limit_problems(settings, self._own)
+        if self._report is not None:
+            for text in remarks_of(settings):
+                self._report.remark(text)
         try:
             found += permission_problems(self._rest, self._api, settings, self._own, self._report)
             versions: dict[str, str] = {}

@@ -17,6 +17,7 @@ TRAITS = Traits(
     probes_revisions=True,
     first_create_serves=True,
     keeps_revisions=True,
+    times_starts=True,
     secret_references=("secret-manager",),
 )
 
@@ -111,3 +112,8 @@ class CloudRunSettings(BaseModel):
     quota_project: Line | None = Field(
         default=None, description="The project that API calls are counted to.", json_schema_extra={"reach": True}
     )
+
+    @property
+    def answers_inside_only(self) -> bool:
+        """Whether the service answers inside its network only."""
+        return self.access == "internal" or self.ingress not in (None, "all")

@@ -44,6 +44,8 @@ CANARY: Mapping[str, Any] = {"rollout": {"strategy": "canary", "steps": [10, 50]
 _PATIENCE = 60.0
 """Seconds for what must come."""
 _PROJECTS = itertools.count(1)
+_IMAGES: dict[str, str] = {}
+"""Where the rig is to the image that was built there, by digest: one build for all modules of a session."""
 
 
 class WasNotHeld(AssertionError):
@@ -57,9 +59,8 @@ class TinyCloud:
     cloud: Cloud
     points: KillPoints
     transport: Transport
-    repository: str = ""
     image: str = ""
-    """By digest, once it was built; every place of the session takes the same."""
+    """By digest; empty in the place that builds it."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     # The project, and commands.
@@ -79,7 +80,7 @@ class TinyCloud:
             "smoke": {"enabled": False, "requests": [{"name": "text", "path": "/", "expect": {"contains": text}}]},
             "health": {"timeout": "1s"},
             "targets": {"cloudrun": {"transport": self.transport}},
-            "image": {"repository": self.repository} if self.repository else {},
+            "image": {"repository": self.image.partition("@")[0]} if self.image else {},
         }
         (self.folder / "shipper.toml").write_text(to_toml(merged(merged(self.cloud.settings(), own), settings)))
         if first:
@@ -184,6 +185,16 @@ class TinyCloud:
         status, found = self.cloud.api("GET", f"/v2/{self.cloud.name}")
         return found if status == 200 else None
 
+    def revisions(self) -> list[str]:
+        """Those that are ready."""
+        found = self.cloud.api("GET", f"/v2/{self.cloud.name}/revisions")[1]["revisions"]
+        ready = ("Ready", "CONDITION_SUCCEEDED")
+        return [
+            one["name"].rpartition("/")[2]
+            for one in found
+            if ready in [(each["type"], each["state"]) for each in one["conditions"]]
+        ]
+
     @property
     def port(self) -> int:
         """Of the service's address."""
@@ -198,7 +209,9 @@ class TinyCloud:
         parent = f"projects/{self.cloud.project}/locations/{REGION}/services"
         there = [found["name"] for found in self.cloud.api("GET", f"/v2/{parent}")[1].get("services", [])]
         traffic = (self.service() or {}).get("traffic", [])
-        tags = [f"tag {one['tag']} of {one['revision']}" for one in traffic if one.get("tag") and not one.get("percent")]
+        tags = [
+            f"tag {one['tag']} of {one['revision']}" for one in traffic if one.get("tag") and not one.get("percent")
+        ]
         return tags + [f"service {name}" for name in there if name != self.cloud.name]
 
     def history(self, newest: int | None = None) -> list[Recorded]:
@@ -233,10 +246,10 @@ class Places:
 
     def fresh(self, transport: Transport) -> TinyCloud:
         """Nothing in it yet."""
-        built = self._made[0] if self._made else self._build()
-        place = TinyCloud(self._cloud(), self._points, transport, built.repository, built.image)
-        self._made.append(place)
-        return place
+        rig = self._rig.google.endpoint
+        if rig not in _IMAGES:
+            _IMAGES[rig] = self._built()
+        return self._new(transport, _IMAGES[rig])
 
     def kept(self, transport: Transport) -> TinyCloud:
         """The one that tests share as long as all is well there; something serves."""
@@ -264,15 +277,18 @@ class Places:
         hands = GoogleRig(self._rig.google.endpoint)
         return Cloud(self._shipper, self._rig, project, home, key, self._store, self._store.url, hands)
 
-    def _build(self) -> TinyCloud:
-        place = TinyCloud(self._cloud(), self._points, "grpc")
+    def _new(self, transport: Transport, image: str = "") -> TinyCloud:
+        place = TinyCloud(self._cloud(), self._points, transport, image)
         self._made.append(place)
+        return place
+
+    def _built(self) -> str:
+        place = self._new("grpc")
         place.write("the image")
         ended = place.run(*place.build_words)
         assert ended.code == 0, ended
-        place.image = place.cloud.service["template"]["containers"][0]["image"]
-        place.repository = place.image.partition("@")[0]
-        return place
+        image: str = place.cloud.service["template"]["containers"][0]["image"]
+        return image
 
 
 @contextmanager

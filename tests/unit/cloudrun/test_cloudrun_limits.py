@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shipper_targets.cloudrun.hosts import docker_image_name, repository_problem
-from shipper_targets.cloudrun.limits import limit_problems
+from shipper_targets.cloudrun.limits import limit_problems, remarks_of
 from tests.unit.cloudrun.rendering import DIGEST, own, settings_of
 
 pytestmark = pytest.mark.unit
@@ -17,7 +17,6 @@ pytestmark = pytest.mark.unit
     ("sections", "target", "key"),
     [
         ({"run": {"user": "1000"}}, {}, "run.user"),
-        ({"run": {"read_only": True}}, {}, "run.read_only"),
         ({"run": {"stop_grace": "30s"}}, {}, "run.stop_grace"),
         ({"run": {"env": {"PORT": "1"}}}, {}, "run.env.PORT"),
         ({"run": {"env": {"K_SERVICE": "1"}}}, {}, "run.env.K_SERVICE"),
@@ -108,3 +107,9 @@ def test_an_images_name_in_artifact_registry() -> None:
     assert nested == f"projects/demo/locations/europe-west1/repositories/images/dockerImages/team%2Fshop@{DIGEST}"
     assert docker_image_name(f"gcr.io/demo/shop@{DIGEST}") is None
     assert docker_image_name("europe-west1-docker.pkg.dev/demo/images/shop:latest") is None
+
+
+def test_what_does_not_hold_and_is_no_reason_to_refuse_is_said() -> None:
+    (remark,) = remarks_of(settings_of(run={"read_only": True}))
+    assert remark.startswith("run.read_only does not hold")
+    assert remarks_of(settings_of()) == []
