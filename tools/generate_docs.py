@@ -1,6 +1,6 @@
 """Write docs/reference from the code; `--check` only says which pages are out of date (exit 1).
 
-The pages: configuration (field descriptions), exit codes (shipper.errors), events (shipper.model.event), commands
+The pages: configuration and targets (field descriptions), exit codes (shipper.errors), events (shipper.model.event), commands
 (click's own help). Run it with the development environment: `make docs`.
 """
 
@@ -20,6 +20,7 @@ def pages() -> dict[str, Callable[[], str]]:
     """File name to the function that makes its text."""
     return {
         "configuration.md": configuration,
+        "targets.md": targets,
         "exit-codes.md": exit_codes,
         "events.md": events,
         "commands.md": commands,
@@ -31,6 +32,19 @@ def configuration() -> str:
     from shipper.config import reference_markdown
 
     return reference_markdown()
+
+
+def targets() -> str:
+    """Every built-in kind's own settings, and what it can do."""
+    from shipper.config.reference import settings_rows
+    from shipper.targets import discovery
+
+    lines = ["# Targets", "", "`[targets.<name>]` has `kind` and the kind's own settings.", ""]
+    for name in sorted(discovery.kinds()):
+        kind = discovery.load(name)
+        able = ", ".join(kind.traits.strategies)
+        lines += [f"## {name}", "", f"Strategies: {able}.", "", *settings_rows(kind.settings_model)]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def exit_codes() -> str:

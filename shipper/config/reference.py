@@ -63,6 +63,11 @@ def reference_markdown() -> str:
     return "\n".join([_HEAD, *(line for name in SECTIONS for line in _section(name))])
 
 
+def settings_rows(model: type[Any]) -> list[str]:
+    """A table of the settings of a kind of target (docs/reference/targets.md)."""
+    return list(_rows(model, ()))
+
+
 def _section(name: str) -> Iterator[str]:
     model = SECTIONS[name]
     about = inspect.cleandoc(model.__doc__ or "").splitlines()[0]
