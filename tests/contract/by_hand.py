@@ -29,9 +29,11 @@ class ByHand:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.refusals: list[dict[str, Any]] = []
+        """Every error that was answered, of a call or at an operation's end, in the platform's words."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"project": self.project}
+        return {"project": self.project, "refusals": []}
 
     def ask(
         self, method: str, api: str, path: str, body: Mapping[str, Any] | None = None, **query: str
@@ -39,9 +41,12 @@ class ByHand:
         """Status and JSON; `api` is a host and a version, `path` a resource's name with what follows it."""
         host, _, version = api.partition("/")
         base = self.project.endpoint if self.project.endpoint and api != ARTIFACTS else f"https://{host}"
-        url = f"{base}/{version}/{path}" + (f"?{urlencode(query)}" if query else "")
+        asked = {name: value for name, value in query.items() if value}
+        url = f"{base}/{version}/{path}" + (f"?{urlencode(asked)}" if asked else "")
         answer = self._session.request(method, url, json=body, timeout=60)  # type: ignore[no-untyped-call]
         found = answer.json() if answer.content else {}
+        if isinstance(found, dict) and "error" in found and answer.status_code != 404:
+            self.refusals.append({"method": method, "path": path, "http": answer.status_code, "error": found["error"]})
         return answer.status_code, found if isinstance(found, dict) else {}
 
     def needed(self, method: str, api: str, path: str, body: Mapping[str, Any] | None = None, **query: str) -> Any:
@@ -71,12 +76,13 @@ class ByHand:
         return until(there, f"{name} to settle")
 
     def delete_service(self, name: str) -> None:
-        """It, and all of its revisions; waits until it is gone. One that is gone is no error."""
+        """It, and all of its revisions; waits until it is gone. One that is gone, or going, is no error."""
         status, said = self.ask("DELETE", RUN, name)
         if status == 409:  # something else is under way there
             self.settled(name)
             status, said = self.ask("DELETE", RUN, name)
-        assert status in (200, 404), f"DELETE {name}: {status} {said}"
+        going = status == 400 and "deleteTime" in (self.service(name) or {"deleteTime": ""})
+        assert status in (200, 404) or going, f"DELETE {name}: {status} {said}"
         until(lambda: self.service(name) is None or None, f"{name} to be gone")
 
     def _done(self, name: str) -> dict[str, Any] | None:

@@ -16,30 +16,16 @@ from urllib.parse import quote
 import docker
 
 from shipper.model import ImageRef
-from shipper.pipeline.cancellation import RunCancellation
-from shipper.registries.artifact_registry import ArtifactRegistry
 from shipper.registries.artifact_repository import ArtifactRepository, artifact_repository
 from shipper.registries.login import Login
 from shipper.registries.names import parse_repository
 from shipper.registries.reader import INDEX_TYPES, RegistryReader
 from shipper.targets.conformance import ImageKind
-from shipper.targets.conformance.running import Heard
-from tests.contract.by_hand import ARTIFACTS, ByHand
-from tests.contract.project import Project
+from tests.contract.by_hand import ARTIFACTS, ByHand, until
+from tests.contract.project import LABEL, Project
 
 PLATFORM = "linux/amd64"
 BASE = "python:3.11-slim"
-KEPT = 5
-"""Releases that the repository's clean-up policy, in dry run, is made for."""
-
-_DOCKERFILE = f"""\
-FROM {BASE}
-COPY service.py answering.py /
-USER 1234:1234
-ARG KIND TEXT
-ENV KIND=$KIND TEXT=$TEXT
-CMD ["sh", "-c", "exec python -u /answering.py \\"$KIND\\" \\"$TEXT\\""]
-"""
 
 
 class Images:
@@ -65,6 +51,9 @@ class Images:
         self._known = {key: known for key, known in self._known.items() if known != image}
         digest = image.reference.partition("@")[2]
         self._by_hand.needed("DELETE", ARTIFACTS, f"{package_name(self._project)}/versions/{digest}", force="true")
+        there = registered(self._project)
+        name = f"{there.resource}/dockerImages/{quote(there.image, safe='')}@{digest}"
+        until(lambda: self._by_hand.ask("GET", ARTIFACTS, name)[0] == 404 or None, f"{name} to be gone")
 
     def _make(self, kind: str, text: str) -> ImageRef:
         if not self._known:
@@ -73,22 +62,16 @@ class Images:
         tag = f"{kind}-{len(self._known)}"
         name = f"{repository}:{tag}"
         self._client.images.build(
-            fileobj=_context(),
-            custom_context=True,
-            tag=name,
-            platform=PLATFORM,
-            buildargs={"KIND": kind, "TEXT": text},
-            rm=True,
+            fileobj=_context(kind, text), custom_context=True, tag=name, platform=PLATFORM, rm=True
         )
         login = Login(parse_repository(repository))
-        with contextlib.closing(self._client.api):
-            digest = self._push(repository, tag, login)
-            self._client.api.remove_image(name)
+        digest = self._push(repository, tag, login)
+        self._client.api.remove_image(name)
         return _described(repository, digest, login)
 
     def _push(self, repository: str, tag: str, login: Login) -> str:
         given = login()
-        auth = {"username": given.user, "password": given.password} if given else None
+        auth = given.for_engine() if given else None
         digest = ""
         for line in self._client.api.push(repository, tag, stream=True, decode=True, auth_config=auth):
             assert "error" not in line, line
@@ -97,9 +80,20 @@ class Images:
         return str(digest)
 
     def _ensure(self) -> None:
-        """The repository is made, as a release with create_repository makes it, and stays."""
-        place = parse_repository(self._project.package)
-        ArtifactRegistry(Login(place).google, registered(self._project), place).ensure(KEPT, Heard(), RunCancellation())
+        """The repository is made when it is not there, and stays. With immutable tags nothing could be deleted."""
+        there = registered(self._project)
+        status, found = self._by_hand.ask("GET", ARTIFACTS, there.resource)
+        if status == 404:
+            body = {"format": "DOCKER", "labels": {LABEL: "yes"}}
+            made, said = self._by_hand.ask("POST", ARTIFACTS, _home(there), body, repositoryId=there.name)
+            assert made in (200, 409), f"{there.create_command}: {made} {said}"
+            found = until(self._found, f"the repository {there.resource}")
+        immutable = found.get("dockerConfig", {}).get("immutableTags")
+        assert not immutable, f"{there.resource} has immutable tags: images of this test could never be deleted"
+
+    def _found(self) -> dict[str, Any] | None:
+        status, found = self._by_hand.ask("GET", ARTIFACTS, registered(self._project).resource)
+        return found if status == 200 else None
 
     @cached_property
     def _client(self) -> docker.DockerClient:
@@ -119,10 +113,17 @@ def package_name(project: Project) -> str:
     return f"{there.resource}/packages/{quote(there.image, safe='')}"
 
 
-def _context() -> io.BytesIO:
+def _home(there: ArtifactRepository) -> str:
+    return f"{there.parent}/repositories"
+
+
+def _context(kind: str, text: str) -> io.BytesIO:
+    """A build context: the command is JSON, so that nothing in the text means anything."""
+    command = json.dumps(["python", "-u", "/answering.py", kind, text])
+    lines = f"FROM {BASE}\nCOPY service.py answering.py /\nUSER 1234:1234\nCMD {command}\n"
     content = io.BytesIO()
     sources = {
-        "Dockerfile": _DOCKERFILE.encode(),
+        "Dockerfile": lines.encode(),
         "service.py": files("shipper.targets.conformance").joinpath("service.py").read_bytes(),
         "answering.py": Path(__file__).with_name("answering.py").read_bytes(),
     }

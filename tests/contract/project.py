@@ -16,7 +16,9 @@ PREFIX = "contract"
 LABEL = "shipper-contract"
 """Label of everything that can carry one; its value is the run's id."""
 
-NEEDED = "SHIPPER_TEST_GCP_PROJECT is not set: it names a real project in which this may make services (CONTRIBUTING.md)"
+NEEDED = (
+    "SHIPPER_TEST_GCP_PROJECT is not set: it names a real project in which this may make services (CONTRIBUTING.md)"
+)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from google.cloud.run_v2 import TrafficTarget, TrafficTargetAllocationType
 
 from shipper_targets.cloudrun.names import is_our_tag, short_name
+from shipper_targets.cloudrun.written import read_written
 
 if TYPE_CHECKING:
     from google.cloud import run_v2
@@ -36,15 +37,23 @@ def asked_for(service: run_v2.Service) -> dict[str, int]:
 
 
 def about_to_serve(service: run_v2.Service) -> dict[str, int]:
-    """As routed; while the platform works on a service's very first route, as asked for: it will be so without us."""
+    """As routed; while the platform works on its very first route or on somebody else's, as asked for: so it will be
+    without us, and what others have asked for is not overwritten because it takes the platform a moment.
+    """
     now = routed(service)
-    if now or not service.reconciling:
+    if not service.reconciling or (now and not _is_someone_elses(service)):
         return now
     latest = short_name(service.latest_created_revision)
     weights: defaultdict[str, int] = defaultdict(int)
     for name, weight in asked_for(service).items():
         weights[latest if name == LATEST else name] += weight
     return dict(weights)
+
+
+def _is_someone_elses(service: run_v2.Service) -> bool:
+    """Whether the traffic that is asked for is not what shipper wrote last; where it never wrote, nobody can tell."""
+    ours = read_written(service)
+    return ours is not None and ours.traffic != asked_for(service)
 
 
 def tags(service: run_v2.Service) -> dict[str, str]:

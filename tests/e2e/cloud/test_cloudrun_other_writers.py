@@ -61,6 +61,7 @@ def test_traffic_that_somebody_else_moved_is_not_overwritten_by_a_release(
     before = len(place.writes())
     place.cloud.hands.edit(place.cloud.project, at=k, traffic={theirs: 100})
     ended = attempt.run()
+    place.settled()
     serves = place.cloud.serves
     back = place.run(*place.rollback_words)  # for the next test, and because it takes over whatever it finds
     assert serves == {theirs: 100}, ended
@@ -83,6 +84,7 @@ def test_a_rollback_takes_over_traffic_that_somebody_else_moves(
     place = attempt.place
     place.cloud.hands.edit(place.cloud.project, at=k, traffic={theirs: 100})
     ended = attempt.run()
+    place.settled()
     if k <= MOVES_LAST[scenario.name]:
         assert ended.code == 0, ended
         assert place.text() == attempt.wanted

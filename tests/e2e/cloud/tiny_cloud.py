@@ -200,6 +200,17 @@ class TinyCloud:
         """Of the service's address."""
         return int(self.cloud.service["uri"].rpartition(":")[2])
 
+    @property
+    def in_order(self) -> bool:
+        """Whether all traffic is where shipper wrote it last: a test that failed may have left it elsewhere."""
+        annotations = self.cloud.service["annotations"]
+        wrote: dict[str, int] = json.loads(annotations["shipper.dev/written"])["traffic"]
+        return wrote == self.cloud.serves and list(wrote.values()) == [100] and self.text() is not None
+
+    def settled(self) -> None:
+        """Wait until the platform has done what it was asked to."""
+        self.until(lambda: not self.cloud.service.get("reconciling"))
+
     def stamp(self) -> dict[str, Any]:
         stamp: dict[str, Any] = json.loads(self.cloud.service["annotations"]["shipper.dev/stamp"])
         return stamp
@@ -253,10 +264,11 @@ class Places:
 
     def kept(self, transport: Transport) -> TinyCloud:
         """The one that tests share as long as all is well there; something serves."""
-        if transport not in self._kept:
-            self._kept[transport] = self.fresh(transport)
-        self._kept[transport].served()
-        return self._kept[transport]
+        place = self._kept.get(transport)
+        if place is None or not place.in_order:
+            place = self._kept[transport] = self.fresh(transport)
+            place.served()
+        return place
 
     def give_up(self, transport: Transport) -> None:
         """The next test gets another one."""
