@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from shipper.config.between import misfits
 from shipper.config.checks import contradictions
 from shipper.config.document import Document, read
 from shipper.config.explain import MOST, unknown_key, validated
@@ -97,6 +98,7 @@ def _resolve(document: Document, environment: str) -> tuple[Settings | None, lis
     sections = {name: _section(findings, name, root) for name in SECTIONS}
     targets = _targets(findings)
     default = _default_target(findings, targets)
+    _check_between(findings, sections)
     problems = in_order(findings.problems)
     if problems or service is None:
         return None, problems
@@ -192,6 +194,15 @@ def _section(findings: _Findings, name: str, root: Path) -> Any:
     for one in contradictions(name, rest, root, wrong) if rest is not None else ():
         findings.add((name, *one.path), one.message, hint=one.hint)
     return section
+
+
+def _check_between(findings: _Findings, sections: Mapping[str, Any]) -> None:
+    run, smoke = sections["run"], sections["smoke"]
+    if run is None or smoke is None:
+        return
+    environments = findings.merged.document.table.get("environments")
+    for one in misfits(run, smoke, environments if isinstance(environments, Mapping) else {}):
+        findings.add(one.path, one.message, hint=one.hint)
 
 
 def _without(table: Mapping[str, Any], keys: Collection[str | int]) -> dict[str, Any]:

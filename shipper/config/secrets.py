@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from shipper.config.document import PYPROJECT_TOML, SHIPPER_TOML, read
@@ -15,13 +16,27 @@ from shipper.config.overlay import merged
 from shipper.config.positions import KeyPath, Position
 from shipper.config.problem import ConfigProblem, ConfigProblems, file_name, problem
 from shipper.config.regular import NotRegular, read_regular
-from shipper.errors import ConfigError, PlatformError
+from shipper.errors import (
+    ConfigError,
+    CredentialsError,
+    Denied,
+    PlatformError,
+    ShipperError,
+    Transient,
+    UnreachableError,
+)
 from shipper.model.printable import printable
 from shipper.model.secret import Secret
 from shipper.model.settings import Settings, native_secrets
 
+_log = logging.getLogger(__name__)
+
 MAX_BYTES = 1024 * 1024
 _SECTIONS = ("run", "image", "smoke")
+
+
+VersionsOf = Callable[[Mapping[str, str]], Mapping[str, str]]
+"""Name -> reference to name -> the platform's version of now (targets.PinsSecrets)."""
 
 
 class ResolvedSecrets:
@@ -41,7 +56,10 @@ class ResolvedSecrets:
         self._whatever_is_here = whatever_is_here
         self._lock = threading.RLock()
         self._resolved: dict[str, tuple[Secret, ...]] = {}
+        self._native: dict[str, Secret] = {}
         self._value_of: Callable[[str], bytes] | None = None
+        self._versions_of: VersionsOf | None = None
+        self._tell: Callable[[Sequence[Secret]], None] | None = None
 
     def run(self) -> tuple[Secret, ...]:
         """`[run.secrets]`, without those that are the platform's own.
@@ -53,22 +71,42 @@ class ResolvedSecrets:
     def trial(self) -> tuple[Secret, ...]:
         """What a candidate gets: `[run.secrets]`, with the stand-ins of `[smoke.secrets]`.
 
-        A platform's own secret without a stand-in is read from the platform (`reads_native`). Raises ConfigProblems.
+        A platform's own secret without a stand-in is read from the platform (`reads_native`). Raises ConfigProblems,
+        and for one that cannot be read CredentialsError (32) or UnreachableError (33).
         """
         stand_ins = {secret.name: secret for secret in self._section("smoke")}
         own = {secret.name: secret for secret in self.run() if secret.name not in stand_ins}
+        self._told(tuple(stand_ins.values()))
         return tuple(
             stand_ins.get(name) or own.get(name) or self._native_value(name, reference)
             for name, reference in self._settings.run.secrets.items()
         )
 
     def trial_versions(self) -> dict[str, str]:
-        """Name -> keyed hash of the value of `[smoke.secrets]`, with this user's key. Raises ConfigProblems."""
+        """What makes another trial: name -> keyed hash of the value of `[smoke.secrets]`, with this user's key, and
+        the platform's versions of its own secrets that have no stand-in. Raises ConfigProblems, PlatformError.
+        """
+        return {**self.stand_in_versions(), **self._native_versions()}
+
+    def stand_in_versions(self) -> dict[str, str]:
+        """Name -> keyed hash of the value of `[smoke.secrets]`. Raises ConfigProblems; asks no platform."""
         return self._hashed(self._section("smoke"), None)
 
-    def reads_native(self, value_of: Callable[[str], bytes]) -> None:
-        """From now on a platform's own secrets have values. `value_of` takes a reference and raises PlatformError."""
-        self._value_of = value_of
+    def reads_native(self, value_of: Callable[[str], bytes], versions_of: VersionsOf | None = None) -> None:
+        """From now on a platform's own secrets have values and versions.
+
+        `value_of` takes a reference, `versions_of` names with references; both raise PlatformError.
+        Without `versions_of` nobody can tell whether an earlier trial had the same.
+        """
+        self._value_of, self._versions_of = value_of, versions_of
+
+    def tells(self, tell: Callable[[Sequence[Secret]], None]) -> None:
+        """Whatever a trial reads is handed to `tell` before anybody else gets it: to be hidden in what is shown."""
+        self._tell = tell
+
+    def readable(self) -> tuple[Secret, ...]:
+        """Every value of the configuration that can be had, for hiding: what cannot is passed over."""
+        return (*(secret for section in _SECTIONS for secret in self._read(section)[0]), *self._readable_native())
 
     def build(self) -> tuple[Secret, ...]:
         """`[image.secrets]`. Raises ConfigProblems naming every reference of the configuration without a value."""
@@ -113,15 +151,47 @@ class ResolvedSecrets:
         return tuple(secrets), missing
 
     def _native_value(self, name: str, reference: str) -> Secret:
-        """Raises ConfigProblems: who cannot read it gives the candidate a stand-in."""
-        reason = "the target keeps no secrets of its own"
-        if self._value_of is not None:
+        """Raises ConfigProblems, CredentialsError, UnreachableError: who cannot read it gives a stand-in."""
+        try:
+            return self._read_native(name, reference)
+        except PlatformError as error:
+            raise _unread(self._settings, name, reference, error) from error
+
+    def _read_native(self, name: str, reference: str) -> Secret:
+        """From the platform, once. Raises PlatformError."""
+        if name not in self._native:
+            if self._value_of is None:
+                raise PlatformError("the target keeps no secrets of its own")
+            secret = Secret(name, self._value_of(reference))
+            self._told((secret,))
+            self._native[name] = secret
+        return self._native[name]
+
+    def _readable_native(self) -> tuple[Secret, ...]:
+        found: list[Secret] = []
+        for name, reference in native_secrets(self._settings.run.secrets).items():
             try:
-                return Secret(name, self._value_of(reference))
-            except PlatformError as error:
-                reason = str(error)
-        hint = f'give the smoke test a stand-in: [smoke.secrets] {name} = "env:{name}"'
-        raise _refused(self._settings, [(("run", "secrets", name), reference, reason, hint)])
+                found.append(self._read_native(name, reference))
+            except (PlatformError, ShipperError) as error:
+                _log.debug("the value of %s is not known, and cannot be hidden: %s", name, error)
+                if isinstance(error, Transient | UnreachableError):
+                    break  # the others would only wait as long
+        return tuple(found)
+
+    def _native_versions(self) -> dict[str, str]:
+        """Of those that a candidate gets from the platform. Raises PlatformError."""
+        smoke = self._settings.smoke
+        native = native_secrets(self._settings.run.secrets)
+        asked = {name: reference for name, reference in native.items() if name not in smoke.secrets}
+        if not asked or not smoke.enabled:
+            return {}
+        if self._versions_of is None:
+            raise PlatformError("the target keeps no secrets of its own")
+        return dict(self._versions_of(asked))
+
+    def _told(self, secrets: Sequence[Secret]) -> None:
+        if self._tell is not None and secrets:
+            self._tell(secrets)
 
     def _value(self, reference: str) -> bytes:
         kind, _, rest = reference.partition(":")
@@ -162,7 +232,8 @@ def _version(key: bytes, secret: Secret) -> str:
 
 
 def _references(settings: Settings, section: str) -> Mapping[str, str]:
-    sections = {"run": settings.run.secrets, "image": settings.image.secrets, "smoke": settings.smoke.secrets}
+    trial = settings.smoke.secrets if settings.smoke.enabled else {}  # without a trial nobody needs a stand-in
+    sections = {"run": settings.run.secrets, "image": settings.image.secrets, "smoke": trial}
     native = native_secrets(sections[section])
     return {name: reference for name, reference in sections[section].items() if name not in native}
 
@@ -175,6 +246,19 @@ def _refused(settings: Settings, missing: list[tuple[KeyPath, str, str, str]]) -
         message=f"{count} no value on this machine",
         hint="give each a value, then run the command again",
     )
+
+
+def _unread(settings: Settings, name: str, reference: str, error: PlatformError) -> ShipperError:
+    """A platform's own secret that a trial does not get: 33, 32, or 2 for one that is not there."""
+    hint = f'give the smoke test a stand-in: [smoke.secrets] {name} = "env:{name}"'
+    refused = _refused(settings, [(("run", "secrets", name), reference, str(error), hint)])
+    if isinstance(error, Transient):
+        message = f"the value of {name} cannot be read for the smoke test: the target does not answer"
+        return UnreachableError(message, hint=f"try again, or {hint}", details=refused.details)
+    if isinstance(error, Denied):
+        message = f"the value of {name} may not be read for the smoke test"
+        return CredentialsError(message, hint=f"grant it, or {hint}", details=refused.details)
+    return refused
 
 
 def _problem(settings: Settings, path: KeyPath, reference: str, what: str, hint: str) -> ConfigProblem:

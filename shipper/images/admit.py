@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from shipper.errors import CredentialsError, PublishError, ShipperError, UnreachableError, UsageError
@@ -54,6 +54,10 @@ def admit(
     )
 
 
+class PullRefused(CredentialsError):
+    """The registry does not give the image to whom it takes us for."""
+
+
 def _inspected(engine: DockerEngine, reference: str) -> dict[str, Any] | None:
     import docker.errors
 
@@ -66,16 +70,35 @@ def _inspected(engine: DockerEngine, reference: str) -> dict[str, Any] | None:
 
 
 def _pull(engine: DockerEngine, reference: str, platform: str, report: Reporter, cancel: Cancellation) -> None:
-    """Through the engine, with Docker's own credentials. A cancelled pull ends when the connection is closed."""
+    """Through the engine, with Docker's own credentials or those that a login finds; refused ones are had anew."""
+    login = engine.logins(reference, cancel) if engine.logins is not None else None
+    report.progress(f"pulling {reference}")
+    while True:
+        try:
+            return _pull_with(engine, reference, platform, login() if login is not None else None, report, cancel)
+        except PullRefused:
+            if login is None or not login.renew():
+                raise
+
+
+def _pull_with(
+    engine: DockerEngine,
+    reference: str,
+    platform: str,
+    auth: Mapping[str, str] | None,
+    report: Reporter,
+    cancel: Cancellation,
+) -> None:
+    """A cancelled pull ends when the connection is closed."""
     import docker.errors
 
-    report.progress(f"pulling {reference}")
     with engine_errors(f"{reference} cannot be pulled", PublishError):
         client = open_client(engine.docker_host, timeout=None)
 
     def pulled() -> Iterator[dict[str, Any]]:
         try:
-            yield from client.api.pull(reference, platform=platform, stream=True, decode=True)
+            api: Any = client.api
+            yield from api.pull(reference, platform=platform, stream=True, decode=True, auth_config=auth)
         except docker.errors.APIError as error:
             raise _not_pulled(reference, str(error.explanation or error)) from error
 
@@ -96,7 +119,7 @@ def _not_pulled(reference: str, words: str) -> ShipperError:
     )
     lower = words.lower()
     if any(word in lower for word in ("unauthorized", "authentication required", "denied", "forbidden")):
-        return CredentialsError(said, hint="is it spelled right? for a private one: `docker login`")
+        return PullRefused(said, hint="is it spelled right? for a private one: `docker login`")
     if any(word in lower for word in ("manifest unknown", "not found", "does not exist", "invalid reference")):
         return UsageError(said, hint="is it spelled right? `docker images` shows what is on the engine")
     return UnreachableError(said, hint="does its registry answer from the engine? try `docker pull`")

@@ -20,7 +20,7 @@ from shipper.images.failure import build_failure
 from shipper.images.local import HOST_LABEL, building_reference, drop, prune, reference_of
 from shipper.images.platform import platform_of, same_platform
 from shipper.images.progress import BuildProgress, Mask
-from shipper.images.protocol import BuildRequest
+from shipper.images.protocol import BuildRequest, PullLogins
 from shipper.images.stream import follow, in_blocks
 from shipper.images.workplace import Workplace, workplace
 from shipper.model import Image
@@ -43,8 +43,9 @@ class DockerEngine:
     """Implements shipper.images.protocol.Engine; a context manager. Thread-safe. `close` removes the archives; that
     also happens when the object goes away and at exit."""
 
-    def __init__(self, client: DockerClient, docker_host: str | None = None) -> None:
+    def __init__(self, client: DockerClient, docker_host: str | None = None, logins: PullLogins | None = None) -> None:
         self.client = client
+        self.logins = logins
         self._api: Any = client.api  # its stubs have gaps
         self.docker_host = docker_host
         self._lock = threading.Lock()
@@ -256,10 +257,10 @@ class DockerEngine:
             drop(self.client, reference)
 
 
-def connect(docker_host: str | None = None) -> DockerEngine:
+def connect(docker_host: str | None = None, logins: PullLogins | None = None) -> DockerEngine:
     """The engine at `docker_host`; without it the one that the docker command would use (DOCKER_HOST, docker
-    context). Raises UnreachableError (33), CredentialsError (32)."""
-    return DockerEngine(open_client(docker_host), docker_host)
+    context). `logins` are for pulling what exists already. Raises UnreachableError (33), CredentialsError (32)."""
+    return DockerEngine(open_client(docker_host), docker_host, logins)
 
 
 class _Archive:

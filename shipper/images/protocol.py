@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -43,6 +44,20 @@ class Engine(Protocol):
 
     def world(self) -> str:
         """What a build's result depends on besides its inputs: engine id, version and image store."""
+
+
+class PullLogin(Protocol):
+    """Credentials for the pull of one image."""
+
+    def __call__(self) -> Mapping[str, str] | None:
+        """As the engine's API takes them; None leaves it to the docker SDK. Raises CredentialsError."""
+
+    def renew(self) -> bool:
+        """They were refused: whether there are others now."""
+
+
+PullLogins = Callable[[str, Cancellation], PullLogin | None]
+"""Reference -> its credentials; None where the docker SDK finds them itself."""
 
 
 @runtime_checkable

@@ -33,6 +33,12 @@ class Traits(Noun):
         description="The platform gives a start up after `[health] startup` by itself, not counting what comes before "
         "it, such as the image pull: `[rollout] timeout` is what shipper waits.",
     )
+    scales_to_zero: bool = Field(
+        default=False, description="A revision may have no instance: then the first request waits for a start."
+    )
+    routes_late: bool = Field(
+        default=False, description="What the platform says is routed may reach its address a moment later."
+    )
     secret_references: tuple[str, ...] = Field(
         default=("env", "file"), description="Schemes of the references in `[run.secrets]` that it takes."
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shipper.config import ResolvedSecrets
 from shipper.errors import PlatformError, UsageError
 from shipper.model import Observation, Revision, redact
+from shipper.model.context import Secrets
+from shipper.model.secret import Secret
 from shipper.operations.where import Where
 from shipper.operations.workspace import open_place
 from shipper.rollout.platform_errors import not_written
@@ -18,13 +21,18 @@ def logs(where: Where, revision: str | None, *, lines: int, follow: bool) -> Ite
     target = workspace.connect()
     if not isinstance(target, StreamsLogs):
         raise UsageError(f"a {target.kind} target does not give logs", hint="look at the platform's own log")
-    secrets = workspace.secrets.run()
     try:
         found = _choose(target.observe(), revision)
+        secrets = _to_hide(workspace.secrets)
         for line in target.logs(found, lines=lines, follow=follow):
             yield redact(line, secrets)
     except PlatformError as error:
         raise not_written(error) from error
+
+
+def _to_hide(secrets: Secrets) -> tuple[Secret, ...]:
+    """Every value that can be had here; what cannot be read, such as for want of a permission, is shown as it is."""
+    return secrets.readable() if isinstance(secrets, ResolvedSecrets) else secrets.run()
 
 
 def _choose(observation: Observation, wanted: str | None) -> Revision:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from shipper.config import ResolvedSecrets
 from shipper.errors import PlatformError, ShipperError, UsageError
 from shipper.model import Admission, Product, Remark, RunFinished, Sealed
 from shipper.model.quantities import show_size
@@ -74,8 +75,8 @@ def _release(where: Where, options: ReleaseOptions, telling: Telling) -> RunFini
 def _require_secrets(workspace: Workspace, options: ReleaseOptions) -> None:
     """What has no value here is said before anything begins. Raises ConfigError (2)."""
     workspace.secrets.run()
-    if not options.config_only:
-        workspace.secrets.trial_versions()
+    if not options.config_only and isinstance(workspace.secrets, ResolvedSecrets):
+        workspace.secrets.stand_in_versions()
     if not (options.image or options.config_only):
         workspace.secrets.build()
 

@@ -90,11 +90,12 @@ def open_workshop(workspace: Workspace) -> Iterator[Workshop]:
     """Engine, scanner, candidates and registry, closed afterwards. Raises UnreachableError, CredentialsError."""
     from shipper.images.engine import connect
     from shipper.registries.oci import OciRegistry
+    from shipper.registries.pull_login import pull_login
     from shipper.scanning.trivy import TrivyScanner
     from shipper.smoke.candidates import DockerCandidates
 
     policy = workspace.settings.scan
-    with connect(os.environ.get("DOCKER_HOST")) as engine:
+    with connect(os.environ.get("DOCKER_HOST"), pull_login) as engine:
         scanner = TrivyScanner(copy_context=copy_context, db_max_age=policy.db_max_age, timeout=policy.timeout)
         services: dict[str, object] = {
             "engine": engine,

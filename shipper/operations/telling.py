@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
+from shipper.config import ResolvedSecrets
 from shipper.errors import BugError, ConfigError, ShipperError
 from shipper.model import Deployment, RunFinished, RunStarted, Sealed, StageFinished, StageStarted, new_release_id
 from shipper.operations.workspace import Workspace
@@ -62,7 +63,10 @@ class Telling:
             self.events.emit(StageFinished(stage=name, status=status, seconds=self.clock.monotonic() - started))
 
     def begin(self, command: str, workspace: Workspace) -> None:
-        """The first event. Secrets of the configuration are hidden from here on, those that have a value here."""
+        """The first event. Secrets of the configuration are hidden from here on, those that have a value here;
+        what a trial gets besides (stand-ins, the platform's own) is hidden from when it is read."""
+        if isinstance(workspace.secrets, ResolvedSecrets):
+            workspace.secrets.tells(self.events.add_secrets)
         with contextlib.suppress(ConfigError):
             self.events.add_secrets(workspace.secrets.run())
         with contextlib.suppress(ConfigError):

@@ -64,7 +64,7 @@ class Workspace:
             )
         )
         if isinstance(target, PinsSecrets) and isinstance(self.secrets, ResolvedSecrets):
-            self.secrets.reads_native(target.secret_value)
+            self.secrets.reads_native(target.secret_value, target.secret_versions)
         return target
 
     @cached_property

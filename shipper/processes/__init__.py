@@ -1,7 +1,7 @@
 """Child processes: own session, killed as a group, environment allow-list."""
 
 from shipper.processes.client import client_call
-from shipper.processes.environment import child_environment
+from shipper.processes.environment import child_environment, helper_environment
 from shipper.processes.errors import ClientFailed, ProgramMissing, TimedOut
 from shipper.processes.group import kill_all
 from shipper.processes.runner import Finished, OnLine, run
@@ -14,6 +14,7 @@ __all__ = [
     "TimedOut",
     "child_environment",
     "client_call",
+    "helper_environment",
     "kill_all",
     "run",
 ]

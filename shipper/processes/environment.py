@@ -24,6 +24,7 @@ _NAMES = frozenset(
     }
 )
 _PREFIXES = ("LC_", "XDG_", "SSL_CERT_", "BUILDX_")
+_CREDENTIALS = ("CLOUDSDK_", "GOOGLE_")
 _SUFFIXES = ("_PROXY", "_proxy")
 
 
@@ -31,6 +32,11 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables of our own environment that are on the allow-list, then `extra` on top of them."""
     allowed = {name: value for name, value in os.environ.items() if is_allowed(name)}
     return {**allowed, **(extra or {})}
+
+
+def helper_environment() -> dict[str, str]:
+    """What a credential helper gets besides: where Google's tools have their credentials (never on the allow-list)."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_CREDENTIALS)}
 
 
 def is_allowed(name: str) -> bool:

@@ -53,7 +53,7 @@ class ArtifactRegistry:
         found = self._get(cancel)
         if found is None:
             report.progress(f"making the repository {self._place.name} in {self._place.location}")
-            found = self._create(releases, report, cancel)
+            found = self._made(releases, report, cancel)
         self._check(found, releases, report)
 
     def _get(self, cancel: Cancellation) -> ar.Repository | None:
@@ -62,6 +62,15 @@ class ArtifactRegistry:
         except NotFound:
             return None
         return found
+
+    def _made(self, releases: int, report: Reporter, cancel: Cancellation) -> ar.Repository:
+        try:
+            return self._create(releases, report, cancel)
+        except NotFound as error:
+            raise PublishError(
+                f"Artifact Registry cannot make {self._place.resource}: {error}",
+                hint=f"is there a project {self._place.project}, and a location {self._place.location}?",
+            ) from error
 
     def _create(self, releases: int, report: Reporter, cancel: Cancellation) -> ar.Repository:
         request = {
@@ -147,6 +156,10 @@ class ArtifactRegistry:
                 raise self._translated(error, verb) from error
             except requests.RequestException as error:
                 raise _unreachable(f"does not answer: {type(error).__name__}") from error
+            except OSError as error:  # so requests tells of a bundle that is not there
+                raise CredentialsError(
+                    f"Artifact Registry cannot be asked: {error}", hint="is REQUESTS_CA_BUNDLE right?"
+                ) from error
 
     def _translated(self, error: Any, verb: str) -> Exception:
         code, words = int(getattr(error, "code", None) or 0), str(getattr(error, "message", error))[:300]

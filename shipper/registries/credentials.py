@@ -22,6 +22,10 @@ _HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOKEN_USER = "<token>"  # noqa: S105 - the name that helpers give when the secret is an identity token
 
 
+class HelperFailed(CredentialsError):
+    """A credential helper of Docker's configuration is missing, does not answer, or has no credentials to give."""
+
+
 @dataclass(frozen=True)
 class Credentials:
     """Either user and password, or an identity token. Never printed."""
@@ -40,7 +44,7 @@ class Credentials:
 def find_credentials(repository: Repository, cancel: Cancellation | None = None) -> Credentials | None:
     """What Docker's configuration knows for this registry (`credHelpers`, `credsStore`, `auths`); None: anonymous.
 
-    Raises CredentialsError when the configuration or a helper cannot be used.
+    Raises CredentialsError when the configuration cannot be used, HelperFailed when a helper cannot.
     """
     configuration = _read_configuration(_configuration_file())
     key = repository.credentials_key
@@ -92,19 +96,25 @@ def _decoded(entry: Mapping[str, Any], repository: Repository) -> Credentials | 
 
 
 def _ask_helper(helper: str, key: str, cancel: Cancellation | None) -> Credentials | None:
-    from shipper.processes import TimedOut, run
+    from shipper.processes import ProgramMissing, TimedOut, helper_environment, run
 
     if not _HELPER_NAME.fullmatch(helper):
         raise CredentialsError(f"Docker's configuration names a credential helper {helper!r}", hint="correct its name")
     program = f"docker-credential-{helper}"
     try:
-        finished = run((program, "get"), input=key.encode(), timeout=HELPER_TIMEOUT, cancel=cancel)
+        environment = helper_environment()
+        finished = run((program, "get"), env=environment, input=key.encode(), timeout=HELPER_TIMEOUT, cancel=cancel)
     except TimedOut as error:
-        raise CredentialsError(f"{program} did not answer", hint=f"try: echo {key} | {program} get") from error
+        raise HelperFailed(f"{program} did not answer", hint=f"try: echo {key} | {program} get") from error
+    except ProgramMissing as error:
+        raise HelperFailed(
+            f"Docker's configuration has the credentials for {key} with {program}: {error.message}",
+            hint="install it, or take it out of credHelpers and credsStore",
+        ) from error
     if not finished.ok:
         if "credentials not found" in (finished.stdout + finished.stderr).lower():
             return None
-        raise CredentialsError(
+        raise HelperFailed(
             f"{program} gave no credentials for {key}: it ended with status {finished.returncode}",
             hint=f"try: echo {key} | {program} get",
         )
@@ -116,7 +126,7 @@ def _from_helper(output: str, program: str) -> Credentials:
         answer = json.loads(output)
         user, secret = str(answer["Username"]), str(answer["Secret"])
     except (ValueError, KeyError, TypeError) as error:
-        raise CredentialsError(f"{program} answered something else than credentials", hint="update it") from error
+        raise HelperFailed(f"{program} answered something else than credentials", hint="update it") from error
     return Credentials(identity_token=secret) if user == _TOKEN_USER else Credentials(user, secret)
 
 

@@ -44,13 +44,14 @@ class GoogleCredentials:
         with google_errors():
             credentials = self.for_api()
             if renew or credentials.token is None or _seconds_left(credentials) < ENOUGH:
-                credentials.refresh(asking())
+                with _readable():
+                    credentials.refresh(asking())
             return Credentials(USER, str(credentials.token))
 
     def for_api(self) -> Any:
         """google.auth.credentials.Credentials, scoped, for Google's own client libraries. Raises as `login`."""
         if self._found is None:
-            with google_errors():
+            with google_errors(), _readable():
                 self._found = default_credentials()
         return self._found
 
@@ -78,6 +79,33 @@ def google_errors() -> Iterator[None]:
             f"Google's credentials cannot be used: {_first_line(error)}",
             hint="check the file that GOOGLE_APPLICATION_CREDENTIALS names",
         ) from error
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Around google-auth alone: what it raises, as Python's own errors, for files that are not what they should be."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError) as error:
+        raise _not_reached(error) from error
+    except OSError as error:  # so requests tells of a bundle that is not there
+        raise CredentialsError(
+            f"Google's credentials cannot be used: {_first_line(error)}",
+            hint="check REQUESTS_CA_BUNDLE, and the file that GOOGLE_APPLICATION_CREDENTIALS names",
+        ) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a JSON list, a field of another type
+        from google.auth.exceptions import GoogleAuthError
+
+        if isinstance(error, GoogleAuthError):
+            raise
+        raise CredentialsError(
+            f"Google's credentials cannot be used: their file has another form than Google's ({_said(error)})",
+            hint="check the file that GOOGLE_APPLICATION_CREDENTIALS names",
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {_first_line(error)}"
 
 
 def _none_found(error: Exception) -> CredentialsError:

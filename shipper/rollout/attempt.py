@@ -250,7 +250,7 @@ class Attempt:
         """Undo what was done, confirm it, and return the error that says what serves now."""
         if isinstance(error, Overtaken):
             return self.overtaken(error)
-        self.writer.patience = last_patience(self.cancel, self.clock)
+        self.writer.patience, self.writer.persists = last_patience(self.cancel, self.clock), True
         try:
             self._restore()
             problem = self._unlike_before()
@@ -391,6 +391,7 @@ class Attempt:
         """
         doubtful = self.writer.doubtful
         self.writer.patience = last_patience(self.cancel, self.clock, keep=FOR_THE_RECORD)
+        self.writer.persists = False
 
         def away(now: Observation, stamp: Stamp) -> None:
             ours = [found for found in now.revisions if found.release == self.release.id and not found.weight]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from shipper.errors import PlatformError, RolloutFailed, ShipperError
+from shipper.errors import Denied, PlatformError, RolloutFailed, ShipperError
 from shipper.model import GateJudged, GateSettings, GoldenRequest, Revision, Traffic
 from shipper.processes import ProgramMissing, TimedOut
 from shipper.processes import run as run_child
@@ -98,13 +98,18 @@ class _Gates:
             yield from (judged for judged in found if judged is not None)
 
     def _ask_golden(self) -> None:
-        target = self._attempt.target
+        target, patience = self._attempt.target, self._attempt.patience
         if not isinstance(target, Probes):
             return
         for request in self._golden:
             ask = partial(wrong_answer, target, self._revision, request)
-            # Twice: one lost packet is no reason to go back.
-            if self._attempt.patience.read(ask) and (problem := self._attempt.patience.read(ask)):
+            try:  # twice: one lost packet is no reason to go back
+                problem = patience.read(ask) and patience.read(ask)
+            except Denied as error:
+                self._attempt.remark_once(f"the gate asks {self._revision.name} no golden requests: {error}")
+                self._golden = ()
+                return
+            if problem:
                 self._tell(Judged("golden", False, f"{request.name}: {problem}"))
 
     def _judge_command(self, command: tuple[str, ...]) -> Judged:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
-from shipper.errors import RolloutFailed, Transient
+from shipper.errors import Denied, RolloutFailed, Transient
 from shipper.model import Dossier, GoldenRequest, HealthSettings, Revision, SmokeSettings
 from shipper.model.context import Clock, Reporter
 from shipper.rollout.patience import Patience
-from shipper.rollout.verify import as_probe, golden_requests
+from shipper.rollout.verify import PATIENCE, REPEATABLE, as_probe, golden_requests
 from shipper.smoke.asking import Answer, judge
 from shipper.targets import Diagnoses, Probes, StreamsLogs, Target
+
+LOOK = 0.2
+"""Seconds between two questions to a revision that does not answer as it must yet."""
 
 
 def wait_until_ready(
@@ -47,15 +51,31 @@ def ask_before_traffic(
 ) -> None:
     """Ask the revision itself its golden requests while it has no traffic, where the target can do that.
 
-    Raises RolloutFailed naming the request that was answered wrongly.
+    Raises RolloutFailed naming the request that was answered wrongly. Where it is not for us to ask, that is said.
     """
     if not isinstance(target, Probes):
         return
     for request in golden_requests(health, smoke):
         report.progress(f"asking {revision.name} before it gets traffic: {request.name}")
-        if problem := patience.read(partial(wrong_answer, target, revision, request)):
+        try:
+            problem = _until_right(target, revision, request, patience)
+        except Denied as error:
+            report.remark(f"{revision.name} is not asked before it gets traffic: {error}")
+            return
+        if problem:
             dossier = Dossier(cause="bad-answer", reason=f"{request.name}: {problem}")
             raise _failed(revision, patience.read(partial(_log, target, revision, dossier)))
+
+
+def _until_right(target: Probes, revision: Revision, request: GoldenRequest, patience: Patience) -> str:
+    """What is wrong with its answer; a repeatable request is asked again for a while where routes are late."""
+    again = target.traits.routes_late and request.method in REPEATABLE if isinstance(target, Target) else False
+    deadline = time.monotonic() + (PATIENCE if again else 0.0)
+    while True:
+        problem = patience.read(partial(wrong_answer, target, revision, request))
+        if not problem or time.monotonic() >= deadline:
+            return problem
+        patience.wait(LOOK)
 
 
 def wrong_answer(target: Probes, revision: Revision, request: GoldenRequest) -> str:

@@ -86,7 +86,12 @@ def verify(
         return Verdict(ok=False, proof="routing", reason=f"the address could not be asked: {error}")
     if asking is None:
         return routing.model_copy(update={"reason": "the address cannot be asked from here"})
-    return _answers(asking, revision, golden_requests(health, smoke), cancel)
+    first, *others = golden_requests(health, smoke)
+    patience = PATIENCE
+    if target.traits.scales_to_zero:  # the first request may have to wait for an instance
+        first = first.model_copy(update={"timeout": max(health.timeout, health.startup)})
+        patience = max(PATIENCE, health.startup)
+    return _answers(asking, revision, (first, *others), cancel, patience)
 
 
 def _routing(observation: Observation, revision: str) -> Verdict:
@@ -134,10 +139,13 @@ def _ask_inside(target: AsksInside, request: GoldenRequest) -> Asked:
     return Asked(probe=probe, headers=answer.headers, fault=fault)
 
 
-def _answers(asking: Ask, revision: str, requests: tuple[GoldenRequest, ...], cancel: Cancellation) -> Verdict:
+def _answers(
+    asking: Ask, revision: str, requests: tuple[GoldenRequest, ...], cancel: Cancellation, patience: float
+) -> Verdict:
+    """`patience`: seconds for the first request to be answered rightly; PATIENCE for the others."""
     asked: list[Asked] = []
     for request in requests:
-        answer = _until_right(asking, revision, request, cancel)
+        answer = _until_right(asking, revision, request, cancel, PATIENCE if asked else patience)
         asked.append(answer)
         if problem := _problem(answer, revision):
             return _verdict(False, "routing", f"{request.name}: {problem}", asked)
@@ -145,9 +153,9 @@ def _answers(asking: Ask, revision: str, requests: tuple[GoldenRequest, ...], ca
     return _verdict(True, "identity" if named else "answer", "", asked)
 
 
-def _until_right(asking: Ask, revision: str, request: GoldenRequest, cancel: Cancellation) -> Asked:
+def _until_right(asking: Ask, revision: str, request: GoldenRequest, cancel: Cancellation, patience: float) -> Asked:
     """The first answer that is right, else the last one; only repeatable requests are asked again."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         asked = asking(request)
         again = request.method in REPEATABLE and time.monotonic() < deadline

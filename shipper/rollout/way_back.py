@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shipper.errors import PlatformError, ShipperError
-from shipper.model import Observation, Restorable, Wanted
+from shipper.model import Observation, Release, Restorable, Wanted
 from shipper.model.quantities import show_duration
 from shipper.rollout.ages import show_age
 from shipper.rollout.choose import Choice, choose
@@ -37,11 +37,19 @@ def _prospect(target: Target, known: Known, choice: Choice) -> tuple[tuple[str, 
         return ("no record of it is left",), ""
     found: Restorable = target.restorable(record)
     if choice.warm or found.warm:
-        return found.problems if not choice.warm else (), f"about {WARM:g} s, warm"
+        return found.problems, _warm(target, record)
     release = choice.release
     if release.verified and release.finished is not None and release.finished > release.created:
         return found.problems, f"about {show_duration(release.finished - release.created)}"
     return found.problems, f"at most {show_duration(record.settings.health.startup)} until it is ready"
+
+
+def _warm(target: Target, record: Release) -> str:
+    """One write brings it back; where it may have no instance, its first request waits for a start."""
+    if not target.traits.scales_to_zero or record.settings.scale.min:
+        return f"about {WARM:g} s, warm"
+    start = f" of {show_duration(record.started_in)}" if record.started_in is not None else ""
+    return f"about {WARM:g} s, and its start{start}"
 
 
 def _described(choice: Choice) -> str:

@@ -26,6 +26,13 @@ Weights = Mapping[str, int]
 PAUSE = 0.2
 """Seconds, at most, before a write is decided anew: putting back has two seconds in all (design.md section 5)."""
 
+LONGEST_PAUSE = 2.0
+"""Seconds, at most, between two tries while a platform does not answer."""
+
+SILENT_TRIES = 16
+"""How often a write that puts back is tried while the platform gives no answer, with growing pauses about 15 s in all:
+some are away for a moment, and giving up leaves what is not proved in traffic."""
+
 TRIES = 5
 """How often a write is decided anew after a conflict, before somebody else is believed to be at work."""
 
@@ -41,6 +48,8 @@ class Writer:
         self.patience = patience
         self.last = first
         self.number = 0
+        self.persists = False
+        """Whether a platform that gives no answer is asked for longer: what served is being put back."""
         self.quarantined: tuple[str, ...] | None = None
         """What every stamp from now on says; None: what it said before."""
         self.wrote = False
@@ -69,23 +78,36 @@ class Writer:
         that it was refused. Raises Overtaken; DriftError (31) when somebody else moved traffic meanwhile: theirs is
         not overwritten; RolloutFailed after too many conflicts; and the platform's own errors.
         """
-        failure: PlatformError = Conflict(what)
-        for _ in range(TRIES):
+        conflicts, silences, patient = 0, 0, SILENT_TRIES if self.persists else TRIES
+        while True:
             try:
                 reuse, self._unused = self._unused, False
                 now = self.observe(ours, reuse=reuse)
                 self._expect(now, expected, what)
                 return self._once(call, now)
-            except (Conflict, Transient) as error:
-                failure = error
-            # A moment of a length of our own: two writers that conflict must not meet again at once.
-            time.sleep(random.uniform(0.0, PAUSE))  # noqa: S311 - no secret
-        if isinstance(failure, Conflict):
-            raise RolloutFailed(
-                f"could not {what}: another writer changed the target {TRIES} times in a row",
-                hint="wait for the other run to end, then release again",
-            ) from failure
-        raise failure
+            except Conflict as error:
+                conflicts += 1
+                if conflicts >= TRIES:
+                    raise RolloutFailed(
+                        f"could not {what}: another writer changed the target {conflicts} times in a row",
+                        hint="wait for the other run to end, then release again",
+                    ) from error
+            except Transient:
+                silences += 1
+                if conflicts + silences >= patient:
+                    raise
+            self._pause(silences)
+
+    def _pause(self, silences: int) -> None:
+        """A moment of a length of our own: two writers that conflict must not meet again at once. Longer and longer
+        while the platform does not answer and what served has to be put back.
+        """
+        longest = PAUSE * 2**silences if self.persists and silences else PAUSE
+        seconds = random.uniform(0.0, min(longest, LONGEST_PAUSE))  # noqa: S311 - no secret
+        if self.persists:
+            self.patience.wait(seconds)
+        else:
+            time.sleep(seconds)
 
     def observe(self, ours: Callable[[Observation], bool] = lambda _: False, *, reuse: bool = False) -> Observation:
         """What is there now (`reuse`: was there last); Overtaken when it is not ours to write to any more."""

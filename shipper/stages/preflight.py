@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shipper.errors import PlatformError, PreflightRefused, UsageError
+from shipper.errors import ConfigError, PlatformError, PreflightRefused, UsageError
 from shipper.model import Problem, Readiness, Settings, TargetSettings, TargetSpec
 from shipper.model.context import Reporter
+from shipper.registries.artifact_names import repository_problem
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.strategies import strategy_of
+from shipper.smoke.stand_ins import as_tried
 from shipper.targets import StoresImages, Target
 
 
@@ -17,9 +19,14 @@ def preflight(settings: Settings, chosen: TargetSettings, target: Target, report
 
     Raises PreflightRefused with every problem; its exit code is the lowest of theirs (2, 32 or 33).
     """
+    return ready(settings, chosen, target, report, tried=True)
+
+
+def ready(settings: Settings, chosen: TargetSettings, target: Target, report: Reporter, *, tried: bool) -> Readiness:
+    """The same; `tried` where the image will go through the smoke test."""
     report.progress(f"asking {chosen.name} whether it can take this release")
     try:
-        problems = problems_of(settings, chosen, target)
+        problems = problems_of(settings, chosen, target, tried=tried)
         platform = settings.image.platform or target.default_platform
     except PlatformError as error:
         raise not_written(error) from error
@@ -28,9 +35,13 @@ def preflight(settings: Settings, chosen: TargetSettings, target: Target, report
     return Readiness(target=chosen.name, kind=chosen.kind, platform=platform)
 
 
-def problems_of(settings: Settings, chosen: TargetSettings, target: Target) -> list[Problem]:
-    """What the kind cannot do by its traits, then what the platform says. Raises PlatformError."""
-    return [*_shape(settings, target), *target.preflight(TargetSpec(settings=settings, target=chosen.name))]
+def problems_of(settings: Settings, chosen: TargetSettings, target: Target, *, tried: bool = True) -> list[Problem]:
+    """What the configuration says by itself, then what the platform says. Raises PlatformError.
+
+    `tried`: the image will go through the smoke test.
+    """
+    trial = _trial(settings) if tried and settings.smoke.enabled else []
+    return [*_shape(settings, target), *trial, *target.preflight(TargetSpec(settings=settings, target=chosen.name))]
 
 
 def refusal(target: str, problems: Sequence[Problem]) -> PreflightRefused:
@@ -65,7 +76,18 @@ def _shape(settings: Settings, target: Target) -> list[Problem]:
                 hint='set repository = "registry.example.com/team/name" under [image]',
             )
         )
+    elif settings.image.repository is not None and (found := repository_problem(settings.image.repository)):
+        problems.append(Problem(code=2, key="image.repository", message=found.message, hint=found.hint))
     return [*problems, *_secrets(settings, target)]
+
+
+def _trial(settings: Settings) -> list[Problem]:
+    """What would keep the smoke test from starting a candidate."""
+    try:
+        as_tried(settings.run, settings.smoke)
+    except ConfigError as error:
+        return [Problem(code=2, key="smoke.volumes", message=error.message, hint=error.hint)]
+    return []
 
 
 def _secrets(settings: Settings, target: Target) -> list[Problem]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from shipper.errors import LedgerError, PlatformError, RollbackImpossible
+from shipper.errors import LedgerError, NotFound, PlatformError, RollbackImpossible
 from shipper.ledger.protocol import Ledger
-from shipper.model import Deployable, ImageRef, Observation, Release, Settings, Wanted
+from shipper.model import Deployable, ImageRef, Observation, Release, Restorable, Settings, Wanted
 from shipper.model.context import Clock, Reporter
 from shipper.pipeline.remarks import Remarks
 from shipper.rollout.choose import Choice
@@ -65,13 +65,24 @@ def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Rep
         serving = _serving(known, observation, needed=which == "current" and bool(release.secret_versions))
         versions = _secret_versions(release, serving, which)
         same = versions == release.secret_versions
-        if choice.warm and same:
+        needs_secrets = bool(versions) and isinstance(target, PinsSecrets)
+        if choice.warm and same and (choice.serves_already or not needs_secrets):
             return Found(choice, release, serving, observation, versions, warm=True, problems=())
-        restorable = target.restorable(release.model_copy(update={"secret_versions": versions}))
+        # The platform reads its own secrets again at every start: a revision is no warmer than their versions.
+        restorable = _restorable(target, release.model_copy(update={"secret_versions": versions}), choice.number)
     except PlatformError as error:
         raise not_written(error) from error
     warm = restorable.warm and same
     return Found(choice, release, serving, observation, versions, warm=warm, problems=restorable.problems)
+
+
+def _restorable(target: Target, release: Release, number: int) -> Restorable:
+    try:
+        return target.restorable(release)
+    except NotFound as error:
+        raise RollbackImpossible(
+            f"#{number} cannot come back: {error}", hint="`shipper history` shows the others: --to names one"
+        ) from error
 
 
 def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployable:

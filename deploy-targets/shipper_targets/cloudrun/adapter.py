@@ -20,8 +20,8 @@ from shipper.model import (
     Stamp,
     TargetSpec,
 )
-from shipper.targets import PlatformError, Retired, TargetContext, retry_transient
-from shipper_targets.cloudrun.api import Api
+from shipper.targets import PlatformError, Retired, TargetContext, Transient, retry_transient
+from shipper_targets.cloudrun.api import Api, Unfinished
 from shipper_targets.cloudrun.cleaning import KIND, delete_revisions, garbage_of
 from shipper_targets.cloudrun.clients import Clients
 from shipper_targets.cloudrun.identity import Identity
@@ -60,7 +60,8 @@ class CloudRunTarget:
 
     def preflight(self, spec: TargetSpec) -> Sequence[Problem]:
         """Limits, image registry, permissions, secrets; then the platform's own opinion (validate_only)."""
-        check = Preflight(self._api, self._rest, self._secrets, self._own, self._context.report)
+        report = self._context.report
+        check = Preflight(self._api, self._rest, self._secrets, self._identity, self._own, report)
         return check.problems(spec.settings, spec.target)
 
     def observe(self) -> Observation:
@@ -72,6 +73,8 @@ class CloudRunTarget:
         remarks = []
         try:
             rehearse(self._api, as_planned(release), self._own)
+        except (Transient, Unfinished) as error:
+            remarks.append(f"Cloud Run could not be asked whether it takes this: {error}")
         except PlatformError as error:
             remarks.append(f"Cloud Run would not take this: {error}")
         return plan_of(release, observation, self._found(), self._own, tuple(remarks))
@@ -179,7 +182,11 @@ class CloudRunTarget:
 
     @cached_property
     def _questions(self) -> Questions:
-        return Questions(self._api, Identity(self._clients, self._rest))
+        return Questions(self._api, self._identity)
+
+    @cached_property
+    def _identity(self) -> Identity:
+        return Identity(self._clients, self._rest)
 
     @cached_property
     def _readiness(self) -> Readiness:

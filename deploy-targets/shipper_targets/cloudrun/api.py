@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from shipper.targets import NotFound
+from shipper.targets import NotFound, PlatformError
 from shipper_targets.cloudrun.clients import Clients
 from shipper_targets.cloudrun.google_errors import error_of, translated
 from shipper_targets.cloudrun.masks import mask_of
@@ -22,6 +22,10 @@ WRITE = 30.0
 costs more than the wait."""
 
 PAGE = 100
+
+
+class Unfinished(PlatformError):
+    """A rehearsal was accepted, and what the platform thinks of it is not known: neither a yes nor a no."""
 
 
 class Api:
@@ -99,9 +103,14 @@ class Api:
 
 
 def _validated(doing: str, begun: Any) -> None:
-    """Raises what a rehearsal ended with. Of a real write that is never asked: the service says what became of it."""
+    """Raises what a rehearsal ended with, Unfinished when it has not.
+
+    Of a real write that is never asked: the service says what became of it.
+    """
     from google.rpc.code_pb2 import Code
 
     operation = begun.operation
-    if operation.done and operation.HasField("error"):
+    if not operation.done:
+        raise Unfinished(f"{doing}: the platform has not answered yet")
+    if operation.HasField("error"):
         raise error_of(doing, Code.Name(operation.error.code), operation.error.message)

@@ -6,12 +6,12 @@ from collections.abc import Collection
 
 from shipper.model import Garbage
 from shipper.model.context import Reporter
-from shipper.targets import Conflict, Invalid, NotFound
+from shipper.targets import Conflict, Denied, Invalid, NotFound, Transient
 from shipper_targets.cloudrun.api import Api
 from shipper_targets.cloudrun.marks import ADOPTED, STAMP, read_stamp
 from shipper_targets.cloudrun.names import short_name
 from shipper_targets.cloudrun.observing import Found
-from shipper_targets.cloudrun.traffic import about_to_serve, asked_for, foreign_tags
+from shipper_targets.cloudrun.traffic import LATEST, about_to_serve, asked_for, foreign_tags
 
 KIND = "revision"
 
@@ -39,13 +39,14 @@ def in_use(found: Found) -> set[str]:
     if service is None:
         return set()
     newest = {short_name(service.latest_created_revision), service.template.revision}
-    return {*about_to_serve(service), *asked_for(service), *foreign_tags(service).values(), *newest} - {""}
+    return {*about_to_serve(service), *asked_for(service), *foreign_tags(service).values(), *newest} - {"", LATEST}
 
 
 def delete_revisions(api: Api, found: Found, names: Collection[str], report: Reporter | None) -> list[str]:
     """Delete those of ours among `names` that nothing needs any more; returns the names of those that are gone.
 
-    What the platform still holds on to (it needs a while to take a revision out of service) stays, and is told.
+    What the platform still holds on to (it needs a while to take a revision out of service), or does not let us
+    delete, stays, and is told. Never raises for a deletion: the write before it was carried out.
     """
     needed, there = in_use(found), {short_name(one.name): one for one in found.revisions}
     gone = []
@@ -57,12 +58,19 @@ def delete_revisions(api: Api, found: Found, names: Collection[str], report: Rep
                 api.delete_revision(there[name])
         except NotFound:
             pass
-        except (Conflict, Invalid) as error:
-            if report is not None:
-                report.remark(f"{name} stays for now: {error}")
+        except Transient as error:  # a rate limit, or nothing answers: the rest would only meet the same
+            _remark(report, f"{name} and what was to go after it stay for now: {error}")
+            break
+        except (Conflict, Denied, Invalid) as error:
+            _remark(report, f"{name} stays for now: {error}")
             continue
         gone.append(name)
     return gone
+
+
+def _remark(report: Reporter | None, text: str) -> None:
+    if report is not None:
+        report.remark(text)
 
 
 def never_verified(found: Found) -> bool:

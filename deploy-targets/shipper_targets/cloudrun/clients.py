@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from shipper.targets.google_auth import SCOPE, default_credentials
-from shipper_targets.cloudrun.google_errors import translated
+from shipper.targets.google_auth import SCOPE, asking, default_credentials
+from shipper_targets.cloudrun.google_errors import reading_credentials, translated
 from shipper_targets.cloudrun.settings import CloudRunSettings
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Clients:
         """Of the other APIs, which need no library of their own. Its token is renewed when it is too old."""
         from google.auth.transport.requests import AuthorizedSession
 
-        return AuthorizedSession(self.credentials)  # type: ignore[no-untyped-call]
+        return AuthorizedSession(self.credentials, auth_request=asking())  # type: ignore[no-untyped-call]
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -66,12 +66,15 @@ class Clients:
 
         if self._own.credentials == "none":
             return google.auth.credentials.AnonymousCredentials()  # type: ignore[no-untyped-call]
-        with self._making, translated("find Google credentials"):
+        with self._making, reading_credentials("find Google credentials"):
             found: Credentials = default_credentials(self._own.quota_project)
             if self._own.impersonate is None:
                 return found
             return google.auth.impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
-                source_credentials=found, target_principal=self._own.impersonate, target_scopes=[SCOPE]
+                source_credentials=found,
+                target_principal=self._own.impersonate,
+                target_scopes=[SCOPE],
+                quota_project_id=self._own.quota_project,
             )
 
     def url_of(self, host: str) -> str:
@@ -105,11 +108,9 @@ class Clients:
         return grpc.intercept_channel(channel, _bearer(self._authorization))
 
     def _authorization(self) -> list[tuple[str, str]]:
-        from google.auth.transport.requests import Request
-
         headers: dict[str, str] = {}
         with translated("renew the access token"):
-            self.credentials.before_request(Request(), "POST", self._own.endpoint or "", headers)  # type: ignore[no-untyped-call]
+            self.credentials.before_request(asking(), "POST", self._own.endpoint or "", headers)  # type: ignore[no-untyped-call]
         return [(name.lower(), value) for name, value in headers.items()]
 
 

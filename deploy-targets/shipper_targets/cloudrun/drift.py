@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from shipper.model import Drift, Release
 from shipper.targets import Invalid
 from shipper_targets.cloudrun.fields import fields_of_template, owned_differences
-from shipper_targets.cloudrun.marks import read_record
+from shipper_targets.cloudrun.marks import STAMP, read_record
 from shipper_targets.cloudrun.names import revision_id, short_name
 from shipper_targets.cloudrun.render import template_of
 from shipper_targets.cloudrun.settings import CloudRunSettings
 from shipper_targets.cloudrun.traffic import asked_for, show
-from shipper_targets.cloudrun.written import UNTOLD, Written, fields_of, read_written
+from shipper_targets.cloudrun.written import UNTOLD, WRITTEN, Written, fields_of, read_written
 
 if TYPE_CHECKING:
     from google.cloud import run_v2
@@ -27,12 +27,21 @@ def drift_of(service: run_v2.Service, releases: Mapping[str, Release], service_i
     A template cannot change without a new revision's name (the API refuses it), so a newest revision that is not ours
     is what tells; which fields it changed is found by rendering the record again. Tags of others are no drift.
     """
+    return tuple(_drift(service, releases, service_id))
+
+
+def _drift(service: run_v2.Service, releases: Mapping[str, Release], service_id: str) -> Iterator[Drift]:
     ours = read_written(service)
     if ours is None:
-        return ()
+        # A stamp that is gone alone is no drift: the ledger knows what it said, and the next write mends it.
+        if releases:
+            lost = [WRITTEN] if STAMP in service.annotations else [STAMP, WRITTEN]
+            yield Drift(field="annotations", ours=", ".join(lost), found="(gone, or not readable)")
+        return
     newest = short_name(service.latest_created_revision)
     found = fields_of(service, asked_for(service), newest)
-    return (*_service(ours, found), *_template(ours, newest, service, releases, service_id))
+    yield from _service(ours, found)
+    yield from _template(ours, newest, service, releases, service_id)
 
 
 def _service(ours: Written, found: Written) -> Iterator[Drift]:
@@ -44,6 +53,8 @@ def _service(ours: Written, found: Written) -> Iterator[Drift]:
         yield Drift(field="invoker_iam_disabled", ours=str(ours.public).lower(), found=str(found.public).lower())
     if ours.least != found.least:
         yield Drift(field="scaling.min_instance_count", ours=str(ours.least), found=str(found.least))
+    if found.manual and not ours.manual:
+        yield Drift(field="scaling.scaling_mode", ours="automatic", found="manual")
 
 
 def _template(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LONGEST = 200
 _LEFT_OUT = ("revision", "labels", "annotations")
 _ENV = ".env."
+_WORDS = ("template.containers.0.args", "template.containers.0.command")
 _WHOLLY_OURS = ("template.containers.0.args", "template.containers.0.command", "template.volumes")
 """Lists that are ours with all that is in them: an entry that we did not write is drift."""
 
@@ -45,13 +46,24 @@ def owned_differences(ours: Mapping[str, str], found: Mapping[str, str]) -> Iter
     theirs = {path for path in found if _ENV in path or path.startswith(_WHOLLY_OURS)}
     for path in sorted({*ours, *theirs}):
         if ours.get(path) != found.get(path):
-            yield path, shown(path, ours.get(path, "")), shown(path, found.get(path, ""))
+            yield path, shown_in(ours, path), shown_in(found, path)
+
+
+def shown_in(fields: Mapping[str, str], path: str) -> str:
+    """As people may see it, empty when it is not there: an argument after `--api-key` is that key."""
+    value, (rest, _, last) = fields.get(path, ""), path.rpartition(".")
+    if value and last.isdigit() and path.startswith(_WORDS):
+        option = fields.get(f"{rest}.{int(last) - 1}", "")
+        if option.startswith("-") and "=" not in option and looks_secret(option) and not value.startswith("-"):
+            return HIDDEN
+    return shown(path, value)
 
 
 def shown(path: str, value: str) -> str:
-    """As people may see it: of a variable that looks like a secret only that there is one."""
+    """As people may see it: of a variable or an argument that looks like a secret only that there is one."""
     name = path.rpartition(_ENV)[2] if _ENV in path else ""
-    if value and name and (looks_secret(name) or has_credentials(value)):
+    word = value if path.startswith(_WORDS) and "=" in value else ""
+    if value and (looks_secret(name) or looks_secret(word) or has_credentials(value)):
         return HIDDEN
     return printable(value, _LONGEST)
 

@@ -26,7 +26,26 @@ _BY_STATUS = {
     412: "FAILED_PRECONDITION", 429: "RESOURCE_EXHAUSTED", 499: "CANCELLED", 501: "UNIMPLEMENTED",
 }  # fmt: skip
 
-_RATE = re.compile(r"per (?:minute|second|100 seconds|user)|rate limit|too many requests", re.IGNORECASE)
+_RATE = re.compile(r"per (?:minute|second|100 seconds|user)\b|\brate\b|too many requests", re.IGNORECASE)
+_ALLOWANCE = re.compile(
+    r"\bGPUs?\b|Alloc|allowable|PerProjectRegion|instance|(?:number|total|maximum|most) of|"
+    r"Quota exceeded for (?:services|revisions|tags|domain mappings)",
+    re.IGNORECASE,
+)
+"""What somebody has to raise: "You do not have quota for using GPUs", "Quota violated: CpuAllocPerProjectRegion",
+"Quota exceeded for total allowable CPU per project per region", and the numbers of services, revisions, instances.
+"""
+
+_PLUGIN = "Getting metadata from plugin failed"
+"""gRPC's words, with UNAVAILABLE, for whatever goes wrong with credentials."""
+
+_REFUSED = re.compile(
+    r"invalid_(?:grant|client|target|request|scope)|unauthorized_client|access_denied|PERMISSION_DENIED|"
+    r"UNAUTHENTICATED|Unable to acquire impersonated credentials(?s:.*)\b40[0134]\b|reauth",
+    re.IGNORECASE,
+)
+"""OAuth's error codes (RFC 6749, 5.2; RFC 8693, 2.2.2) and IAM's: asking again does not help."""
+
 _PERMISSION = re.compile(r"[Pp]ermission:? '?([a-z]+(?:\.[a-zA-Z]+){2})'?")
 _NAME_TAKEN = "with different configuration already exists"
 _LONGEST = 500
@@ -38,6 +57,7 @@ def translated(doing: str) -> Iterator[None]:
     import google.auth.exceptions
     import requests
     from google.api_core.exceptions import GoogleAPICallError, RetryError
+    from google.protobuf.json_format import ParseError
 
     try:
         yield
@@ -45,12 +65,33 @@ def translated(doing: str) -> Iterator[None]:
         raise error_of(doing, _code(error), _words(error)) from error
     except (google.auth.exceptions.TransportError, RetryError, requests.RequestException) as error:
         raise Transient(f"{doing}: {one_line(error)}") from error
+    except ParseError as error:  # a proxy's page with status 200
+        raise Transient(f"{doing}: the answer is none of this API's: {one_line(error)}") from error
     except google.auth.exceptions.DefaultCredentialsError as error:
         hint = "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS"
-        raise Denied(f"{doing}: no credentials were found ({hint})") from error
+        raise Denied(f"{doing}: no credentials can be used: {one_line(error)} ({hint})") from error
     except google.auth.exceptions.GoogleAuthError as error:
         kind = Transient if getattr(error, "retryable", False) else Denied
         raise kind(f"{doing}: the credentials cannot be used: {one_line(error)}") from error
+    except OSError as error:
+        raise _of_this_machine(doing, error) from error
+
+
+@contextmanager
+def reading_credentials(doing: str) -> Iterator[None]:
+    """The same where credentials are read: whatever is wrong with their file is Denied."""
+    try:
+        with translated(doing):
+            yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # google-auth checks little of what it reads
+        raise Denied(f"{doing}: the credentials cannot be read: {one_line(error)}") from error
+
+
+def _of_this_machine(doing: str, error: OSError) -> PlatformError:
+    """A connection that broke may be made again; a file of credentials or certificates stays as it is."""
+    if isinstance(error, ConnectionError | TimeoutError):
+        return Transient(f"{doing}: {one_line(error)}")
+    return Denied(f"{doing}: a file of credentials or certificates cannot be used: {one_line(error)}")
 
 
 def error_of(doing: str, code: str, message: str) -> PlatformError:
@@ -58,7 +99,9 @@ def error_of(doing: str, code: str, message: str) -> PlatformError:
     words = f"{doing}: {one_line(message)}"
     if code == "RESOURCE_EXHAUSTED":
         # A rate is there again in a minute; an allowance is there again when somebody raises it.
-        return Transient(words) if _RATE.search(message) else Invalid(words)
+        return Invalid(words) if _ALLOWANCE.search(message) and not _RATE.search(message) else Transient(words)
+    if _PLUGIN in message and _REFUSED.search(message):
+        return Denied(f"{doing}: the credentials cannot be used: {one_line(message)}")
     if code == "ALREADY_EXISTS" and _NAME_TAKEN in message:
         return Invalid(words)
     if code == "PERMISSION_DENIED" and (missing := _PERMISSION.search(message)):

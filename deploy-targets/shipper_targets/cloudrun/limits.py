@@ -14,6 +14,7 @@ from shipper.model.quantities import show_duration
 from shipper_targets.cloudrun.container import LONGEST_STARTUP, seconds_of
 from shipper_targets.cloudrun.hosts import repository_problem
 from shipper_targets.cloudrun.limits_resources import problem, resource_problems
+from shipper_targets.cloudrun.scaling import PLATFORM_MAX
 from shipper_targets.cloudrun.settings import LONGEST_SERVICE, CloudRunSettings
 from shipper_targets.cloudrun.volumes import BUCKET
 
@@ -151,6 +152,12 @@ def _health(settings: Settings) -> Iterator[Problem]:
 
 def _scale(settings: Settings) -> Iterator[Problem]:
     scale = settings.scale
+    if scale.min is not None and scale.max is None and scale.min > PLATFORM_MAX:
+        yield problem(
+            "scale.min",
+            f"{scale.min} is more than {PLATFORM_MAX}, Cloud Run's maximum where none is asked for",
+            f"set max = {scale.min} or more, or lower min",
+        )
     if scale.min is not None and scale.max is not None and scale.min > scale.max:
         yield problem("scale.min", f"{scale.min} is more than max = {scale.max}", "raise max, or lower min")
     if scale.concurrency is not None and scale.concurrency > MOST_CONCURRENT:

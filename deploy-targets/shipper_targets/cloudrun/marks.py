@@ -67,9 +67,14 @@ def stamp_text(stamp: Stamp) -> str:
 
 
 def read_stamp(service: run_v2.Service | None) -> Stamp:
-    """The service's stamp; an empty one when it has none, or one that cannot be read."""
+    """The service's stamp; an empty one when it has none. Raises Invalid for one that cannot be read: a newer shipper
+    wrote it, whose epoch and quarantine must not be written over.
+    """
     text = service.annotations.get(STAMP) if service is not None else None
     try:
         return Stamp.model_validate_json(text) if text else Stamp()
-    except ValueError:
-        return Stamp()
+    except ValueError as error:
+        raise Invalid(
+            f"the stamp of {short_name(service.name) if service is not None else 'the service'} cannot be read "
+            f"(annotation {STAMP}): a newer shipper wrote it, or somebody changed it"
+        ) from error

@@ -25,12 +25,15 @@ class Past:
         self._report = report
 
     def restorable(self, release: Release) -> Restorable:
-        """Warm while its revision is ready; else it needs its image and the enabled versions of its secrets."""
+        """Warm while its revision is ready; else it needs its image. In both cases it needs the enabled versions of its
+        secrets: each new instance of a ready revision reads them, and without them does not start.
+        """
         found = retry_transient(lambda: self._api.revision(revision_id(self._api.names.service_id, release)))
-        if found is not None and state_of(found) == "running":
-            return Restorable(warm=True)
-        problems = [self._image(release), *(self._secret(*each) for each in release.secret_versions.items())]
-        return Restorable(problems=tuple(problem for problem in problems if problem))
+        warm = found is not None and state_of(found) == "running"
+        problems = ["" if warm else self._image(release)]
+        problems += [self._secret(*each) for each in release.secret_versions.items()]
+        gone = tuple(problem for problem in problems if problem)
+        return Restorable(warm=warm and not gone, problems=gone)
 
     def _image(self, release: Release) -> str:
         name = docker_image_name(release.main.reference)

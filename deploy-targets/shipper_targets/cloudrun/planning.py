@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from shipper.model import Change, Observation, Plan, Release
 from shipper.targets import Invalid, change_of
+from shipper_targets.cloudrun.defaults import taken_away
 from shipper_targets.cloudrun.drift import own_settings
-from shipper_targets.cloudrun.fields import Fields, fields_of_template, owned_differences, shown
+from shipper_targets.cloudrun.fields import Fields, fields_of_template, owned_differences, shown_in
 from shipper_targets.cloudrun.limits import remarks_of
 from shipper_targets.cloudrun.observing import Found
 from shipper_targets.cloudrun.render import service_of
@@ -58,15 +59,19 @@ def _image(was: str, release: Release, *, same: bool) -> Change:
 
 
 def _template(before: Mapping[str, str], after: Mapping[str, str], *, foreign: bool) -> Iterator[Change]:
-    """What only the server filled in is no difference to a revision that is not ours."""
+    """What only the server filled in is no difference to a revision that is not ours; what somebody set there, and the
+    new template does not have, is.
+    """
     old = {path: value for path, value in before.items() if path != IMAGE}
     new = {path: value for path, value in after.items() if path != IMAGE}
     if foreign:
-        yield from (change_of(path, was, will_be) for path, will_be, was in owned_differences(new, old))
+        differing = {path: (was, will_be) for path, will_be, was in owned_differences(new, old)}
+        differing |= {path: (shown_in(old, path), "") for path in taken_away(new, old)}
+        yield from (change_of(path, *differing[path]) for path in sorted(differing))
         return
     for path in sorted({*old, *new}):
         if old.get(path) != new.get(path):
-            yield change_of(path, shown(path, old.get(path, "")), shown(path, new.get(path, "")))
+            yield change_of(path, shown_in(old, path), shown_in(new, path))
 
 
 def _service(service: run_v2.Service | None, wanted: run_v2.Service) -> Iterator[Change]:

@@ -18,27 +18,34 @@ class Questions:
         self._urls: dict[str, tuple[str, str]] = {}
 
     def probe(self, revision: Revision, request: ProbeRequest) -> ProbeResponse:
-        """Raises NotFound when it is not reachable, Transient when it does not answer, Denied without a token."""
+        """Raises NotFound when it is not reachable, Transient when it does not answer, Denied without a token.
+
+        Where everybody may ask, no token is made: not all credentials can make one.
+        """
         url, audience = self._urls.get(revision.name) or self._find(revision.name)
-        return _ask(url, request, self._identity.headers(audience))
+        return _ask(url, request, self._identity.headers(audience) if audience else {})
 
     def authorization(self) -> dict[str, str]:
-        """For the service's own address."""
+        """For the service's own address; nothing where everybody may ask."""
         service = retry_transient(self._api.service)
         if service is None:
             raise NotFound("there is no service to be let in to")
-        return self._identity.headers(service.uri)
+        return {} if service.invoker_iam_disabled else self._identity.headers(service.uri)
 
     def _find(self, name: str) -> tuple[str, str]:
+        """The revision's URL, and whom a token for it is for: empty where nobody is asked who they are."""
         service = retry_transient(self._api.service)
         if service is None:
             raise NotFound(f"{name} is gone with its service")
+        if service.default_uri_disabled:
+            raise NotFound(f"{name} cannot be asked: its service's default URL is disabled")
+        audience = "" if service.invoker_iam_disabled else service.uri
         tagged = [one.uri for one in service.traffic_statuses if one.tag and one.revision == name and one.uri]
         if tagged:
-            self._urls[name] = tagged[0], service.uri  # a tag's URL is its for as long as the tag is
+            self._urls[name] = tagged[0], audience  # a tag's URL is its for as long as the tag is
             return self._urls[name]
         if routed(service) == {name: 100}:
-            return service.uri, service.uri
+            return service.uri, audience
         if name in tags(service).values():
             raise Transient(f"{name} has a tag that is not routed: it does not answer")
         raise NotFound(f"{name} has no tag and not all of the traffic: nobody can ask it alone")
@@ -51,11 +58,13 @@ class Questions:
 def _ask(url: str, request: ProbeRequest, headers: dict[str, str]) -> ProbeResponse:
     import httpx
 
+    ours = {name.lower() for name in headers}
+    own = {name: value for name, value in request.headers.items() if name.lower() not in ours}
     try:
         # The environment's proxies are for public addresses, and these have TLS.
         with httpx.Client(timeout=request.timeout, trust_env=url.startswith("https:")) as client:
             answer = client.request(
-                request.method, url + request.path, headers={**request.headers, **headers}, content=request.body
+                request.method, url + request.path, headers={**own, **headers}, content=request.body
             )
     except httpx.TimeoutException as error:
         raise Transient(f"no answer within {request.timeout:g} s") from error

@@ -11,7 +11,7 @@ from shipper_targets.cloudrun.traffic import foreign_tags, routed, targets
 
 
 def rehearse(api: Api, release: Release, own: CloudRunSettings) -> None:
-    """`validate_only`. Raises Invalid with the platform's words, Denied, Transient."""
+    """`validate_only`. Raises Invalid with the platform's words, Denied, Transient, Unfinished."""
     wanted = service_of(release, own, api.names.service_id)
     name = wanted.template.revision
     service = retry_transient(api.service)

@@ -20,9 +20,10 @@ from shipper_targets.cloudrun.settings import CloudRunSettings
 from shipper_targets.cloudrun.volumes import volumes_of
 
 SERVICE_FIELDS = ("ingress", "invoker_iam_disabled", "scaling.min_instance_count")
-"""Of the service itself: they hold for all revisions at once, and are written when a revision is created."""
+"""Of the service itself: they hold for all revisions at once, and are written with all of the traffic."""
 
-CREATE_FIELDS = ("template", "traffic", "annotations", "labels", *SERVICE_FIELDS)
+REVISION_FIELDS = ("template", "traffic", "annotations", "labels")
+CREATE_FIELDS = (*REVISION_FIELDS, *SERVICE_FIELDS)
 TRAFFIC_FIELDS = ("traffic", "annotations")
 STAMP_FIELDS = ("annotations",)
 
@@ -43,22 +44,32 @@ _ENVIRONMENTS: dict[str, Any] = {
 
 def service_of(release: Release, own: CloudRunSettings, service: str) -> run_v2.Service:
     """Everything but name, traffic and annotations. Raises Invalid when the record is too large."""
-    made = run_v2.Service(
-        labels=labels_of(release.settings, own),
-        template=template_of(release, own, service),
-        ingress=_INGRESS[own.ingress or ("internal" if own.access == "internal" else "all")],
-        invoker_iam_disabled=own.access == "public",
-        scaling=run_v2.ServiceScaling(min_instance_count=_minimum(release.settings, own, "service")),
-        client="shipper",
-    )
+    made = whole_service(release, own)
+    made.labels = labels_of(release.settings, own)
+    made.template = template_of(release, own, service)
+    made.client = "shipper"
     if own.readiness_probe:
         made.launch_stage = LaunchStage.BETA
     return made
 
 
+def whole_service(release: Release, own: CloudRunSettings) -> run_v2.Service:
+    """SERVICE_FIELDS alone: what holds for the whole service while this release has all of the traffic."""
+    return run_v2.Service(
+        ingress=_INGRESS[own.ingress or ("internal" if own.access == "internal" else "all")],
+        invoker_iam_disabled=own.access == "public",
+        scaling=run_v2.ServiceScaling(min_instance_count=_minimum(release.settings, own, "service")),
+    )
+
+
 def create_fields(own: CloudRunSettings) -> tuple[str, ...]:
-    """What creating a revision writes."""
+    """All that a release writes in the end: a first create at once."""
     return (*CREATE_FIELDS, "launch_stage") if own.readiness_probe else CREATE_FIELDS
+
+
+def revision_fields(own: CloudRunSettings) -> tuple[str, ...]:
+    """What creating a revision beside others writes: nothing that the others would feel."""
+    return (*REVISION_FIELDS, "launch_stage") if own.readiness_probe else REVISION_FIELDS
 
 
 def template_of(release: Release, own: CloudRunSettings, service: str) -> run_v2.RevisionTemplate:

@@ -22,9 +22,14 @@ FIRST_LOOK, LONGEST_LOOK = 0.05, 0.5
 """Seconds between two looks."""
 
 
-def until_routed(api: Api, wanted: Mapping[str, int], cancel: Cancellation | None) -> None:
+SETTLED = 5.0
+"""Seconds that are waited for what is no route: ingress and access, or what somebody else has asked for."""
+
+
+def until_routed(api: Api, wanted: Mapping[str, int], cancel: Cancellation | None, *, whole: bool = False) -> None:
     """Judged by what is routed: the operation may end in an error that is about something else, such as a newest
-    revision that is not ready.
+    revision that is not ready. `whole`: ingress or access were written, too, of which nothing says when they hold: then
+    a moment longer, until the platform has done what it was asked to.
 
     Raises Transient for whatever else becomes of it: not routed in time, not routable, changed by somebody else, or the
     run is cancelled. The write itself was accepted, so no other error would be true: it may still come about, and who
@@ -37,6 +42,8 @@ def until_routed(api: Api, wanted: Mapping[str, int], cancel: Cancellation | Non
         if service is None:
             raise Transient("the service was deleted meanwhile")
         if routed(service) == wanted:
+            if whole and service.reconciling:
+                _while_working(api, SETTLED, watched)
             return
         if asked_for(service) != wanted:
             raise Transient(f"{show(wanted)} was accepted; somebody else asks for {show(asked_for(service))} since")
@@ -48,6 +55,27 @@ def until_routed(api: Api, wanted: Mapping[str, int], cancel: Cancellation | Non
             raise Transient(f"{show(wanted)} was accepted; whether it is routed was not waited for")
         if watched is None:
             time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_LOOK)
+
+
+def until_given_up(api: Api, coming: Mapping[str, int], cancel: Cancellation | None) -> None:
+    """While the platform still works on what somebody else has asked for; for a few seconds at most."""
+    watched = cancel if cancel is not None and not cancel.cancelled else None
+    _while_working(api, SETTLED, watched, coming)
+
+
+def _while_working(
+    api: Api, seconds: float, watched: Cancellation | None, coming: Mapping[str, int] | None = None
+) -> None:
+    deadline, pause = time.monotonic() + seconds, FIRST_LOOK
+    while time.monotonic() < deadline:
+        service = retry_transient(api.service)
+        if service is None or not service.reconciling or (coming is not None and routed(service) == coming):
+            return
+        if watched is None:
+            time.sleep(pause)
+        elif watched.wait(pause):
+            return
         pause = min(pause * 1.5, LONGEST_LOOK)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from shipper.model import Traits
 from shipper.model.quantities import Seconds
@@ -18,6 +19,8 @@ TRAITS = Traits(
     first_create_serves=True,
     keeps_revisions=True,
     times_starts=True,
+    scales_to_zero=True,
+    routes_late=True,
     secret_references=("secret-manager",),
 )
 
@@ -93,7 +96,8 @@ class CloudRunSettings(BaseModel):
     encryption_key: Resource | None = Field(default=None, description="A key of Cloud KMS for the container's image.")
     endpoint: Endpoint | None = Field(
         default=None,
-        description="Where the APIs are, all of them; Google's own when absent. http:// means without TLS.",
+        description="Where the APIs are, all of them; Google's own when absent. http:// means without TLS: "
+        'on this machine, or with credentials = "none".',
         json_schema_extra={"reach": True},
     )
     transport: Literal["grpc", "rest"] = Field(
@@ -101,6 +105,7 @@ class CloudRunSettings(BaseModel):
     )
     credentials: Literal["default", "none"] = Field(
         default="default",
+        validate_default=True,
         description="Application default credentials, or none for an emulator.",
         json_schema_extra={"reach": True},
     )
@@ -113,7 +118,35 @@ class CloudRunSettings(BaseModel):
         default=None, description="The project that API calls are counted to.", json_schema_extra={"reach": True}
     )
 
+    @field_validator("credentials")
+    @classmethod
+    def _tokens_stay_here(cls, chosen: str, found: ValidationInfo) -> str:
+        """An access token is never sent to another machine in the clear."""
+        endpoint = found.data.get("endpoint") or ""
+        url = urlsplit(endpoint)
+        if url.scheme == "http" and chosen != "none" and not _is_this_machine(url.hostname or ""):
+            raise ValueError(
+                f"access tokens would be sent to {endpoint} without TLS: "
+                'write https:// there, or credentials = "none" for an emulator'
+            )
+        return chosen
+
     @property
     def answers_inside_only(self) -> bool:
         """Whether the service answers inside its network only."""
         return self.access == "internal" or self.ingress not in (None, "all")
+
+    @property
+    def asks_who_is_there(self) -> bool:
+        """Whether whoever asks the service from here needs an identity token."""
+        return self.access == "authenticated" and not self.answers_inside_only
+
+
+def _is_this_machine(host: str) -> bool:
+    """By name or address; a name is never looked up."""
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

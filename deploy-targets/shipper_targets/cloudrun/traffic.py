@@ -18,6 +18,7 @@ LATEST = "LATEST"
 """Instead of a revision's name, where somebody has asked for whatever is the newest."""
 
 _REVISION = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+_LATEST = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
 
 
 def routed(service: run_v2.Service) -> dict[str, int]:
@@ -37,23 +38,31 @@ def asked_for(service: run_v2.Service) -> dict[str, int]:
 
 
 def about_to_serve(service: run_v2.Service) -> dict[str, int]:
-    """As routed; while the platform works on its very first route or on somebody else's, as asked for: so it will be
-    without us, and what others have asked for is not overwritten because it takes the platform a moment.
-    """
+    """As routed; while the platform works on its very first route, as asked for: so it will be without us."""
     now = routed(service)
-    if not service.reconciling or (now and not _is_someone_elses(service)):
-        return now
+    return now if now or not service.reconciling else _named(service)
+
+
+def on_its_way(service: run_v2.Service) -> dict[str, int]:
+    """What somebody else has asked for while the platform works on it; empty when that is nothing.
+
+    It does not serve yet, and may never: but it is not overwritten because it takes the platform a moment. Where
+    shipper never wrote nobody can tell whose it is.
+    """
+    ours = read_written(service)
+    if not service.reconciling or ours is None or ours.traffic == asked_for(service):
+        return {}
+    wanted = _named(service)
+    return wanted if wanted != routed(service) else {}
+
+
+def _named(service: run_v2.Service) -> dict[str, int]:
+    """As asked for; LATEST is what will be the newest."""
     latest = short_name(service.latest_created_revision)
     weights: defaultdict[str, int] = defaultdict(int)
     for name, weight in asked_for(service).items():
         weights[latest if name == LATEST else name] += weight
-    return dict(weights)
-
-
-def _is_someone_elses(service: run_v2.Service) -> bool:
-    """Whether the traffic that is asked for is not what shipper wrote last; where it never wrote, nobody can tell."""
-    ours = read_written(service)
-    return ours is not None and ours.traffic != asked_for(service)
+    return {name: weight for name, weight in weights.items() if name}
 
 
 def tags(service: run_v2.Service) -> dict[str, str]:
@@ -75,12 +84,18 @@ def kept_tags(service: run_v2.Service, sharing: Collection[str]) -> dict[str, st
     return {tag: name for tag, name in tags(service).items() if name in sharing or not is_our_tag(tag)}
 
 
-def targets(weights: Mapping[str, int], tagged: Mapping[str, str]) -> list[TrafficTarget]:
-    """The traffic to ask for: revisions by name only, never LATEST. `tagged`: tag to revision.
+def following(service: run_v2.Service) -> list[str]:
+    """Tags of others that follow LATEST: they go on doing so."""
+    return sorted(each.tag for each in service.traffic if each.tag and each.type_ != _REVISION)
 
-    A revision with several tags has its weight in the first of its entries.
+
+def targets(weights: Mapping[str, int], tagged: Mapping[str, str], latest: Collection[str] = ()) -> list[TrafficTarget]:
+    """The traffic to ask for: revisions by name only; `tagged`: tag to revision; `latest`: tags that follow LATEST.
+
+    A revision with several tags has its weight in the first of its entries. LATEST never has any.
     """
-    made = []
+    tagged = {tag: name for tag, name in tagged.items() if tag not in latest}
+    made = [TrafficTarget(type_=_LATEST, tag=tag) for tag in sorted(latest)]
     by_name: defaultdict[str, list[str]] = defaultdict(list)
     for tag, name in sorted(tagged.items()):
         by_name[name].append(tag)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 from google.cloud import run_v2
 
@@ -12,12 +13,14 @@ from shipper.targets import Conflict, Invalid, NotFound, Retired, retry_transien
 from shipper_targets.cloudrun import render, traffic
 from shipper_targets.cloudrun.api import Api
 from shipper_targets.cloudrun.cleaning import delete_revisions, never_verified
+from shipper_targets.cloudrun.drift import own_settings
 from shipper_targets.cloudrun.marks import ADOPTED, STAMP, own_release, read_stamp, stamp_text
 from shipper_targets.cloudrun.names import is_our_tag, owner_of, short_name, tag_of
 from shipper_targets.cloudrun.observing import ABSENT, Found, state_of
-from shipper_targets.cloudrun.routing import until_deleted, until_routed
+from shipper_targets.cloudrun.routing import until_deleted, until_given_up, until_routed
 from shipper_targets.cloudrun.settings import CloudRunSettings
-from shipper_targets.cloudrun.written import WRITTEN, written
+from shipper_targets.cloudrun.whole_service import PATHS, by_hand, take
+from shipper_targets.cloudrun.written import WRITTEN, carried, fields_of, read_written, written
 
 WHOLE = 100
 
@@ -48,21 +51,19 @@ class Writing:
         if service is None:
             weights = {name: WHOLE}
             wanted.traffic = traffic.targets(weights, {tag_of(release.number): name})
-            wanted.annotations = {STAMP: stamp_text(stamp), WRITTEN: written(wanted, weights, name)}
+            wanted.annotations = {STAMP: stamp_text(stamp), WRITTEN: written(wanted, weights, name, stamp.epoch)}
             self._api.create(wanted)
         else:
-            weights = traffic.routed(service) or {name: WHOLE}
-            tagged = {**traffic.kept_tags(service, weights), tag_of(release.number): name}
-            paths = render.create_fields(self._own)
-            if self._is_there(name, release):
-                paths = render.TRAFFIC_FIELDS
-            else:
-                _take_over(service, wanted)
+            weights = self._pinned(service) or {name: WHOLE}
+            tagged = {**self._kept_tags(service, weights), tag_of(release.number): name}
             adopting = {} if STAMP in service.annotations else {ADOPTED: self._found(service).adopted}
-            service.traffic = traffic.targets(weights, tagged)
-            newest = service.template.revision if paths != render.TRAFFIC_FIELDS else ""
-            self._annotate(service, stamp, {**adopting, WRITTEN: written(service, weights, newest)})
-            self._api.update(service, paths)
+            new = not self._is_there(name, release)
+            alone = wanted if weights == {name: WHOLE} else None
+            paths = render.revision_fields(self._own) if new else render.TRAFFIC_FIELDS
+            if new:
+                _take_over(service, wanted)
+            more = self._set_traffic(service, weights, tagged, stamp, alone, name if new else "", adopting)
+            self._api.update(service, (*paths, *more))
         return self._begun(name, release, weights.get(name, 0))
 
     def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
@@ -74,19 +75,20 @@ class Writing:
         if not wanted:
             self._put_back_to_nothing(service)
             return
+        self._refuse_somebody_elses(service, stamp)
         self._refuse_unready(wanted, service)
         sharing = wanted if len(wanted) > 1 else {}
-        service.traffic = traffic.targets(wanted, traffic.kept_tags(service, sharing))
-        self._annotate(service, stamp, {WRITTEN: written(service, wanted)})
-        self._api.update(service, render.TRAFFIC_FIELDS)
-        until_routed(self._api, wanted, self._cancel)
+        alone = self._whole_service(next(iter(wanted))) if len(wanted) == 1 else None
+        more = self._set_traffic(service, wanted, self._kept_tags(service, sharing), stamp, alone)
+        self._api.update(service, (*render.TRAFFIC_FIELDS, *more))
+        until_routed(self._api, wanted, self._cancel, whole=bool(more))
 
     def retire(self, names: Collection[str], to: Retired, stamp: Stamp, seen: str) -> None:
         """See the adapter."""
         service = self._expected(seen, stamp)
         if service is None:
             return  # nothing is there that could be retired
-        if busy := sorted({*traffic.about_to_serve(service)} & {*names}):
+        if busy := sorted({*traffic.about_to_serve(service), *traffic.on_its_way(service)} & {*names}):
             raise Invalid(f"{', '.join(busy)} has traffic")
         if to == "removed" and names and not traffic.about_to_serve(service) and never_verified(self._found(service)):
             self._delete(service)
@@ -152,13 +154,79 @@ class Writing:
 
     def _refuse_unready(self, wanted: Mapping[str, int], service: run_v2.Service) -> None:
         """The platform would accept it, fail to route it, and keep the request: so it is asked beforehand."""
-        now = traffic.routed(service)
-        for name in [name for name in wanted if name not in now]:
-            found = retry_transient(lambda wanted=name: self._api.revision(wanted))  # type: ignore[misc]
-            if found is None or state_of(found) != "running":
-                raise Invalid(f"{name} is not ready here, and cannot take traffic")
+        for name in sorted(self._unready({*wanted} - {*traffic.routed(service)})):
+            raise Invalid(f"{name} is not ready here, and cannot take traffic")
+
+    def _refuse_somebody_elses(self, service: run_v2.Service, stamp: Stamp) -> None:
+        """What somebody else has asked for since this run's last write is theirs, routed already or not. Raises
+        Conflict, once it is routed: then whoever decides again sees it. A run's first write takes it over.
+        """
+        ours = read_written(service)
+        if ours is None or ours.epoch != stamp.epoch or not (coming := traffic.on_its_way(service)):
+            return
+        until_given_up(self._api, coming, self._cancel)
+        raise Conflict(f"somebody else asked for {traffic.show(coming)} meanwhile")
 
     # What is written.
+
+    def _pinned(self, service: run_v2.Service) -> dict[str, int]:
+        """What the traffic stays at while a revision is made: what is on its way, if it can get there, else what serves
+        or is about to. A dead run's first attempt is no exception: the new one serves when it is asked to.
+        """
+        coming = traffic.on_its_way(service)
+        return coming if coming and not self._unready(coming) else traffic.about_to_serve(service)
+
+    def _kept_tags(self, service: run_v2.Service, sharing: Collection[str]) -> dict[str, str]:
+        """As in traffic.py, but for others' of revisions that are not ready: Cloud Run would route nothing at all."""
+        kept = traffic.kept_tags(service, sharing)
+        follow, now = traffic.following(service), traffic.routed(service)
+        asked = {name for tag, name in kept.items() if name not in now and not is_our_tag(tag) and tag not in follow}
+        unready = self._unready(asked)
+        for tag, name in kept.items():
+            if name in unready and not is_our_tag(tag) and self._report is not None:
+                self._report.remark(
+                    f"the tag {tag} of {name} was taken away: {name} is not ready, nothing can be routed"
+                )
+        return {tag: name for tag, name in kept.items() if is_our_tag(tag) or name not in unready}
+
+    def _unready(self, names: Collection[str]) -> set[str]:
+        found = {name: retry_transient(partial(self._api.revision, name)) for name in sorted(names)}
+        return {name for name, one in found.items() if one is None or state_of(one) != "running"}
+
+    def _set_traffic(
+        self,
+        service: run_v2.Service,
+        weights: Mapping[str, int],
+        tagged: Mapping[str, str],
+        stamp: Stamp,
+        alone: run_v2.Service | None,
+        newest: str = "",
+        more: Mapping[str, str] | None = None,
+    ) -> tuple[str, ...]:
+        """Traffic and annotations, in place; where one release has all of it (`alone`), what holds for the whole
+        service as well. Returns the paths of the latter. What somebody changed by hand since this run began stays, and
+        is drift.
+        """
+        before = read_written(service)
+        later = before if before is not None and before.epoch == stamp.epoch else None
+        paths = take(service, alone, by_hand(service, later) if later is not None else ()) if alone is not None else ()
+        service.traffic = traffic.targets(weights, tagged, traffic.following(service))
+        if later is None:
+            text = written(service, weights, newest, stamp.epoch)
+        else:
+            changed = fields_of(alone, {}, "").model_dump(include={*PATHS}) if alone is not None else {}
+            text = carried(later, weights, newest, changed)
+        self._annotate(service, stamp, {**(more or {}), WRITTEN: text})
+        return paths
+
+    def _whole_service(self, name: str) -> run_v2.Service | None:
+        """What this release wants of the whole service; None for a revision that is not ours: then it stays."""
+        found = retry_transient(lambda: self._api.revision(name))
+        release = own_release(self._id, name, dict(found.annotations)) if found is not None else None
+        if release is None:
+            return None
+        own = self._own if release.place is None else own_settings(release)
+        return render.whole_service(release, own) if own is not None else None
 
     def _annotate(self, service: run_v2.Service, stamp: Stamp, more: Mapping[str, str]) -> None:
         """Others' annotations stay. Where there was no stamp something was there before: that is noted for good."""
@@ -192,12 +260,9 @@ class Writing:
 
 
 def _take_over(service: run_v2.Service, wanted: run_v2.Service) -> None:
-    """What is ours of the service, from the release; the rest of it stays as it is."""
+    """What makes the revision, from the release; the rest of the service stays as it is."""
     service.template = wanted.template
     service.labels = {**service.labels, **wanted.labels}
-    service.ingress = wanted.ingress
-    service.invoker_iam_disabled = wanted.invoker_iam_disabled
-    service.scaling.min_instance_count = wanted.scaling.min_instance_count
     if wanted.launch_stage:
         service.launch_stage = wanted.launch_stage
 

@@ -78,7 +78,7 @@ def test_the_candidate_reads_the_platforms_secret_too(cloud: Cloud, tmp_path: Pa
     write_service(tmp_path / "shop", settings=cloud.settings(scan={"enabled": False}, run=run))
     cloud.hands.deny(cloud.project, "secretmanager.versions.access")
     refused = cloud.release(tmp_path / "shop")
-    assert refused.code == 2, refused
+    assert refused.code == 32, refused
     assert "secretmanager.versions.access" in refused.said
     assert '[smoke.secrets] TOKEN = "env:TOKEN"' in refused.said
     cloud.hands.allow(cloud.project, "secretmanager.versions.access")

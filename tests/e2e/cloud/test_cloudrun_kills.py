@@ -43,7 +43,7 @@ def places(
         yield made
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("death", get_args(Death))
 @pytest.mark.parametrize(("scenario", "transport", "k"), at_every_write("platform", *SCENARIOS))
 def test_killed_at_a_write_to_the_platform(

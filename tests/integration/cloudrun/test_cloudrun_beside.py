@@ -10,10 +10,18 @@ import pytest
 
 from shipper.errors import Denied, NotFound
 from shipper.targets import Authorizes, Collects, Diagnoses, PinsSecrets, Probes, SplitsTraffic, StreamsLogs
+from shipper_targets.cloudrun.adapter import ReachableTarget
 from tests.integration.cloudrun.conftest import Place
 from tests.rig.google.handle import GoogleRig
 
 pytestmark = pytest.mark.integration
+
+
+def reachable(place: Place) -> ReachableTarget:
+    """One that is asked over the internet."""
+    target = place.target()
+    assert isinstance(target, ReachableTarget)
+    return target
 
 
 def secret(place: Place, name: str, *values: bytes) -> None:
@@ -89,7 +97,7 @@ def test_the_last_lines_of_a_revision(place: Place) -> None:
 
 def test_without_credentials_nobody_is_let_in(place: Place) -> None:
     place.created(place.release(1))
-    assert place.target().authorization() == {}
+    assert reachable(place).authorization() == {}
 
 
 def test_a_service_accounts_key_works_without_tls(
@@ -104,8 +112,8 @@ def test_a_service_accounts_key_works_without_tls(
     place.own = {"credentials": "default"}
     place.created(place.release(1))
     assert {write["principal"] for write in place.writes()} == {account}
-    headers = place.target().authorization()
-    token = headers["Authorization"].removeprefix("Bearer ")
+    headers = reachable(place).authorization()
+    token = headers["X-Serverless-Authorization"].removeprefix("Bearer ")
     assert identity.verify_id_token(token, place.service().uri) == account
     identity.deny(account, "run.services.get", place.project)
     with pytest.raises(Denied, match=r"run\.services\.get"):
@@ -120,7 +128,7 @@ def test_federated_credentials_get_in_too(place: Place, tmp_path: Path, monkeypa
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", place.project)
     place.own = {"credentials": "default"}
     place.created(place.release(1))
-    token = place.target().authorization()["Authorization"].removeprefix("Bearer ")
+    token = reachable(place).authorization()["X-Serverless-Authorization"].removeprefix("Bearer ")
     assert identity.verify_id_token(token, place.service().uri) == account
 
 

@@ -8,8 +8,9 @@ import pytest
 from google.cloud import run_v2
 
 from shipper.errors import Denied, Invalid, NotFound
-from shipper.model import TargetSpec
+from shipper.model import Restorable, TargetSpec
 from tests.integration.cloudrun.conftest import Place
+from tests.rig.google.handle import GoogleRig
 
 pytestmark = pytest.mark.integration
 
@@ -134,6 +135,21 @@ def test_a_living_revision_is_warm_and_a_lost_one_needs_its_secrets(place: Place
     assert "pass --secrets current" in problem
 
 
+@pytest.mark.parametrize("verb", ["disable", "destroy"])
+def test_a_ready_revision_whose_secret_is_gone_cannot_come_back(place: Place, verb: str) -> None:
+    """Each of its instances reads the value when it starts."""
+    rig = GoogleRig(place.google.url)
+    rig.add_secret(place.project, "token", b"one")
+    run: dict[str, Any] = {"secrets": {"TOKEN": "secret-manager:token"}, "secrets_as": "environment"}
+    release = place.release(1, secrets=place.target().secret_versions(run["secrets"]), run=run)
+    place.created(release)
+    assert place.target().restorable(release) == Restorable(warm=True)
+    rig.set_secret(place.project, "token", "1", verb)
+    found = place.target().restorable(release)
+    assert not found.warm
+    assert "the value of TOKEN of then" in found.problems[0]
+
+
 def test_drift_by_hand_is_told_and_taken_over_by_a_shift(place: Place) -> None:
     one, two = place.released(1), place.released(2)
     place.settled()
@@ -145,6 +161,7 @@ def test_drift_by_hand_is_told_and_taken_over_by_a_shift(place: Place) -> None:
     place.google.state.update_service(service, ["template", "traffic", "ingress"])
     fields = [each.field for each in place.target().observe().drift]
     assert fields == ["traffic", "ingress", "template.containers.0.env.MODE", "template.revision"]
+    place.epoch = 2  # a rollback is a run of its own
     place.shift({one.name: 100})
     now = place.target().observe()
     assert now.drift == ()
@@ -229,3 +246,38 @@ def test_a_read_that_is_denied_says_what_is_missing(place: Place) -> None:
     place.google.hands.deny(place.project, "run.services.get")
     with pytest.raises(Denied, match=r"run\.services\.get"):
         place.target().observe()
+
+
+def test_what_may_not_be_deleted_stays_and_the_write_before_it_counts(place: Place) -> None:
+    one, _, _ = (place.released(number) for number in range(1, 4))
+    place.google.hands.deny(place.project, "run.revisions.delete")
+    place.retire(1)
+    assert one.name in place.names()
+    assert any(one.name in remark and "stays for now" in remark for remark in place.told.remarks)
+
+
+def test_clean_up_ends_where_the_platform_wants_no_more(place: Place) -> None:
+    one, _, _, _ = (place.released(number) for number in range(1, 5))
+    place.settled()
+    target = place.target()
+    now = target.observe()
+    found = target.garbage([4], ())
+    place.google.hands.fail(place.project, "DeleteRevision", "UNAVAILABLE", times=1)
+    assert target.collect(found, place.stamp(now), now.seen) == ()
+    assert len(place.names()) == 4
+    assert any(one.name in remark and "stay for now" in remark for remark in place.told.remarks)
+
+
+def test_a_stamp_that_cannot_be_read_is_not_written_over(place: Place) -> None:
+    place.released(1)
+    place.settled()
+    target = place.target()
+    now = target.observe()
+    service = place.service()
+    service.annotations["shipper.dev/stamp"] = '{"epoch": 99, "frozen": true}'
+    place.google.state.update_service(service, ["annotations"])
+    place.settled()
+    with pytest.raises(Invalid, match="cannot be read"):
+        target.observe()
+    with pytest.raises(Invalid, match="cannot be read"):
+        target.write_stamp(place.stamp(now), place.service().etag)

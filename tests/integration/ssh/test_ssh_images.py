@@ -16,7 +16,7 @@ from shipper.errors import Interrupted, Invalid, PublishError
 from shipper.images.context import describe
 from shipper.images.engine import DockerEngine, connect
 from shipper.images.protocol import BuildRequest
-from shipper.model import Approval, Image, ImageRef, ImageSettings, ServiceSettings, Settings, Source
+from shipper.model import Approval, Image, ImageRef, ImageSettings, ServiceSettings, Settings, Smoke, Source
 from shipper.registries.oci import OciRegistry
 from shipper.stages.publish import publish
 from shipper.targets import TargetContext
@@ -105,7 +105,8 @@ def published(
     source = Source(commit=None, commit_time=None, dirty=False, context_digest=digest, files=1, size=1)
     service = {"service": SERVICE, "root": "/"}
     whole = Settings.model_validate({"service": service, "image": {"repository": repository}})
-    return publish(image, approval, source, whole, target, OciRegistry(), engine, told, switch).images["main"]
+    tried = Smoke(subject=digest, status="passed")
+    return publish(image, approval, tried, source, whole, target, OciRegistry(), engine, told, switch).images["main"]
 
 
 def test_it_is_moved_as_a_stream_once_and_proved(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from google.cloud import run_v2
 
+from shipper.errors import Invalid
 from shipper.model import Release
 from shipper_targets.cloudrun import render
 from shipper_targets.cloudrun.marks import STAMP
@@ -95,8 +96,60 @@ def test_what_holds_for_the_whole_service() -> None:
 def test_where_shipper_never_wrote_there_is_no_drift() -> None:
     found = served(release_of())
     there(found).annotations = {}
+    found.revisions[0].annotations = {}
     there(found).traffic = []
     assert fields(found) == {}
+
+
+def test_annotations_that_are_gone_are_drift_where_revisions_of_ours_are() -> None:
+    """Else nothing could be compared, and whatever else was changed would pass."""
+    found = served(release_of())
+    there(found).annotations = {}
+    there(found).invoker_iam_disabled = True
+    assert fields(found)["annotations"][0] == "shipper.dev/stamp, shipper.dev/written"
+    found = served(release_of())
+    there(found).annotations[WRITTEN] = '{"of": "a newer shipper"}'
+    assert fields(found)["annotations"][0] == "shipper.dev/written"
+
+
+def test_scaling_by_hand() -> None:
+    found = served(release_of())
+    there(found).scaling = run_v2.ServiceScaling(
+        scaling_mode=run_v2.ServiceScaling.ScalingMode.MANUAL, manual_instance_count=0
+    )
+    assert fields(found) == {"scaling.scaling_mode": ("automatic", "manual")}
+
+
+@pytest.mark.parametrize("text", ['{"epoch": 99, "frozen": true}', "no JSON", '{"epoch": "x"}'])
+def test_a_stamp_that_cannot_be_read_is_no_empty_one(text: str) -> None:
+    found = served(release_of())
+    there(found).annotations[STAMP] = text
+    with pytest.raises(Invalid, match="stamp of shop-dev cannot be read"):
+        found.observation()
+
+
+def test_arguments_with_secrets_are_not_shown() -> None:
+    command = ["serve", "--db=postgres://u:hunter2@h/db", "--api-key=sk-1", "--token", "sk-2", "postgres://u:p@h/db"]
+    plan = plan_of_args(["serve"], [*command, "--mode=fast"])
+    assert [plan[f"template.containers.0.args.{at}"] for at in range(1, 7)] == [
+        "(not shown)",
+        "(not shown)",
+        "--token",
+        "(not shown)",
+        "(not shown)",
+        "--mode=fast",
+    ]
+    found = served(release_of(settings_of(run={"command": ["serve"]})))
+    there(found).template.containers[0].args = ["serve", "--password", "hunter2", "--api-key=sk-1"]
+    there(found).template.revision = ""
+    there(found).latest_created_revision = found.names.revision("shop-dev-00002-abc")
+    assert "hunter2" not in str(fields(found))
+    assert "sk-1" not in str(fields(found))
+
+
+def plan_of_args(before: list[str], after: list[str]) -> dict[str, str]:
+    old, new = (release_of(settings_of(run={"command": command})) for command in (before, after))
+    return {each["subject"]: each["after"] for each in planned(old, new)["changes"]}
 
 
 def test_what_served_before_shipper_is_number_zero() -> None:
@@ -159,6 +212,25 @@ def test_over_somebody_elses_service_only_our_fields_differ() -> None:
     after = release_of(settings_of(run={"env": {"MODE": "fast"}}), number=1)
     plan = plan_of(after, before.observation(), before, OWN)
     assert [each.subject for each in plan.changes] == ["revision", "image", "template.containers.0.env.MODE", "traffic"]
+
+
+def test_what_somebody_elses_service_had_and_loses_is_told() -> None:
+    before = served(release_of())
+    before.revisions[0].annotations = {}
+    before.revisions[0].service_account = "shop@demo.iam.gserviceaccount.com"
+    before.revisions[0].session_affinity = True
+    before.revisions[0].timeout = timedelta(seconds=900)
+    before.revisions[0].containers.append(run_v2.Container(name="sidecar", image="proxy"))
+    changes = plan_of(release_of(number=1), before.observation(), before, OWN).changes
+    assert [(each.action, each.subject, each.before) for each in changes if each.action == "remove"] == [
+        ("remove", "template.containers.1.image", "proxy"),
+        ("remove", "template.containers.1.name", "sidecar"),
+        ("remove", "template.containers.1.resources.cpu_idle", "false"),
+        ("remove", "template.containers.1.resources.startup_cpu_boost", "false"),
+        ("remove", "template.service_account", "shop@demo.iam.gserviceaccount.com"),
+        ("remove", "template.session_affinity", "true"),
+        ("remove", "template.timeout", "900s"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import google.auth.exceptions
 import pytest
 import requests
 from google.api_core import exceptions
+from google.protobuf.json_format import ParseError
 
 from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Transient
 from shipper_targets.cloudrun.google_errors import check_response, error_of, translated
@@ -70,11 +71,66 @@ def test_a_name_that_is_taken_is_nobodys_race() -> None:
     assert isinstance(error_of("write", "ALREADY_EXISTS", message), Invalid)
 
 
-def test_a_rate_heals_and_an_allowance_does_not() -> None:
-    rate = "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute per region'"
-    assert isinstance(error_of("write", "RESOURCE_EXHAUSTED", rate), Transient)
-    allowance = "You do not have quota for using GPUs without zonal redundancy."
-    assert isinstance(error_of("write", "RESOURCE_EXHAUSTED", allowance), Invalid)
+RATES = [
+    "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute per region'",
+    "Quota exceeded for quota metric 'Read requests'.",
+    "Resource has been exhausted (e.g. check quota).",
+    "Rate exceeded.",
+    "HTTP 429",
+]
+ALLOWANCES = [
+    "You do not have quota for using GPUs without zonal redundancy.",
+    "Quota exceeded for total allowable CPU per project per region.",
+    "Quota violated: CpuAllocPerProjectRegion requested: 200000 allowed: 100000",
+    "The number of instances exceeds the limit.",
+    "Quota exceeded for services in 'projects/p/locations/r': 1000.",
+]
+
+
+@pytest.mark.parametrize("words", RATES)
+def test_a_rate_heals(words: str) -> None:
+    assert isinstance(error_of("write", "RESOURCE_EXHAUSTED", words), Transient)
+
+
+@pytest.mark.parametrize("words", ALLOWANCES)
+def test_an_allowance_does_not(words: str) -> None:
+    assert isinstance(error_of("write", "RESOURCE_EXHAUSTED", words), Invalid)
+
+
+def test_a_page_that_says_too_many_heals() -> None:
+    with pytest.raises(Transient, match="HTTP 429"):
+        check_response("read the secret token", answered(429, b"<html>Too busy</html>"))
+
+
+PLUGIN = "Getting metadata from plugin failed with error: "
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("('Error code invalid_grant: The given credential is expired.', '{}')", Denied),
+        ("('Unable to acquire impersonated credentials', '{\"error\": {\"code\": 403}}')", Denied),
+        ("('Reauthentication is needed. Please run `gcloud auth application-default login`.',)", Denied),
+        ("HTTPSConnectionPool(host='oauth2.googleapis.com', port=443): Max retries exceeded", Transient),
+        ("('Unable to acquire impersonated credentials', '{\"error\": {\"code\": 503}}')", Transient),
+    ],
+)
+def test_credentials_that_are_refused_on_a_channel_are_no_outage(words: str, kind: type[PlatformError]) -> None:
+    with pytest.raises(PlatformError) as raised, translated("read the service"):
+        raise over_grpc("UNAVAILABLE", PLUGIN + words)
+    assert type(raised.value) is kind
+
+
+def test_an_answer_that_is_none_of_the_apis_heals() -> None:
+    with pytest.raises(Transient, match="none of this API's"), translated("read the service"):
+        raise ParseError("Failed to load JSON")
+
+
+def test_a_file_that_is_not_there_stays_so_and_a_connection_does_not() -> None:
+    with pytest.raises(Denied, match=r"bundle\.pem"), translated("read the service"):
+        raise OSError("Could not find a suitable TLS CA certificate bundle, invalid path: /no/bundle.pem")
+    with pytest.raises(Transient), translated("read the service"):
+        raise ConnectionResetError("reset by peer")
 
 
 def test_a_missing_permission_is_named() -> None:

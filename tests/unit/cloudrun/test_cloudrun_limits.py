@@ -37,6 +37,7 @@ pytestmark = pytest.mark.unit
         ({"run": {"gpu": 1}}, {"gpu_type": "abacus"}, "targets.gpu_type"),
         ({"run": {"gpu": 1}, "scale": {"cpu_idle": True}}, {}, "scale.cpu_idle"),
         ({"scale": {"min": 5, "max": 2}}, {}, "scale.min"),
+        ({"scale": {"min": 101}}, {}, "scale.min"),
         ({"scale": {"concurrency": 1001}}, {}, "scale.concurrency"),
         ({"health": {"startup": "5m"}}, {}, "health.startup"),
         ({"health": {"timeout": "5m", "startup": "4m"}}, {}, "health.timeout"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shipper.processes import child_environment
+from shipper.processes import child_environment, helper_environment
 
 pytestmark = pytest.mark.unit
 
@@ -31,7 +31,15 @@ def test_what_a_child_needs_is_handed_on(monkeypatch: pytest.MonkeyPatch, name: 
 
 @pytest.mark.parametrize(
     "name",
-    ["AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "DOCKER_AUTH_CONFIG", "TRIVY_SEVERITY", "PYTHONPATH", "LD_PRELOAD"],
+    [
+        "AWS_SECRET_ACCESS_KEY",
+        "GITHUB_TOKEN",
+        "DOCKER_AUTH_CONFIG",
+        "TRIVY_SEVERITY",
+        "PYTHONPATH",
+        "LD_PRELOAD",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ],
 )
 def test_nothing_else_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "a secret, or a way in")
@@ -46,3 +54,15 @@ def test_what_the_caller_names_comes_on_top(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert environment["HOME"] == "/theirs"
     assert environment["SOURCE_DATE_EPOCH"] == "1"
+
+
+def test_a_credential_helper_finds_what_google_s_tools_look_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", "/ci/credentials.json")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/ci/credentials.json")
+    monkeypatch.setenv("GITHUB_TOKEN", "a secret")
+
+    given = helper_environment()
+
+    assert given["CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"] == "/ci/credentials.json"
+    assert given["GOOGLE_APPLICATION_CREDENTIALS"] == "/ci/credentials.json"
+    assert "GITHUB_TOKEN" not in given

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from shipper.errors import Denied, NotFound, PlatformError, RolloutFailed, ShipperError, Transient
-from shipper.model import Address, HealthSettings, Observation, Revision, SmokeSettings
+from shipper.errors import ConfigError, Denied, NotFound, PlatformError, RolloutFailed, ShipperError, Transient
+from shipper.model import Address, HealthSettings, Observation, Probe, Revision, SmokeSettings
 from shipper.rollout import verify as verifying
 from shipper.rollout.secret_versions import secret_versions_of
 from shipper.rollout.verify import verify
+from shipper.rollout.way_back import way_back
+from shipper.smoke.asking import Asked, Fault
 from shipper.targets.conformance import Values
 from shipper.targets.conformance.memory_splits import TRAITS
 from tests.unit.rollout.world import Cancel, FakeClock, World, splitting_world
@@ -51,14 +53,16 @@ def test_a_platforms_own_secret_has_the_platforms_version_and_the_others_a_keyed
     assert found["KEY"] == Values({"KEY": "value"}).versions()["KEY"]
 
 
-def test_a_secret_that_is_not_there_is_told_as_the_platform_tells_it() -> None:
+def test_a_secret_that_is_not_there_is_a_mistake_in_the_configuration() -> None:
     target: Any = Pinning(NotFound("the secret db has no version 9"))
-    with pytest.raises(NotFound, match="no version 9"):
+    with pytest.raises(ConfigError, match="no version 9"):
         secret_versions_of(settings_with(DB="secret-manager:db@9"), Values({}), target, make_key=True)
 
 
 class Asking:
     """A target whose address asks who asks."""
+
+    traits = TRAITS
 
     def __init__(self, problem: PlatformError | None = None, reach: Any = "authenticated") -> None:
         serving = Revision(name="web-1", release="x", weight=100)
@@ -127,3 +131,62 @@ def test_one_that_failed_goes_with_the_next_release_all_the_same(keeping: World)
     assert keeping.there == ["one", "two"]
     keeping.release("three")
     assert keeping.there == ["one", "three"]
+
+
+# A revision may sleep: the first request waits for its start.
+
+
+class Slow:
+    """An address where an instance has to start first; later requests are quick."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.asked = seconds, list[float]()
+
+    def ask(self, url: str, request: Any, **_: Any) -> Asked:
+        self.asked.append(request.timeout)
+        wakes = len(self.asked) > 1 or request.timeout >= self.seconds
+        fault = None if wakes else Fault("bad-answer", "no answer")
+        return Asked(Probe(name=request.name, ok=wakes, seconds=0.0), {}, fault)
+
+
+@pytest.mark.parametrize(("sleeps", "ok"), [(True, True), (False, False)])
+def test_what_sleeps_has_its_start_up_time_to_answer_first(
+    monkeypatch: pytest.MonkeyPatch, sleeps: bool, ok: bool
+) -> None:
+    address = Slow(seconds=9.0)
+    monkeypatch.setattr(verifying, "ask", address.ask)
+    monkeypatch.setattr(verifying, "PATIENCE", 0.0)
+    target: Any = Asking(reach="public")
+    target.traits = TRAITS.model_copy(update={"scales_to_zero": sleeps})
+    health = HealthSettings(startup=20.0, timeout=5.0)
+    requests = SmokeSettings.model_validate({"requests": [{"name": "home", "path": "/", "timeout": 3}]})
+    verdict = verify(target, "web-1", health, requests, Cancel(FakeClock()))
+    assert verdict.ok is ok
+    assert address.asked == ([20.0, 3.0] if sleeps else [5.0])
+
+
+def test_the_way_back_to_what_sleeps_counts_its_start() -> None:
+    world = splitting_world(TRAITS.model_copy(update={"scales_to_zero": True}))
+    for text in ("one", "two"):
+        world.release(text, started_in=4.2)
+    told = way_back(world.target(), world.known, world.observation, world.clock.now())
+    assert told.endswith("about 3 s, and its start of 4.2 s")
+
+
+# Probes where we have no identity.
+
+
+def test_a_revision_that_is_not_for_us_to_ask_gets_its_traffic_and_that_is_said(world: World) -> None:
+    world.release("one")
+
+    def denied(name: str, call: Any) -> Any:
+        if name == "probe":
+            raise Denied("no identity token can be made")
+        return call()
+
+    world.around = denied
+    world.sets(rollout={"strategy": "canary", "steps": [10], "bake": 5})
+    world.release("two")
+    assert world.serves == {"two": 100}
+    assert "web-2 is not asked before it gets traffic: no identity token can be made" in world.told.remarks
+    assert "the gate asks web-2 no golden requests: no identity token can be made" in world.told.remarks

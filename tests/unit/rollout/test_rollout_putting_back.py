@@ -311,3 +311,21 @@ def _raiser(error: BaseException) -> Callable[[], None]:
         raise error
 
     return fail
+
+
+def test_a_platform_that_is_away_for_a_moment_is_waited_for_when_traffic_must_go_back(world: World) -> None:
+    world.sets(rollout={"strategy": "canary", "steps": [10], "bake": 5, "gate": {"command": ["false"]}})
+    world.release("one")
+    asked: list[str] = []
+
+    def away(name: str, call: Callable[[], Any]) -> Any:
+        if name == "shift":
+            asked.append(name)
+            if 1 < len(asked) <= 11:  # the first one moves 10 %; then nothing answers for a while
+                raise Transient("503")
+        return call()
+
+    world.around = away
+    with pytest.raises(PutBack):
+        world.release("two")
+    assert world.serves == {"one": 100}

@@ -167,6 +167,7 @@ class World:
             commit=options.pop("commit", None),
             commit_time=options.pop("commit_time", None),
             dirty=options.pop("dirty", False),
+            started_in=options.pop("started_in", None),
         )
         return self.roll_out(deployable, "release", **options)
 

@@ -1,0 +1,180 @@
+"""Secrets that only the platform has: hidden once they were read, and needed by every start of a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from shipper.errors import Denied, NotFound
+from shipper.model import Deployment, Event, Release, Restorable
+from shipper.operations.ledgers import ledger_of
+from shipper.operations.telling import Telling
+from shipper.operations.where import Where
+from shipper.operations.workspace import Workspace, open_workspace
+from shipper.pipeline import StageReporter
+from shipper.pipeline.clock import WallClock
+from shipper.pipeline.remarks import Remarks
+from shipper.rollout.known import known
+from shipper.rollout.way_back import way_back
+from shipper.targets import Target, TargetContext
+from tests.unit.operations.imaginary import Collecting, Laptop, MemoryKind
+
+pytestmark = pytest.mark.unit
+
+SECRETS = {"run": {"secrets": {"DB": "secret-manager:db", "KEY": "env:SHOP_KEY"}}}
+
+
+class Vault:
+    """What the platform keeps: the versions of one secret `db`, and whether we may read them."""
+
+    def __init__(self) -> None:
+        self.versions: list[bytes | None] = [b"platform-value-1"]
+        self.readable = True
+
+
+class Pinning(Collecting):
+    """A target with secrets of its own, which its revisions read again at every start, and with a log."""
+
+    vault: Vault
+
+    def secret_versions(self, references: Mapping[str, str]) -> Mapping[str, str]:
+        now = {name: f"db/{len(self.vault.versions)}" for name in references}
+        value = self.vault.versions[-1] or b""
+        self.memory.secrets |= dict.fromkeys(now.items(), value)
+        return now
+
+    def secret_value(self, reference: str) -> bytes:
+        if not self.vault.readable:
+            raise Denied("secretmanager.versions.access is not granted")
+        return self.vault.versions[-1] or b""
+
+    def restorable(self, release: Release) -> Restorable:
+        wanted = [version for version in release.secret_versions.values() if version.startswith("db/")]
+        gone = [version for version in wanted if self.vault.versions[int(version[3:]) - 1] is None]
+        found = super().restorable(release)
+        return found.model_copy(update={"problems": tuple(f"{one} is destroyed" for one in gone)}) if gone else found
+
+    def logs(self, revision: Any, *, lines: int = 200, follow: bool = False) -> Iterator[str]:
+        yield "password platform-value-1 rejected, key local-value-1"
+
+
+class PinningKind(MemoryKind):
+    def __init__(self) -> None:
+        super().__init__()
+        self.vault = Vault()
+
+    def connect(self, context: TargetContext) -> Target:
+        connected = super().connect(context)
+        assert isinstance(connected, Collecting)
+        target = Pinning(connected.memory, context.secrets)
+        target.vault = self.vault
+        return target
+
+
+@pytest.fixture
+def vault(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> Vault:
+    laptop.kind = kind = PinningKind()
+    monkeypatch.setenv("SHOP_KEY", "local-value-1")
+    laptop.configure(SECRETS)
+    return kind.vault
+
+
+def told_after(workspace: Workspace, *, trial: bool) -> str:
+    """A line of the rollout's that quotes the value, as a sink gets it."""
+    got: list[Event] = []
+
+    class Sink:
+        def __call__(self, event: Event) -> None:
+            got.append(event)
+
+        def close(self) -> None: ...
+
+    telling = Telling([Sink()])
+    with telling.events:
+        telling.begin("release", workspace)
+        workspace.connect()
+        if trial:
+            workspace.secrets.trial()
+        StageReporter(telling.events, "rollout").log("password platform-value-1 rejected")
+    return str(got[-1])
+
+
+def test_a_value_that_the_smoke_test_has_read_is_hidden_in_every_stage(laptop: Laptop, vault: Vault) -> None:
+    workspace = open_workspace(Where(directory=laptop.project))
+    assert "platform-value-1" in told_after(workspace, trial=False), "nobody has read it: nobody can hide it"
+    shown = told_after(open_workspace(Where(directory=laptop.project)), trial=True)
+    assert "password *** rejected" in shown
+    assert "platform-value-1" not in shown
+
+
+def test_logs_hide_what_can_be_read(laptop: Laptop, vault: Vault) -> None:
+    assert isinstance(laptop.release("one", SECRETS), Deployment)
+    ended = laptop.run("logs", cwd=laptop.project)
+    assert ended.code == 0, ended
+    assert ended.out == "password *** rejected, key ***\n"
+
+
+def test_logs_never_fail_for_what_cannot_be_read(laptop: Laptop, vault: Vault) -> None:
+    assert isinstance(laptop.release("one", SECRETS), Deployment)
+    vault.readable = False
+    ended = laptop.run("logs", cwd=laptop.project)
+    assert ended.code == 0, ended
+    assert ended.out == "password platform-value-1 rejected, key ***\n"
+
+
+def test_a_revision_that_runs_is_no_way_back_once_its_secret_is_gone(laptop: Laptop, vault: Vault) -> None:
+    assert isinstance(laptop.release("one", SECRETS), Deployment)
+    vault.versions.append(b"platform-value-2")
+    assert isinstance(laptop.release("two", SECRETS), Deployment)
+    assert [held.stopped for held in laptop.memory.held.values()] == [False, False]
+    vault.versions[0] = None
+    ended = laptop.run("rollback", "--service", "shop", "--json")
+    assert ended.code == 23, ended
+    assert "db/1 is destroyed" in ended.finished["message"]
+    assert laptop.answer() == "two"
+
+
+def test_with_its_secret_it_is_warm_as_ever(laptop: Laptop, vault: Vault) -> None:
+    assert isinstance(laptop.release("one", SECRETS), Deployment)
+    vault.versions.append(b"platform-value-2")
+    assert isinstance(laptop.release("two", SECRETS), Deployment)
+    revisions = set(laptop.memory.held)
+    ended = laptop.run("rollback", "--service", "shop", "--json")
+    assert ended.code == 0, ended
+    assert laptop.answer() == "one"
+    assert set(laptop.memory.held) == revisions
+
+
+def test_the_way_back_is_not_called_ready_when_its_secret_is_gone(laptop: Laptop, vault: Vault) -> None:
+    assert isinstance(laptop.release("one", SECRETS), Deployment)
+    vault.versions.append(b"platform-value-2")
+    assert isinstance(laptop.release("two", SECRETS), Deployment)
+    assert "ready -> #1" in way_back_of(laptop)
+    vault.versions[0] = None
+    assert way_back_of(laptop) == "not possible: #1 cannot come back: db/1 is destroyed"
+
+
+def way_back_of(laptop: Laptop) -> str:
+    workspace = open_workspace(Where(directory=laptop.project))
+    target = workspace.connect()
+    observation = target.observe()
+    found = known(target, ledger_of(workspace), Remarks(), observation=observation)
+    return way_back(target, found, observation, WallClock().now())
+
+
+def test_what_the_platform_does_not_find_is_23_and_not_a_platform_that_does_not_answer(
+    laptop: Laptop, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("one", "two"):
+        assert isinstance(laptop.release(text, SECRETS), Deployment)
+
+    def not_found(*_: Any) -> Restorable:
+        raise NotFound("there is no secret db")
+
+    monkeypatch.setattr(Pinning, "restorable", not_found)
+    ended = laptop.run("rollback", "--service", "shop", "--json")
+    assert ended.code == 23, ended
+    assert "#1 cannot come back: there is no secret db" in ended.finished["message"]
+    assert laptop.answer() == "two"
