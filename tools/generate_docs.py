@@ -1,7 +1,7 @@
 """Write docs/reference from the code; `--check` only says which pages are out of date (exit 1).
 
-The pages: configuration and targets (field descriptions), exit codes (shipper.errors), events (shipper.model.event), commands
-(click's own help). Run it with the development environment: `make docs`.
+The pages: configuration and targets (field descriptions), exit codes (shipper.errors), events (shipper.model.event),
+commands (click's own help). Run it with the development environment: `make docs`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -40,6 +41,11 @@ from shipper_targets.cloudrun.secret_manager import SecretManager
 from shipper_targets.cloudrun.settings import TRAITS, CloudRunSettings
 from shipper_targets.cloudrun.writing import Writing
 
+RECENT = 5.0
+"""Seconds for which what `observe` has read tells the records, too: a record never changes, and each list of revisions
+costs a call on the way back.
+"""
+
 
 class CloudRunTarget:
     """Implements SplitsTraffic, StreamsLogs, Diagnoses, Collects and PinsSecrets.
@@ -55,6 +61,7 @@ class CloudRunTarget:
         self._context = context
         self._own = own
         self._names = names_of(context.settings, own)
+        self._last: tuple[float, Found] | None = None
 
     # Reading
 
@@ -93,7 +100,10 @@ class CloudRunTarget:
 
     def records(self) -> Sequence[Release]:
         """From the annotations of our revisions, oldest first."""
-        return sorted(self._found().releases.values(), key=lambda release: (release.number, release.id))
+        at, found = self._last or (0.0, None)
+        if found is None or time.monotonic() - at > RECENT:
+            found = self._found()
+        return sorted(found.releases.values(), key=lambda release: (release.number, release.id))
 
     def restorable(self, release: Release) -> Restorable:
         """Its revision, else its image and the pinned versions of its secrets."""
@@ -118,7 +128,7 @@ class CloudRunTarget:
 
         Where nothing is routed it serves as soon as it is ready. Returns when the platform has accepted it.
         """
-        self._questions.forget()
+        self._forget()
         return self._writing.create(release, stamp, seen)
 
     def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
@@ -127,7 +137,7 @@ class CloudRunTarget:
         Cloud Run cannot take all traffic away. No weights at all is putting back to nothing: where nothing was ever
         verified the service is deleted, elsewhere it is Invalid.
         """
-        self._questions.forget()
+        self._forget()
         self._writing.shift(weights, stamp, seen)
 
     def retire(self, revisions: Sequence[Revision], to: Retired, stamp: Stamp, seen: str) -> None:
@@ -136,7 +146,7 @@ class CloudRunTarget:
         removed: deleted, but for the newest one of the service, which Cloud Run keeps until there is a newer one. A
         service that has nothing but failed first attempts goes as a whole.
         """
-        self._questions.forget()
+        self._forget()
         self._writing.retire({one.name for one in revisions}, to, stamp, seen)
 
     def write_stamp(self, stamp: Stamp, seen: str) -> None:
@@ -145,6 +155,7 @@ class CloudRunTarget:
 
     def remove(self, stamp: Stamp, seen: str) -> None:
         """Deletes the service with all of its revisions, if it is the one that was seen."""
+        self._forget()
         self._writing.remove(stamp, seen)
 
     def garbage(self, keep: Sequence[int], images: Collection[str]) -> Sequence[Garbage]:
@@ -153,6 +164,7 @@ class CloudRunTarget:
 
     def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> tuple[Garbage, ...]:
         """One write under the fence, then the deletions."""
+        self._forget()
         names = [item.name for item in garbage if item.kind == KIND]
         self._writing.retire(set(), "warm", stamp, seen)
         gone = delete_revisions(self._api, self._found(), names, self._context.report)
@@ -201,11 +213,18 @@ class CloudRunTarget:
         context = self._context
         return Writing(self._api, self._own, context.settings.service, context.report, context.cancel)
 
+    def _forget(self) -> None:
+        """What was read is out of date with a write of ours."""
+        self._questions.forget()
+        self._last = None
+
     def _found(self) -> Found:
         """The service first: a revision that it names is in the list that is read after it."""
         service = retry_transient(self._api.service)
         revisions = retry_transient(self._api.revisions) if service is not None else []
-        return Found(self._names, service, revisions)
+        found = Found(self._names, service, revisions)
+        self._last = (time.monotonic(), found)
+        return found
 
 
 class ReachableTarget(CloudRunTarget):

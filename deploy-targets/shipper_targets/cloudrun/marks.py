@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PREFIX = "shipper.dev/"
 RELEASE, NUMBER, FINGERPRINT, RECORD = (PREFIX + name for name in ("release", "number", "fingerprint", "record"))
 STAMP, ADOPTED = PREFIX + "stamp", PREFIX + "adopted"
+ADOPTED_SERVICE = PREFIX + "adopted-service"
 
 LARGEST = 200_000
 """Characters of a record. All annotations of one object may have 256 KiB (Kubernetes' limit, which the API follows)."""

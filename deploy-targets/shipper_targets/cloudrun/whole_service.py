@@ -5,12 +5,10 @@ release that has all of the traffic. Pure.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+
+from google.cloud import run_v2
 
 from shipper_targets.cloudrun.written import UNTOLD, Written, fields_of
-
-if TYPE_CHECKING:
-    from google.cloud import run_v2
 
 PATHS = {"ingress": "ingress", "public": "invoker_iam_disabled", "least": "scaling.min_instance_count"}
 """Fields of Written to paths of the service."""
@@ -21,6 +19,29 @@ def by_hand(service: run_v2.Service, ours: Written) -> frozenset[str]:
     found = fields_of(service, {}, "")
     values = {name: (getattr(ours, name), getattr(found, name)) for name in PATHS}
     return frozenset(name for name, (was, now) in values.items() if was != now and UNTOLD not in (was, now))
+
+
+def remembered(service: run_v2.Service) -> str:
+    """As text, for an annotation: so that what served before shipper gets it back."""
+    return str(run_v2.Service.to_json(_only(service), indent=None))
+
+
+def recalled(text: str) -> run_v2.Service | None:
+    """The same from its text; None when that is no such text."""
+    from google.protobuf.json_format import ParseError
+
+    try:
+        return _only(run_v2.Service.from_json(text))
+    except (ParseError, ValueError):
+        return None
+
+
+def _only(service: run_v2.Service) -> run_v2.Service:
+    return run_v2.Service(
+        ingress=service.ingress,
+        invoker_iam_disabled=service.invoker_iam_disabled,
+        scaling=run_v2.ServiceScaling(min_instance_count=service.scaling.min_instance_count),
+    )
 
 
 def take(service: run_v2.Service, wanted: run_v2.Service, kept: Collection[str] = ()) -> tuple[str, ...]:

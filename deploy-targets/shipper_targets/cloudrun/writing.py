@@ -14,12 +14,12 @@ from shipper_targets.cloudrun import render, traffic
 from shipper_targets.cloudrun.api import Api
 from shipper_targets.cloudrun.cleaning import delete_revisions, never_verified
 from shipper_targets.cloudrun.drift import own_settings
-from shipper_targets.cloudrun.marks import ADOPTED, STAMP, own_release, read_stamp, stamp_text
+from shipper_targets.cloudrun.marks import ADOPTED, ADOPTED_SERVICE, STAMP, own_release, read_stamp, stamp_text
 from shipper_targets.cloudrun.names import is_our_tag, owner_of, short_name, tag_of
 from shipper_targets.cloudrun.observing import ABSENT, Found, state_of
 from shipper_targets.cloudrun.routing import until_deleted, until_given_up, until_routed
 from shipper_targets.cloudrun.settings import CloudRunSettings
-from shipper_targets.cloudrun.whole_service import PATHS, by_hand, take
+from shipper_targets.cloudrun.whole_service import PATHS, by_hand, recalled, remembered, take
 from shipper_targets.cloudrun.written import WRITTEN, carried, fields_of, read_written, written
 
 WHOLE = 100
@@ -56,7 +56,7 @@ class Writing:
         else:
             weights = self._pinned(service) or {name: WHOLE}
             tagged = {**self._kept_tags(service, weights), tag_of(release.number): name}
-            adopting = {} if STAMP in service.annotations else {ADOPTED: self._found(service).adopted}
+            adopting = {} if STAMP in service.annotations else self._adopting(service)
             new = not self._is_there(name, release)
             alone = wanted if weights == {name: WHOLE} else None
             paths = render.revision_fields(self._own) if new else render.TRAFFIC_FIELDS
@@ -78,7 +78,7 @@ class Writing:
         self._refuse_somebody_elses(service, stamp)
         self._refuse_unready(wanted, service)
         sharing = wanted if len(wanted) > 1 else {}
-        alone = self._whole_service(next(iter(wanted))) if len(wanted) == 1 else None
+        alone = self._whole_service(next(iter(wanted)), service) if len(wanted) == 1 else None
         more = self._set_traffic(service, wanted, self._kept_tags(service, sharing), stamp, alone)
         self._api.update(service, (*render.TRAFFIC_FIELDS, *more))
         until_routed(self._api, wanted, self._cancel, whole=bool(more))
@@ -219,12 +219,20 @@ class Writing:
         self._annotate(service, stamp, {**(more or {}), WRITTEN: text})
         return paths
 
-    def _whole_service(self, name: str) -> run_v2.Service | None:
-        """What this release wants of the whole service; None for a revision that is not ours: then it stays."""
+    def _adopting(self, service: run_v2.Service) -> dict[str, str]:
+        """What was before shipper, noted by its first write; a service whose stamp was lost keeps what it has noted."""
+        adopted = self._found(service).adopted
+        if not adopted or ADOPTED in service.annotations:
+            return {ADOPTED: adopted}
+        return {ADOPTED: adopted, ADOPTED_SERVICE: remembered(service)}
+
+    def _whole_service(self, name: str, service: run_v2.Service) -> run_v2.Service | None:
+        """What this release wants of the whole service, and what #0 had; None for others' revisions: then it stays."""
         found = retry_transient(lambda: self._api.revision(name))
         release = own_release(self._id, name, dict(found.annotations)) if found is not None else None
         if release is None:
-            return None
+            kept = service.annotations.get(ADOPTED_SERVICE) if name == service.annotations.get(ADOPTED) else None
+            return recalled(kept) if kept else None
         own = self._own if release.place is None else own_settings(release)
         return render.whole_service(release, own) if own is not None else None
 

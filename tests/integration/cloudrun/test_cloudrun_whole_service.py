@@ -81,3 +81,24 @@ def test_what_was_changed_by_hand_during_a_bake_stays_drift(place: Place) -> Non
     place.shift({one.name: 100})
     assert place.target().observe().drift == (), "another run's first write takes it over"
     assert held(place) == (False, 0)
+
+
+def test_what_was_before_shipper_gets_its_own_back(place: Place) -> None:
+    parent, name = place.resource.rsplit("/services/", 1)
+    container = run_v2.Container(image="docker.io/library/good", ports=[run_v2.ContainerPort(container_port=8080)])
+    foreign = run_v2.Service(
+        template=run_v2.RevisionTemplate(containers=[container]),
+        invoker_iam_disabled=True,
+        scaling=run_v2.ServiceScaling(min_instance_count=3),
+    )
+    place.google.state.create_service(parent, name, foreign)
+    place.until(lambda: bool(place.service().traffic_statuses))
+    place.settled()
+    (zero,) = place.target().observe().serving
+    one = place.created(place.release(1))
+    assert held(place) == (True, 3)
+    place.shift({one.name: 100})
+    assert held(place) == (False, 0)
+    place.shift({zero.name: 100})
+    assert held(place) == (True, 3)
+    assert place.target().observe().drift == ()
