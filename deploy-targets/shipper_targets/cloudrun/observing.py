@@ -115,13 +115,17 @@ def has_failed(condition: run_v2.Condition | None) -> bool:
     return condition is not None and condition.state == Condition.State.CONDITION_FAILED
 
 
+def answers_inside_only(service: run_v2.Service) -> bool:
+    """Whether the service, as it is now, answers inside its network only."""
+    return service.ingress in (
+        IngressTraffic.INGRESS_TRAFFIC_INTERNAL_ONLY,
+        IngressTraffic.INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER,
+    )
+
+
 def address_of(service: run_v2.Service) -> Address | None:
     """None while the platform has given it none."""
     if not service.uri:
         return None
-    inside = service.ingress in (
-        IngressTraffic.INGRESS_TRAFFIC_INTERNAL_ONLY,
-        IngressTraffic.INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER,
-    )
-    open_to_all = service.invoker_iam_disabled
+    inside, open_to_all = answers_inside_only(service), service.invoker_iam_disabled
     return Address(url=service.uri, reach="internal" if inside else "public" if open_to_all else "authenticated")

@@ -58,7 +58,7 @@ class Preflight:
             versions: dict[str, str] = {}
             service = retry_transient(self._api.service)
             found += self._somebody_elses(service, settings)
-            found += self._without_address(service)
+            self._remark_on_address(service)
             found += self._not_let_in(service)
             found += self._pinned(settings, versions)
             if not found:
@@ -87,15 +87,10 @@ class Preflight:
                 hint='give this one a name of its own: service = "…"',
             )
 
-    def _without_address(self, service: run_v2.Service | None) -> Iterator[Problem]:
-        """No tag has a URL then: every release would end when its revision is asked before it gets traffic."""
+    def _remark_on_address(self, service: run_v2.Service | None) -> None:
+        """No tag has a URL then, and the service none: what serves is proved by its routes."""
         if service is not None and service.default_uri_disabled and not self._own.answers_inside_only:
-            yield Problem(
-                code=2,
-                key="targets.ingress",
-                message=f"the default URL of {self._api.names.service_id} is disabled: its revisions cannot be asked",
-                hint='enable it, or set ingress = "internal-and-load-balancing": then nothing is asked from here',
-            )
+            self._remark(f"the default URL of {self._api.names.service_id} is disabled: nothing can be asked from here")
 
     def _not_let_in(self, service: run_v2.Service | None) -> Iterator[Problem]:
         """Whether an identity token can be made, where a release is asked and has to say who asks: by making one."""

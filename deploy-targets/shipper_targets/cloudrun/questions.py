@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from shipper.model import ProbeRequest, ProbeResponse, Revision
-from shipper.targets import NotFound, Transient, retry_transient
+from shipper.targets import Denied, NotFound, Transient, retry_transient
 from shipper_targets.cloudrun.api import Api
 from shipper_targets.cloudrun.identity import Identity
+from shipper_targets.cloudrun.observing import answers_inside_only
 from shipper_targets.cloudrun.traffic import routed, tags
 
 
@@ -18,7 +19,7 @@ class Questions:
         self._urls: dict[str, tuple[str, str]] = {}
 
     def probe(self, revision: Revision, request: ProbeRequest) -> ProbeResponse:
-        """Raises NotFound when it is not reachable, Transient when it does not answer, Denied without a token.
+        """Raises NotFound when it is not reachable, Transient when it does not answer, Denied when we may not ask.
 
         Where everybody may ask, no token is made: not all credentials can make one.
         """
@@ -38,7 +39,9 @@ class Questions:
         if service is None:
             raise NotFound(f"{name} is gone with its service")
         if service.default_uri_disabled:
-            raise NotFound(f"{name} cannot be asked: its service's default URL is disabled")
+            raise Denied("its service's default URL is disabled, and a tag's with it")
+        if answers_inside_only(service):  # what the release itself asks for comes with its traffic
+            raise Denied("its service answers inside its network only, now")
         audience = "" if service.invoker_iam_disabled else service.uri
         tagged = [one.uri for one in service.traffic_statuses if one.tag and one.revision == name and one.uri]
         if tagged:

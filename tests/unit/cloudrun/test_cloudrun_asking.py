@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from google.cloud import run_v2
 
-from shipper.errors import Denied, NotFound
+from shipper.errors import Denied
 from shipper.model import ProbeRequest, ProbeResponse, Revision
 from shipper_targets.cloudrun import questions
 from shipper_targets.cloudrun.api import Api
@@ -79,7 +79,16 @@ def test_a_service_without_its_default_url_has_nothing_to_ask(monkeypatch: pytes
     statuses = [run_v2.TrafficTargetStatus(type_=2, revision="shop-2", tag="n2")]
     platform = Platform(uri="", default_uri_disabled=True, traffic_statuses=statuses)
     questions, _ = asking(platform, NoTokens(), monkeypatch)
-    with pytest.raises(NotFound, match="default URL is disabled"):
+    with pytest.raises(Denied, match="default URL is disabled"):
+        questions.probe(REVISION, ProbeRequest())
+
+
+def test_a_candidate_of_a_service_that_is_inside_its_network_still_cannot_be_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inside = run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_ONLY
+    questions, _ = asking(Platform(ingress=inside), NoTokens(), monkeypatch)
+    with pytest.raises(Denied, match="inside its network only, now"):
         questions.probe(REVISION, ProbeRequest())
 
 
