@@ -62,6 +62,9 @@ class Cloud:
         self._monkeypatch.delenv("NO_GCE_CHECK")
         self._monkeypatch.setenv("GCE_METADATA_HOST", names.ADDRESS)
         self._monkeypatch.setenv("GCE_METADATA_IP", names.ADDRESS)
+        # google-auth reads these when it is imported, and another test may have done that.
+        self._monkeypatch.setattr("google.auth.compute_engine._metadata._GCE_METADATA_HOST", names.ADDRESS)
+        self._monkeypatch.setattr("google.auth.compute_engine._metadata._NO_GCE_CHECK", False)
 
     def credentials(self, file: Path) -> Path:
         self._monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
