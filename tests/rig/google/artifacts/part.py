@@ -62,7 +62,7 @@ def make(machine: Machine) -> str:
 def stop(machine: Machine) -> str | None:
     """End it, and take its names and its certificates out of this machine."""
     stopped = [_front(machine).stop(), _registry(machine).stop()]
-    if is_root():
+    if is_root() and _ours(machine):  # another rig's names and certificates are not for us to remove
         stopped.append(hosts.remove())
         for host in _registries():
             shutil.rmtree(_trusted(host).parent, ignore_errors=True)
@@ -74,6 +74,15 @@ def env(machine: Machine) -> Mapping[str, str]:
     bundle = str(folder(machine) / "tls" / "bundle.pem")
     direct = ",".join(["localhost", "127.0.0.1", ADDRESS, *HOSTS])
     return {"REQUESTS_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle, "NO_PROXY": direct, "no_proxy": direct}
+
+
+def _ours(machine: Machine) -> bool:
+    """Whether what the engine trusts was made by this rig."""
+    authority = folder(machine) / "tls" / "ca.pem"
+    trusted = [_trusted(host) for host in _registries()]
+    return authority.exists() and any(
+        found.exists() and found.read_bytes() == authority.read_bytes() for found in trusted
+    )
 
 
 def _registries() -> list[str]:
