@@ -168,7 +168,7 @@ def test_the_base_image_takes_the_mirror_of_pip_and_nothing_else() -> None:
 
 
 @pytest.mark.integration
-def test_a_second_set_up_finds_everything_at_once(rig: Rig) -> None:
+def test_a_second_set_up_finds_everything_at_once(google_rig: Rig) -> None:
     begun = time.monotonic()
     done = command("up")
     took = time.monotonic() - begun
