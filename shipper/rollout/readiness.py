@@ -58,7 +58,7 @@ def ask_before_traffic(
     for request in golden_requests(health, smoke):
         report.progress(f"asking {revision.name} before it gets traffic: {request.name}")
         try:
-            problem = _until_right(target, revision, request, patience)
+            problem = _until_right(target, revision, request, patience, late=target.traits.routes_late)
         except Denied as error:
             report.remark(f"{revision.name} is not asked before it gets traffic: {error}")
             return
@@ -67,10 +67,9 @@ def ask_before_traffic(
             raise _failed(revision, patience.read(partial(_log, target, revision, dossier)))
 
 
-def _until_right(target: Probes, revision: Revision, request: GoldenRequest, patience: Patience) -> str:
+def _until_right(target: Probes, revision: Revision, request: GoldenRequest, patience: Patience, *, late: bool) -> str:
     """What is wrong with its answer; a repeatable request is asked again for a while where routes are late."""
-    again = target.traits.routes_late and request.method in REPEATABLE if isinstance(target, Target) else False
-    deadline = time.monotonic() + (PATIENCE if again else 0.0)
+    deadline = time.monotonic() + (PATIENCE if late and request.method in REPEATABLE else 0.0)
     while True:
         problem = patience.read(partial(wrong_answer, target, revision, request))
         if not problem or time.monotonic() >= deadline:

@@ -102,7 +102,7 @@ class Writer:
         """A moment of a length of our own: two writers that conflict must not meet again at once. Longer and longer
         while the platform does not answer and what served has to be put back.
         """
-        longest = PAUSE * 2**silences if self.persists and silences else PAUSE
+        longest = PAUSE * 2**silences if self.persists else PAUSE
         seconds = random.uniform(0.0, min(longest, LONGEST_PAUSE))  # noqa: S311 - no secret
         if self.persists:
             self.patience.wait(seconds)

@@ -4,6 +4,7 @@ from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, T
 from shipper.targets.changes import change_of, configuration_changes
 from shipper.targets.container import SECRETS_DIRECTORY, container_options
 from shipper.targets.matching import difference
+from shipper.targets.probing import NothingListens, asked_over_http
 from shipper.targets.protocol import (
     AsksInside,
     Authorizes,
@@ -27,9 +28,9 @@ from shipper.targets.retry import retry_transient
 from shipper.targets.urls import settings_from_url
 
 __all__ = [
-    "SECRETS_DIRECTORY", "AsksInside", "Authorizes", "Collects", "Conflict", "Denied", "Diagnoses", "Invalid",
-    "KeysSecrets", "Measures", "NotFound", "PinsSecrets", "PlatformError", "Probes", "Replaces", "Retired",
-    "RunsOnce", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext", "TargetKind",
-    "Transient", "UsageError", "caused_by", "change_of", "configuration_changes", "container_options",
-    "difference", "retry_transient", "settings_from_url",
+    "AsksInside", "Authorizes", "Collects", "Conflict", "Denied", "Diagnoses", "Invalid", "KeysSecrets",
+    "Measures", "NotFound", "NothingListens", "PinsSecrets", "PlatformError", "Probes", "Replaces", "Retired",
+    "RunsOnce", "SECRETS_DIRECTORY", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext",
+    "TargetKind", "Transient", "UsageError", "asked_over_http", "caused_by", "change_of", "configuration_changes",
+    "container_options", "difference", "retry_transient", "settings_from_url",
 ]  # fmt: skip

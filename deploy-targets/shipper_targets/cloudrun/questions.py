@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shipper.model import ProbeRequest, ProbeResponse, Revision
-from shipper.targets import Denied, NotFound, Transient, retry_transient
+from shipper.targets import Denied, NotFound, Transient, asked_over_http, retry_transient
 from shipper_targets.cloudrun.api import Api
 from shipper_targets.cloudrun.identity import Identity
 from shipper_targets.cloudrun.observing import answers_inside_only
@@ -24,7 +24,9 @@ class Questions:
         Where everybody may ask, no token is made: not all credentials can make one.
         """
         url, audience = self._urls.get(revision.name) or self._find(revision.name)
-        return _ask(url, request, self._identity.headers(audience) if audience else {})
+        headers = self._identity.headers(audience) if audience else {}
+        # The environment's proxies are for public addresses, and these have TLS.
+        return asked_over_http(url, request, headers, proxies=url.startswith("https:"))
 
     def authorization(self) -> dict[str, str]:
         """For the service's own address; nothing where everybody may ask."""
@@ -56,21 +58,3 @@ class Questions:
     def forget(self) -> None:
         """Tags may have moved: after each write of ours."""
         self._urls.clear()
-
-
-def _ask(url: str, request: ProbeRequest, headers: dict[str, str]) -> ProbeResponse:
-    import httpx
-
-    ours = {name.lower() for name in headers}
-    own = {name: value for name, value in request.headers.items() if name.lower() not in ours}
-    try:
-        # The environment's proxies are for public addresses, and these have TLS.
-        with httpx.Client(timeout=request.timeout, trust_env=url.startswith("https:")) as client:
-            answer = client.request(
-                request.method, url + request.path, headers={**own, **headers}, content=request.body
-            )
-    except httpx.TimeoutException as error:
-        raise Transient(f"no answer within {request.timeout:g} s") from error
-    except httpx.HTTPError as error:
-        raise Transient(f"no answer: {error}") from error
-    return ProbeResponse(status=answer.status_code, headers=dict(answer.headers), body=answer.content)

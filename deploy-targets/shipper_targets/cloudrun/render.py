@@ -13,7 +13,7 @@ from google.api.launch_stage_pb2 import LaunchStage
 from google.cloud import run_v2
 
 from shipper.model import Release, Settings
-from shipper_targets.cloudrun.container import GPU_LIMIT, container_of
+from shipper_targets.cloudrun.container import container_of
 from shipper_targets.cloudrun.marks import record_annotations
 from shipper_targets.cloudrun.names import labels_of, release_labels, revision_id
 from shipper_targets.cloudrun.settings import CloudRunSettings
@@ -93,11 +93,6 @@ def template_of(release: Release, own: CloudRunSettings, service: str) -> run_v2
     _scale(template, settings, own)
     _surroundings(template, own)
     return template
-
-
-def owned_limits() -> tuple[str, ...]:
-    """Keys of a container's limits that shipper may set."""
-    return ("cpu", "memory", GPU_LIMIT)
 
 
 def _environment(settings: Settings, own: CloudRunSettings) -> str | None:

@@ -7,27 +7,18 @@ import io
 from collections.abc import Mapping
 
 from shipper.model import ProbeRequest, ProbeResponse
-from shipper.targets import Transient
+from shipper.targets import NothingListens, Transient, asked_over_http
 
 REVISION_HEADER = "x-shipper-revision"
 
 
 def over_the_port(url: str, request: ProbeRequest, headers: Mapping[str, str]) -> ProbeResponse | None:
     """The answer through `url`; None when nothing listens there. Raises Transient when it does not come in time."""
-    import httpx
-
     try:
-        with httpx.Client(timeout=request.timeout, trust_env=False) as client:
-            answer = client.request(
-                request.method, url + request.path, headers={**request.headers, **headers}, content=request.body
-            )
-    except httpx.ConnectError:
+        answer = asked_over_http(url, request, headers, proxies=False)
+    except NothingListens:
         return None
-    except httpx.TimeoutException as error:
-        raise Transient(f"no answer within {request.timeout:g} s") from error
-    except httpx.HTTPError as error:
-        raise Transient(f"no answer: {error}") from error
-    return _response(answer.status_code, dict(answer.headers), answer.content)
+    return _response(answer.status, answer.headers, answer.body)
 
 
 def as_bytes(request: ProbeRequest, headers: Mapping[str, str]) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from shipper.errors import Transient
 from shipper.model import GoldenRequest, ProbeRequest, Problem, TargetSpec
 from shipper.smoke.asking import ask
-from shipper_targets.cloudrun import questions
+from shipper.targets import asked_over_http
 from shipper_targets.cloudrun.adapter import ReachableTarget
 from tests.integration.cloudrun.conftest import Place
 from tests.rig.google.handle import GoogleRig
@@ -139,7 +139,7 @@ def test_a_golden_requests_own_authorization_reaches_the_service() -> None:
         Thread(target=server.serve_forever, daemon=True).start()
         url, ours = f"http://127.0.0.1:{server.server_port}", {"X-Serverless-Authorization": "Bearer identity"}
         request = ProbeRequest(headers={"authorization": "Bearer app", "x-serverless-authorization": "not this one"})
-        questions._ask(url, request, ours)
+        asked_over_http(url, request, ours, proxies=False)
         golden = GoldenRequest.model_validate({"name": "x", "path": "/", "headers": {"Authorization": "Bearer app"}})
         ask(url, golden, extra_headers=ours)
         server.shutdown()

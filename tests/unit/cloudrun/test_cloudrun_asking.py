@@ -50,11 +50,11 @@ class NoTokens:
 def asking(platform: Platform, identity: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Questions, list[Any]]:
     asked: list[Any] = []
 
-    def ask(url: str, request: ProbeRequest, headers: dict[str, str]) -> ProbeResponse:
+    def ask(url: str, request: ProbeRequest, headers: dict[str, str], *, proxies: bool) -> ProbeResponse:
         asked.append((url, headers))
         return ProbeResponse(status=200, headers={}, body=b"")
 
-    monkeypatch.setattr(questions, "_ask", ask)
+    monkeypatch.setattr(questions, "asked_over_http", ask)
     return Questions(cast(Api, platform), identity), asked
 
 

@@ -1,0 +1,35 @@
+"""One HTTP request to one revision, for adapters whose revisions have an address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shipper.errors import Transient
+from shipper.model import ProbeRequest, ProbeResponse
+
+
+class NothingListens(Transient):
+    """No connection was made."""
+
+
+def asked_over_http(url: str, request: ProbeRequest, headers: Mapping[str, str], *, proxies: bool) -> ProbeResponse:
+    """The answer of `url`; `headers` come before the request's own, `proxies`: those of the environment may be used.
+
+    Raises Transient when no answer comes in time, NothingListens when there is nobody to answer.
+    """
+    import httpx
+
+    ours = {name.lower() for name in headers}
+    own = {name: value for name, value in request.headers.items() if name.lower() not in ours}
+    try:
+        with httpx.Client(timeout=request.timeout, trust_env=proxies) as client:
+            answer = client.request(
+                request.method, url + request.path, headers={**own, **headers}, content=request.body
+            )
+    except httpx.ConnectError as error:
+        raise NothingListens(f"no answer: {error}") from error
+    except httpx.TimeoutException as error:
+        raise Transient(f"no answer within {request.timeout:g} s") from error
+    except httpx.HTTPError as error:
+        raise Transient(f"no answer: {error}") from error
+    return ProbeResponse(status=answer.status_code, headers=dict(answer.headers), body=answer.content)
