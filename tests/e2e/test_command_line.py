@@ -33,14 +33,14 @@ def test_starting_imports_nothing_heavy(shipper: Path, option: str) -> None:
     assert done.stderr.strip() == "[]"
 
 
-def test_the_wheel_holds_its_pipelines_and_its_docker_adapter(shipper: Path, tmp_path: Path) -> None:
+def test_the_wheel_holds_its_pipelines_and_its_adapters(shipper: Path, tmp_path: Path) -> None:
     shown = run(shipper, "pipeline", "show", "release", "--json", cwd=tmp_path)
     levels = json.loads(shown.stdout)["levels"]
     order = [stage for level in levels for stage in level]
     assert order.index("build") < order.index("scan") < order.index("gate") < order.index("publish")
     assert order[-2:] == ["rollout", "seal"]
     kinds = json.loads(run(shipper, "targets", "--json", cwd=tmp_path).stdout)["installed"]
-    assert [kind["kind"] for kind in kinds] == ["docker"]
+    assert [kind["kind"] for kind in kinds] == ["cloudrun", "docker"]
 
 
 def test_a_mistyped_command_names_the_nearest(shipper: Path) -> None:
