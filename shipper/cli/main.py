@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
+from shipper.cli.lean_start import start_lean
 from shipper.version import __version__
 
 COMMANDS = {
@@ -76,6 +77,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line; every error ends as one clear message and its exit code."""
+    start_lean()
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:

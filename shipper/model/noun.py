@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 class Noun(BaseModel):
     """A frozen value that knows no unknown field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     def digest(self) -> str:
         """`sha256:<hex>` over the canonical JSON of this value (sorted keys, no white space)."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 
 from shipper.model import (
@@ -21,7 +21,7 @@ from shipper.model import (
     Stamp,
     TargetSpec,
 )
-from shipper.targets import PlatformError, Retired, TargetContext, Transient, retry_transient
+from shipper.targets import PlatformError, Retired, TargetContext, Transient
 from shipper_targets.cloudrun.api import Api, Unfinished
 from shipper_targets.cloudrun.cleaning import KIND, delete_revisions, garbage_of
 from shipper_targets.cloudrun.clients import Clients
@@ -29,22 +29,17 @@ from shipper_targets.cloudrun.identity import Identity
 from shipper_targets.cloudrun.limits import PLATFORM
 from shipper_targets.cloudrun.logs import Logs
 from shipper_targets.cloudrun.names import names_of
-from shipper_targets.cloudrun.observing import Found
 from shipper_targets.cloudrun.past import Past
 from shipper_targets.cloudrun.planning import plan_of
 from shipper_targets.cloudrun.preflight import Preflight, as_planned
 from shipper_targets.cloudrun.questions import Questions
 from shipper_targets.cloudrun.readiness import Readiness
+from shipper_targets.cloudrun.reading import Reading
 from shipper_targets.cloudrun.rehearsal import rehearse
 from shipper_targets.cloudrun.rest import Rest
 from shipper_targets.cloudrun.secret_manager import SecretManager
 from shipper_targets.cloudrun.settings import TRAITS, CloudRunSettings
 from shipper_targets.cloudrun.writing import Writing
-
-RECENT = 5.0
-"""Seconds for which what `observe` has read tells the records, too: a record never changes, and each list of revisions
-costs a call on the way back.
-"""
 
 
 class CloudRunTarget:
@@ -61,7 +56,6 @@ class CloudRunTarget:
         self._context = context
         self._own = own
         self._names = names_of(context.settings, own)
-        self._last: tuple[float, Found] | None = None
 
     # Reading
 
@@ -73,7 +67,7 @@ class CloudRunTarget:
 
     def observe(self) -> Observation:
         """What is routed now, every revision of ours, stamp and drift. `seen` is the service's etag."""
-        return self._found().observation()
+        return self._reading.now().observation()
 
     def plan(self, release: Release, observation: Observation) -> Plan:
         """Field by field against what serves; the platform validates the request (validate_only)."""
@@ -84,7 +78,7 @@ class CloudRunTarget:
             remarks.append(f"Cloud Run could not be asked whether it takes this: {error}")
         except PlatformError as error:
             remarks.append(f"Cloud Run would not take this: {error}")
-        return plan_of(release, observation, self._found(), self._own, tuple(remarks))
+        return plan_of(release, observation, self._reading.now(), self._own, tuple(remarks))
 
     def progress(self, revision: Revision) -> Iterator[Progress]:
         """The platform's conditions, every 0.4 s; a revision that it has given up fails at once."""
@@ -100,10 +94,7 @@ class CloudRunTarget:
 
     def records(self) -> Sequence[Release]:
         """From the annotations of our revisions, oldest first."""
-        at, found = self._last or (0.0, None)
-        if found is None or time.monotonic() - at > RECENT:
-            found = self._found()
-        return sorted(found.releases.values(), key=lambda release: (release.number, release.id))
+        return sorted(self._reading.recent().releases.values(), key=lambda release: (release.number, release.id))
 
     def restorable(self, release: Release) -> Restorable:
         """Its revision, else its image and the pinned versions of its secrets."""
@@ -128,8 +119,8 @@ class CloudRunTarget:
 
         Where nothing is routed it serves as soon as it is ready. Returns when the platform has accepted it.
         """
-        self._forget()
-        return self._writing.create(release, stamp, seen)
+        with self._writes(revisions=True) as writing:
+            return writing.create(release, stamp, seen)
 
     def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
         """One write of traffic and stamp; returns when it is routed so.
@@ -137,8 +128,8 @@ class CloudRunTarget:
         Cloud Run cannot take all traffic away. No weights at all is putting back to nothing: where nothing was ever
         verified the service is deleted, elsewhere it is Invalid.
         """
-        self._forget()
-        self._writing.shift(weights, stamp, seen)
+        with self._writes() as writing:
+            writing.shift(weights, stamp, seen)
 
     def retire(self, revisions: Sequence[Revision], to: Retired, stamp: Stamp, seen: str) -> None:
         """One write drops their tags: without traffic and tag they cost nothing, and one write brings them back.
@@ -146,28 +137,30 @@ class CloudRunTarget:
         removed: deleted, but for the newest one of the service, which Cloud Run keeps until there is a newer one. A
         service that has nothing but failed first attempts goes as a whole.
         """
-        self._forget()
-        self._writing.retire({one.name for one in revisions}, to, stamp, seen)
+        with self._writes(revisions=to == "removed") as writing:
+            writing.retire({one.name for one in revisions}, to, stamp, seen)
 
     def write_stamp(self, stamp: Stamp, seen: str) -> None:
         """The stamp alone. Raises NotFound where there is no service to carry it."""
-        self._writing.write_stamp(stamp, seen)
+        with self._writes() as writing:
+            writing.write_stamp(stamp, seen)
 
     def remove(self, stamp: Stamp, seen: str) -> None:
         """Deletes the service with all of its revisions, if it is the one that was seen."""
-        self._forget()
-        self._writing.remove(stamp, seen)
+        with self._writes(revisions=True) as writing:
+            writing.remove(stamp, seen)
 
     def garbage(self, keep: Sequence[int], images: Collection[str]) -> Sequence[Garbage]:
         """Revisions of ours; images are never deleted here."""
-        return garbage_of(self._found(), keep)
+        return garbage_of(self._reading.now(), keep)
 
     def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> tuple[Garbage, ...]:
         """One write under the fence, then the deletions."""
-        self._forget()
         names = [item.name for item in garbage if item.kind == KIND]
-        self._writing.retire(set(), "warm", stamp, seen)
-        gone = delete_revisions(self._api, self._found(), names, self._context.report)
+        with self._writes(revisions=True) as writing:
+            writing.retire(set(), "warm", stamp, seen)
+        with self._writes(revisions=True):
+            gone = delete_revisions(self._api, self._reading.now(), names, self._context.report)
         return tuple(item for item in garbage if item.kind == KIND and item.name in gone)
 
     # What these are made of
@@ -179,6 +172,10 @@ class CloudRunTarget:
     @cached_property
     def _api(self) -> Api:
         return Api(self._clients, self._names)
+
+    @cached_property
+    def _reading(self) -> Reading:
+        return Reading(self._api)
 
     @cached_property
     def _rest(self) -> Rest:
@@ -211,20 +208,16 @@ class CloudRunTarget:
     @cached_property
     def _writing(self) -> Writing:
         context = self._context
-        return Writing(self._api, self._own, context.settings.service, context.report, context.cancel)
+        return Writing(self._api, self._reading, self._own, context.settings.service, context.report, context.cancel)
 
-    def _forget(self) -> None:
-        """What was read is out of date with a write of ours."""
-        self._questions.forget()
-        self._last = None
-
-    def _found(self) -> Found:
-        """The service first: a revision that it names is in the list that is read after it."""
-        service = retry_transient(self._api.service)
-        revisions = retry_transient(self._api.revisions) if service is not None else []
-        found = Found(self._names, service, revisions)
-        self._last = (time.monotonic(), found)
-        return found
+    @contextmanager
+    def _writes(self, *, revisions: bool = False) -> Iterator[Writing]:
+        """What was read is out of date with a write of ours, whatever becomes of it."""
+        try:
+            yield self._writing
+        finally:
+            self._questions.forget()
+            self._reading.forget(revisions=revisions)
 
 
 class ReachableTarget(CloudRunTarget):

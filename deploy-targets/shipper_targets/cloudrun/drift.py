@@ -18,6 +18,7 @@ from shipper_targets.cloudrun.written import UNTOLD, WRITTEN, Written, fields_of
 if TYPE_CHECKING:
     from google.cloud import run_v2
 
+NOTHING = "(nothing)"
 UNNAMED = "(named by the platform)"
 
 
@@ -65,7 +66,7 @@ def _template(
         return
     release = releases.get(ours.newest) or read_record(dict(template.annotations))
     for field, expected, found in _changed(template, release, service_id):
-        yield Drift(field=field, ours=expected, found=found)
+        yield Drift(field=field, ours=expected or NOTHING, found=found or NOTHING)
     yield Drift(field="template.revision", ours=ours.newest, found=template.revision or newest or UNNAMED)
 
 

@@ -11,7 +11,7 @@ SCHEME = "secret-manager:"
 
 @dataclass(frozen=True)
 class Reference:
-    """What `secret-manager:[projects/P/secrets/]NAME[@VERSION]` means."""
+    """What `secret-manager:[projects/P/secrets/]NAME[@VERSION]` means, or a release's version of it."""
 
     project: str
     secret: str
@@ -24,7 +24,13 @@ class Reference:
 
 
 def parse_reference(text: str, project: str) -> Reference:
-    """`project` is the one of a reference without any. Raises Invalid when it is no reference to Secret Manager."""
+    """`project` is the one of a reference without any; a version, `projects/P/secrets/S/versions/7`, means itself.
+
+    Raises Invalid when it is no reference to Secret Manager.
+    """
+    if text.startswith("projects/"):
+        secret, number = parse_version(text)
+        return Reference(secret.split("/")[1], secret.rpartition("/")[2], number)
     path, _, version = text.removeprefix(SCHEME).partition("@")
     parts = path.split("/")
     if not text.startswith(SCHEME) or len(parts) not in (1, 4) or not parts[-1]:

@@ -17,6 +17,7 @@ from shipper_targets.cloudrun.drift import own_settings
 from shipper_targets.cloudrun.marks import ADOPTED, ADOPTED_SERVICE, STAMP, own_release, read_stamp, stamp_text
 from shipper_targets.cloudrun.names import is_our_tag, owner_of, short_name, tag_of
 from shipper_targets.cloudrun.observing import ABSENT, Found, state_of
+from shipper_targets.cloudrun.reading import Reading
 from shipper_targets.cloudrun.routing import until_deleted, until_given_up, until_routed
 from shipper_targets.cloudrun.settings import CloudRunSettings
 from shipper_targets.cloudrun.whole_service import PATHS, by_hand, recalled, remembered, take
@@ -26,17 +27,19 @@ WHOLE = 100
 
 
 class Writing:
-    """One GET, one write with its etag: what others wrote in between is never overwritten."""
+    """One write with the etag of what was seen: what others wrote in between is never overwritten."""
 
     def __init__(
         self,
         api: Api,
+        reading: Reading,
         own: CloudRunSettings,
         owner: ServiceSettings,
         report: Reporter | None,
         cancel: Cancellation | None,
     ) -> None:
         self._api = api
+        self._reading = reading
         self._own = own
         self._owner = (owner.service, owner.environment)
         self._report = report
@@ -125,7 +128,7 @@ class Writing:
 
     def _expected(self, seen: str, stamp: Stamp) -> run_v2.Service | None:
         """The service, if it is what was seen and nobody with a higher epoch was here; None if none was seen."""
-        service = self._read()
+        service = self._reading.seen(seen) or self._read()
         found = service.etag if service is not None else ABSENT
         if found != seen:
             raise Conflict(f"version {seen} of {self._id} was seen, {found} is there")

@@ -80,7 +80,7 @@ def test_a_variable_changed_by_hand() -> None:
     there(found).latest_created_revision = found.names.revision("shop-dev-00002-abc")
     shown = fields(found)
     assert shown["template.revision"] == ("shop-dev-7-wmrerd", "shop-dev-00002-abc")
-    assert shown["template.containers.0.env.X"] == ("", "1")
+    assert shown["template.containers.0.env.X"] == ("(nothing)", "1")
     assert shown["template.containers.0.env.MODE"] == ("slow", "fast")
     assert "abc" not in json.dumps([shown.get("template.containers.0.env.API_TOKEN")])
 

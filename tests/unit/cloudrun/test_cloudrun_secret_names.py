@@ -18,6 +18,8 @@ pytestmark = pytest.mark.unit
         ("secret-manager:token@7", "projects/demo/secrets/token/versions/7"),
         ("secret-manager:projects/other/secrets/token@7", "projects/other/secrets/token/versions/7"),
         ("secret-manager:projects/other/secrets/token", "projects/other/secrets/token/versions/latest"),
+        ("projects/other/secrets/token/versions/7", "projects/other/secrets/token/versions/7"),
+        ("projects/example.com:acme/secrets/token/versions/7", "projects/example.com:acme/secrets/token/versions/7"),
     ],
 )
 def test_what_a_reference_means(text: str, name: str) -> None:
