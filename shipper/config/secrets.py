@@ -25,9 +25,11 @@ from shipper.errors import (
     Transient,
     UnreachableError,
 )
+from shipper.model.context import VersionsOf
 from shipper.model.printable import printable
 from shipper.model.secret import Secret
 from shipper.model.settings import Settings, native_secrets
+from shipper.targets.secret_pins import SecretPins
 
 _log = logging.getLogger(__name__)
 
@@ -35,12 +37,9 @@ MAX_BYTES = 1024 * 1024
 _SECTIONS = ("run", "image", "smoke")
 
 
-VersionsOf = Callable[[Mapping[str, str]], Mapping[str, str]]
-"""Name -> reference to name -> the platform's version of now (targets.PinsSecrets)."""
-
-
 class ResolvedSecrets:
-    """The `shipper.model.context.Secrets` of one run: each value is read once and never written anywhere.
+    """The `shipper.model.context.Secrets` of one run: each value is read once and never written anywhere, each of the
+    platform's own secrets has one version.
 
     Relative `file:` paths start from `root`, `~` is the user's home. Values are taken as they are, a last line end
     included. May be used from several threads. With `whatever_is_here` a reference without a value is passed over: a
@@ -59,6 +58,7 @@ class ResolvedSecrets:
         self._native: dict[str, Secret] = {}
         self._value_of: Callable[[str], bytes] | None = None
         self._versions_of: VersionsOf | None = None
+        self._pins = SecretPins()
         self._tell: Callable[[Sequence[Secret]], None] | None = None
 
     def run(self) -> tuple[Secret, ...]:
@@ -92,11 +92,16 @@ class ResolvedSecrets:
         """Name -> keyed hash of the value of `[smoke.secrets]`. Raises ConfigProblems; asks no platform."""
         return self._hashed(self._section("smoke"), None)
 
-    def reads_native(self, value_of: Callable[[str], bytes], versions_of: VersionsOf | None = None) -> None:
+    def pinned(self, references: Mapping[str, str], versions_of: VersionsOf) -> dict[str, str]:
+        """Name -> version of the platform's own secrets: what a trial has had is what a release gets, if it is still
+        there. Raises NotFound when it is not, and PlatformError.
+        """
+        return self._pins.confirm(references, versions_of)
+
+    def reads_native(self, value_of: Callable[[str], bytes], versions_of: VersionsOf) -> None:
         """From now on a platform's own secrets have values and versions.
 
-        `value_of` takes a reference, `versions_of` names with references; both raise PlatformError.
-        Without `versions_of` nobody can tell whether an earlier trial had the same.
+        `value_of` takes a version, `versions_of` names with references; both raise PlatformError.
         """
         self._value_of, self._versions_of = value_of, versions_of
 
@@ -161,8 +166,8 @@ class ResolvedSecrets:
         """From the platform, once. Raises PlatformError."""
         if name not in self._native:
             if self._value_of is None:
-                raise PlatformError("the target keeps no secrets of its own")
-            secret = Secret(name, self._value_of(reference))
+                raise _none_of_its_own()
+            secret = Secret(name, self._value_of(self._settled({name: reference})[name]))
             self._told((secret,))
             self._native[name] = secret
         return self._native[name]
@@ -183,11 +188,12 @@ class ResolvedSecrets:
         smoke = self._settings.smoke
         native = native_secrets(self._settings.run.secrets)
         asked = {name: reference for name, reference in native.items() if name not in smoke.secrets}
-        if not asked or not smoke.enabled:
-            return {}
+        return self._settled(asked) if asked and smoke.enabled else {}
+
+    def _settled(self, references: Mapping[str, str]) -> dict[str, str]:
         if self._versions_of is None:
-            raise PlatformError("the target keeps no secrets of its own")
-        return dict(self._versions_of(asked))
+            raise _none_of_its_own()
+        return self._pins.settle(references, self._versions_of)
 
     def _told(self, secrets: Sequence[Secret]) -> None:
         if self._tell is not None and secrets:
@@ -223,6 +229,10 @@ class _NoValue(Exception):
         super().__init__(what)
         self.what = what
         self.hint = hint
+
+
+def _none_of_its_own() -> PlatformError:
+    return PlatformError("the target keeps no secrets of its own")
 
 
 def _version(key: bytes, secret: Secret) -> str:

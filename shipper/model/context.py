@@ -5,13 +5,16 @@ They are protocols, so that a stage's signature resolves without any SDK and a t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol, runtime_checkable
 
 from shipper.model.event import Event
 from shipper.model.evidence import Evidence
 from shipper.model.secret import Secret
+
+VersionsOf = Callable[[Mapping[str, str]], Mapping[str, str]]
+"""Name -> reference to name -> the platform's version of now (targets.PinsSecrets)."""
 
 
 @runtime_checkable
@@ -91,6 +94,12 @@ class Secrets(Protocol):
 
     def trial_versions(self) -> dict[str, str]:
         """As `versions`, of the stand-ins of `[smoke.secrets]`. Raises ConfigError when one has no value."""
+
+    def pinned(self, references: Mapping[str, str], versions_of: VersionsOf) -> dict[str, str]:
+        """Name to version of the platform's own secrets: those that this run's trial had, as far as it had any.
+
+        Asked for a release: each is confirmed to be there still. Raises what `versions_of` raises.
+        """
 
     def versions(self, key: bytes | None = None) -> dict[str, str]:
         """Name to a keyed hash of the value of `[run.secrets]`: changes with the value, tells nothing about it.

@@ -35,15 +35,27 @@ def guard_lease(ledger: Ledger, target: Target, deployable: Deployable, report: 
 
 def guard_drift(before: Observation, deployable: Deployable, report: Reporter) -> None:
     """Somebody changed what we own. Raises DriftError (31); a rollback shows it and takes it over."""
-    changes = [f"{drift.field}: {drift.ours} -> {drift.found}" for drift in before.drift]
-    if changes and deployable.origin == "rollback":
-        report.remark(f"changed by hand, and taken over by this rollback: {'; '.join(changes)}")
-    elif changes:
+    if deployable.origin != "rollback":
+        refuse_drift(before)
+    elif before.drift:
+        report.remark(f"changed by hand, and taken over by this rollback: {'; '.join(_changes(before))}")
+
+
+def refuse_drift(found: Observation) -> None:
+    """The same words before the build, where it is cheap to hear, and under the lease, where it counts.
+
+    Raises DriftError (31) with each field, what shipper left there and what is there now.
+    """
+    if found.drift:
         raise DriftError(
             "somebody changed by hand what shipper owns on this target",
             hint="put it back as shipper left it (docs/howto.md, drift), then release again",
-            details=changes,
+            details=_changes(found),
         )
+
+
+def _changes(found: Observation) -> list[str]:
+    return [f"{drift.field}: {drift.ours} -> {drift.found}" for drift in found.drift]
 
 
 def guard_quarantine(fingerprint: str, deployable: Deployable, quarantined: Collection[str]) -> None:

@@ -11,14 +11,14 @@ from shipper.model.settings import native_secrets
 from shipper.targets import KeysSecrets, PinsSecrets, Target
 
 
-def _pinned(native: Mapping[str, str], target: PinsSecrets) -> dict[str, str]:
-    """Each reference was written for something that is there: the target answers, and says that it is not."""
+def _pinned(native: Mapping[str, str], secrets: Secrets, target: PinsSecrets) -> dict[str, str]:
+    """Those that the smoke test had. Each is there, or was: the target answers, and says that it is not."""
     try:
-        return dict(target.secret_versions(native))
+        return secrets.pinned(native, target.secret_versions)
     except NotFound as error:
         raise ConfigError(
             f"a secret of [run.secrets] is not there: {error}",
-            hint="create it or enable that version, or correct its reference",
+            hint="create it, enable that version or correct its reference; then release again",
         ) from error
 
 
@@ -27,11 +27,12 @@ def secret_versions_of(
 ) -> dict[str, str] | None:
     """Name to version, of `[run.secrets]`; None while the place has no key for them, unless it may be made.
 
-    Raises ConfigError (2) for a platform's own secret that is not there or not enabled, PlatformError.
+    The platform's own have one version for a whole run: what was tried out is what is released. Raises ConfigError (2)
+    for one that is not there or not enabled, also when it was before, PlatformError.
     """
     references = settings.run.secrets
     native = native_secrets(references)
-    pinned = _pinned(native, target) if native and isinstance(target, PinsSecrets) else {}
+    pinned = _pinned(native, secrets, target) if native and isinstance(target, PinsSecrets) else {}
     if len(native) == len(references):
         return pinned
     if not isinstance(target, KeysSecrets):

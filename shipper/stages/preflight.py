@@ -1,4 +1,4 @@
-"""preflight: everything that the target would refuse, found before the build, all at once."""
+"""preflight: everything that would refuse this release at the target, found before the build, all at once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from shipper.errors import ConfigError, PlatformError, PreflightRefused, UsageEr
 from shipper.model import Problem, Readiness, Settings, TargetSettings, TargetSpec
 from shipper.model.context import Reporter
 from shipper.registries.artifact_names import repository_problem
+from shipper.rollout.guards import refuse_drift
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.strategies import strategy_of
 from shipper.smoke.stand_ins import as_tried
@@ -17,7 +18,8 @@ from shipper.targets import StoresImages, Target
 def preflight(settings: Settings, chosen: TargetSettings, target: Target, report: Reporter) -> Readiness:
     """The target accepts this release, as far as can be said now.
 
-    Raises PreflightRefused with every problem; its exit code is the lowest of theirs (2, 32 or 33).
+    Raises PreflightRefused with every problem; its exit code is the lowest of theirs (2, 32 or 33). Where there is no
+    problem: DriftError (31) for what somebody changed by hand.
     """
     return ready(settings, chosen, target, report, tried=True)
 
@@ -32,7 +34,22 @@ def ready(settings: Settings, chosen: TargetSettings, target: Target, report: Re
         raise not_written(error) from error
     if problems:
         raise refusal(chosen.name, problems)
+    _refuse_drift(chosen, target, report)
     return Readiness(target=chosen.name, kind=chosen.kind, platform=platform)
+
+
+def _refuse_drift(chosen: TargetSettings, target: Target, report: Reporter) -> None:
+    """What the rollout would refuse minutes later; it looks again, under the lease.
+
+    While an operation is in flight another run may be at work, whose doing is nobody's drift: the rollout decides.
+    """
+    report.progress(f"looking whether {chosen.name} is as shipper left it")
+    try:
+        found = target.observe()
+    except PlatformError as error:
+        raise not_written(error) from error
+    if found.in_flight is None:
+        refuse_drift(found)
 
 
 def problems_of(settings: Settings, chosen: TargetSettings, target: Target, *, tried: bool = True) -> list[Problem]:

@@ -4,6 +4,9 @@ A target implements SplitsTraffic, Replaces or both; optional powers (Probes, St
 are separate protocols, never stub methods. Every write takes `seen` from an observation and may raise
 errors.Conflict: rollout then observes again and decides again. Errors at the adapter's edge are Transient,
 NotFound, Conflict, Denied and Invalid (shipper.errors). docs/architecture.md has every member x six platforms.
+
+`isinstance(target, Power)` asks whether the members are there, and never for a property's value: that may ask the
+platform. Python's own protocols are so from 3.12 on, these already on 3.11.
 """
 
 from __future__ import annotations
@@ -11,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 from pydantic import BaseModel
+from typing_extensions import Protocol, runtime_checkable
 
 from shipper.model import (
     Dossier,
@@ -199,12 +203,12 @@ class PinsSecrets(Protocol):
     def secret_versions(self, references: Mapping[str, str]) -> Mapping[str, str]:
         """Name to the one version that its reference means now, in the platform's words. No write.
 
-        `references` are those of `[run.secrets]` with a native scheme. Raises NotFound for one that is not there or
-        not enabled, Denied, Transient.
+        `references` are those of `[run.secrets]` with a native scheme, or versions that this returned before: a version
+        means itself. Raises NotFound for one that is not there or not enabled (any more), Denied, Transient.
         """
 
     def secret_value(self, reference: str) -> bytes:
-        """The value, for the smoke test's candidate. Raises NotFound, Denied, Transient."""
+        """The value of a reference or a version, for the smoke test. Raises NotFound, Denied, Transient."""
 
 
 @runtime_checkable

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import io
 import itertools
 import os
 import socket
-import tarfile
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.resources import files
 from typing import Any
 
 import docker
@@ -24,7 +21,8 @@ from shipper.model.target import Traits
 from shipper.targets import Target, TargetContext
 from shipper.targets.conformance import Answer, ImageKind, Values, powers_of
 from shipper_targets.docker import kind
-from tests.rig.images import BASE, PROXY
+from tests.conformance.service_image import ServiceImage
+from tests.rig.images import PROXY
 
 MINE = f"dtc{os.getpid()}"
 _COUNT = itertools.count(1)
@@ -63,7 +61,7 @@ class DockerRig:
         with self._making:
             found = self._images.get((kind, text))
             if found is None:
-                digest = self._commit(kind, text)
+                digest = self._service.commit(kind, text)
                 found = ImageRef(config_digest=digest, reference=digest, platform="linux/amd64")
                 self._images[kind, text] = found
             return found
@@ -78,26 +76,11 @@ class DockerRig:
         for image in list(self._images.values()):
             with contextlib.suppress(docker.errors.APIError):
                 self.forget(image)
-        with contextlib.suppress(docker.errors.APIError):
-            self.client.api.remove_container(f"{MINE}-base", force=True)
-
-    def _commit(self, kind: str, text: str) -> str:
-        conf = {"Cmd": ["python", "-u", "/service.py", kind, text], "User": "1234:1234"}
-        made = self.client.api.commit(self._base, conf=conf)
-        return str(made["Id"])
+        self._service.close()
 
     @cached_property
-    def _base(self) -> str:
-        """A container that never runs, with the service in it."""
-        made = self.client.api.create_container(BASE, command=["true"], name=f"{MINE}-base")
-        program = files("shipper.targets.conformance").joinpath("service.py").read_bytes()
-        content = io.BytesIO()
-        with tarfile.open(fileobj=content, mode="w") as archive:
-            entry = tarfile.TarInfo("service.py")
-            entry.size, entry.mode = len(program), 0o644
-            archive.addfile(entry, io.BytesIO(program))
-        self.client.api.put_archive(made["Id"], "/", content.getvalue())
-        return str(made["Id"])
+    def _service(self) -> ServiceImage:
+        return ServiceImage(self.client, f"{MINE}-base")
 
 
 class DockerPlace:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from shipper.targets.google_auth import default_credentials
+from tests.conformance.cloudrun_by_hand import ServicesByHand
 from tests.contract.project import Project
 
 if TYPE_CHECKING:
@@ -18,13 +17,8 @@ if TYPE_CHECKING:
 RUN, SECRETS = "run.googleapis.com/v2", "secretmanager.googleapis.com/v1"
 ARTIFACTS = "artifactregistry.googleapis.com/v1"
 
-Found = TypeVar("Found")
 
-PATIENCE = 180.0
-"""Seconds for what was accepted to be there."""
-
-
-class ByHand:
+class ByHand(ServicesByHand):
     """Any API, one call after another. Pickles: its session is made anew in another process."""
 
     def __init__(self, project: Project) -> None:
@@ -55,52 +49,13 @@ class ByHand:
         assert status == 200, f"{method} {path}: {status} {said.get('error', {}).get('message', said)}"
         return said
 
-    def service(self, name: str) -> dict[str, Any] | None:
-        """A Cloud Run service; None when there is none."""
-        status, found = self.ask("GET", RUN, name)
-        assert status in (200, 404), f"GET {name}: {status} {found}"
-        return found if status == 200 else None
-
-    def ended(self, operation: Mapping[str, Any]) -> dict[str, Any]:
-        """An operation of Cloud Run once it is done: with `error`, or without."""
-        return until(lambda: self._done(str(operation["name"])), f"the end of {operation['name']}")
-
-    def settled(self, name: str) -> dict[str, Any]:
-        """The service once nothing is reconciled any more."""
-
-        def there() -> dict[str, Any] | None:
-            found = self.service(name)
-            assert found is not None, f"{name} is gone"
-            return None if found.get("reconciling") else found
-
-        return until(there, f"{name} to settle")
-
-    def delete_service(self, name: str) -> None:
-        """It, and all of its revisions; waits until it is gone. One that is gone, or going, is no error."""
-        status, said = self.ask("DELETE", RUN, name)
-        if status == 409:  # something else is under way there
-            self.settled(name)
-            status, said = self.ask("DELETE", RUN, name)
-        going = status == 400 and "deleteTime" in (self.service(name) or {"deleteTime": ""})
-        assert status in (200, 404) or going, f"DELETE {name}: {status} {said}"
-        until(lambda: self.service(name) is None or None, f"{name} to be gone")
-
-    def _done(self, name: str) -> dict[str, Any] | None:
-        found = self.needed("GET", RUN, name)
-        return dict(found) if found.get("done") else None
+    def run(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str
+    ) -> tuple[int, dict[str, Any]]:
+        return self.ask(method, RUN, path, body, **query)
 
     @cached_property
     def _session(self) -> AuthorizedSession:
         from google.auth.transport.requests import AuthorizedSession
 
         return AuthorizedSession(default_credentials())  # type: ignore[no-untyped-call]
-
-
-def until(look: Callable[[], Found | None], what: str, patience: float = PATIENCE) -> Found:
-    """What `look` gives once it gives anything; AssertionError when it never does."""
-    deadline, pause = time.monotonic() + patience, 0.05
-    while (found := look()) is None:
-        assert time.monotonic() < deadline, f"waited {patience:g} s for {what}"
-        threading.Event().wait(pause)
-        pause = min(pause * 1.5, 1.0)
-    return found

@@ -21,7 +21,8 @@ from shipper.registries.login import Login
 from shipper.registries.names import parse_repository
 from shipper.registries.reader import INDEX_TYPES, RegistryReader
 from shipper.targets.conformance import ImageKind
-from tests.contract.by_hand import ARTIFACTS, ByHand, until
+from tests.conformance.cloudrun_by_hand import until
+from tests.contract.by_hand import ARTIFACTS, ByHand
 from tests.contract.project import LABEL, Project
 
 PLATFORM = "linux/amd64"

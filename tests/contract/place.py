@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
-from shipper.model import ImageRef, Settings, TargetSettings
-from shipper.model.context import Secrets
-from shipper.model.target import Traits
-from shipper.targets import Authorizes, Target, TargetContext
-from shipper.targets.conformance import Answer, Ended, ImageKind, Kill, Run, Values, powers_of, run_in_child
-from shipper_targets.cloudrun import kind
-from shipper_targets.cloudrun.names import names_of
-from shipper_targets.cloudrun.settings import CloudRunSettings
-from tests.contract.by_hand import RUN, SECRETS, ByHand
+from shipper.targets import Authorizes
+from shipper.targets.conformance import Answer, Values
+from tests.conformance.cloudrun_place import ServicePlace, ServiceRig, Transport
+from tests.contract.by_hand import SECRETS, ByHand
 from tests.contract.images import Images
-from tests.contract.project import LABEL, PREFIX, Project, Transport
+from tests.contract.project import LABEL, PREFIX, Project
 
 PROPAGATION = 60.0
 """Seconds in which every front end must have what the API says is routed; it takes a few."""
@@ -34,8 +29,8 @@ LOOK = 1.0
 _COUNT = itertools.count(1)
 
 
-class ContractRig:
-    """Implements shipper.targets.conformance.Rig. Nothing is asked of Google before a place is used."""
+class ContractRig(ServiceRig):
+    """Places in one project. Nothing is asked of Google before one is used."""
 
     def __init__(self, project: Project, transport: Transport, images: Images) -> None:
         self._project, self._transport, self._images = project, transport, images
@@ -44,60 +39,33 @@ class ContractRig:
     def kind(self) -> str:
         return f"cloudrun {self._project.project}, {self._transport}"
 
-    @property
-    def traits(self) -> Traits:
-        return kind.traits
-
-    @property
-    def powers(self) -> frozenset[type]:
-        place = self.fresh()
-        return powers_of(place.target(place.settings(), Values({})), place)
-
-    def fresh(self, service: str = "") -> ContractPlace:
+    def place(self, service: str = "") -> ContractPlace:
         return ContractPlace(self._project, self._transport, service or PREFIX, self._images)
 
 
-class ContractPlace:
-    """Implements Place, Drifts, LosesStamp, LosesImages, LosesRevisions, StoresSecrets, Adopts and KillsProcesses."""
+class ContractPlace(ServicePlace):
+    """A service of its own in the project that everybody uses."""
+
+    by_hand: ByHand
 
     def __init__(self, project: Project, transport: Transport, service: str, images: Images) -> None:
-        self._project, self._transport, self._service = project, transport, service
-        self._images: Images | None = images
-        self._environment = f"{project.run}-{next(_COUNT)}"
-        self._by_hand = ByHand(project)
+        self._project, self._transport = project, transport
         self._secrets: set[str] = set()
         self._tokens: dict[str, dict[str, str]] = {}
         self._routed: tuple[float, str, frozenset[str]] = (0.0, "", frozenset())
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_images": None}
+        super().__init__(service, f"{project.run}-{next(_COUNT)}", images, ByHand(project))
 
     @property
-    def chosen(self) -> TargetSettings:
-        return TargetSettings(name="run", kind="cloudrun", settings=self._project.own(self._transport))
+    def own(self) -> Mapping[str, Any]:
+        return self._project.own(self._transport)
 
     @property
-    def name(self) -> str:
-        """Of the Cloud Run service, in full."""
-        own = CloudRunSettings.model_validate(self._project.own(self._transport))
-        return names_of(self.settings(), own).service
+    def repository(self) -> str:
+        return self._project.package
 
-    def settings(self) -> Settings:
-        return Settings.model_validate(
-            {
-                "service": {"service": self._service, "environment": self._environment, "root": "/"},
-                "image": {"repository": self._project.package},
-                "health": {"startup": self._project.startup, "timeout": 1},
-                "run": {"secrets_as": "environment"},
-            }
-        )
-
-    def target(self, settings: Settings, secrets: Secrets) -> Target:
-        return kind.connect(TargetContext(self.chosen.name, settings, self.chosen.settings, secrets))
-
-    def image(self, kind: ImageKind, text: str = "") -> ImageRef:
-        assert self._images is not None, "a run's own process makes no images"
-        return self._images(kind, text)
+    @property
+    def startup(self) -> float:
+        return self._project.startup
 
     def ask(self, path: str = "/") -> Answer:
         """Answers of revisions that are not routed any more, and pages of front ends that know nothing of the service
@@ -114,22 +82,11 @@ class ContractPlace:
             raise OSError("nothing is routed there")
         return answer
 
-    def leaks(self) -> Sequence[str]:
-        """Tags that nobody needs: a revision that has one is billed its minimum."""
-        service = self._by_hand.service(self.name)
-        traffic = service.get("traffic", []) if service else []
-        return [f"tag {found['tag']}" for found in traffic if found.get("tag") and not found.get("percent")]
-
     def close(self) -> None:
-        self._by_hand.delete_service(self.name)
+        self.by_hand.delete_service(self.name)
         for secret in self._secrets:
-            status, said = self._by_hand.ask("DELETE", SECRETS, f"projects/{self._project.project}/secrets/{secret}")
+            status, said = self.by_hand.ask("DELETE", SECRETS, f"projects/{self._project.project}/secrets/{secret}")
             assert status in (200, 404), said
-
-    def run(self, run: Run, kill: Kill) -> Ended:
-        return run_in_child(self, run, kill)
-
-    # By hand.
 
     def store_secret(self, name: str, value: str) -> str:
         """A version more of a secret of this place. Revisions' account must be able to read it: by the project."""
@@ -138,55 +95,12 @@ class ContractPlace:
         secret = f"{PREFIX}-{self._environment}-{name}"
         parent = f"projects/{self._project.project}/secrets"
         body = {"replication": {"automatic": {}}, "labels": {LABEL: self._project.run}}
-        status, said = self._by_hand.ask("POST", SECRETS, parent, body, secretId=secret)
+        status, said = self.by_hand.ask("POST", SECRETS, parent, body, secretId=secret)
         assert status in (200, 409), said
         self._secrets.add(secret)
         data = base64.b64encode(value.encode()).decode()
-        self._by_hand.needed("POST", SECRETS, f"{parent}/{secret}:addVersion", {"payload": {"data": data}})
+        self.by_hand.needed("POST", SECRETS, f"{parent}/{secret}:addVersion", {"payload": {"data": data}})
         return f"secret-manager:{secret}"
-
-    def drift(self) -> None:
-        """Another variable, as the console does it: a new revision with a name that the platform makes."""
-        service = self._needed()
-        template = service["template"]
-        template.pop("revision", None)
-        template["containers"][0].setdefault("env", []).append({"name": "BY_HAND", "value": "yes"})
-        self._patch(service, "template")
-
-    def lose_stamp(self) -> None:
-        service = self._needed()
-        annotations = service["annotations"]
-        service["annotations"] = {name: text for name, text in annotations.items() if name != "shipper.dev/stamp"}
-        self._patch(service, "annotations")
-
-    def lose_image(self, image: ImageRef) -> None:
-        assert self._images is not None
-        self._images.forget(image)
-
-    def lose_revision(self, name: str) -> None:
-        begun = self._by_hand.needed("DELETE", RUN, f"{self.name}/revisions/{name}")
-        ended = self._by_hand.ended(begun)
-        assert "error" not in ended, ended
-
-    def adopt(self, text: str) -> None:
-        container = {"image": self.image("good", text).reference, "ports": [{"containerPort": 8080}]}
-        public = self._project.access == "public"
-        body = {"template": {"containers": [container]}, "labels": {LABEL: self._project.run}}
-        parent, _, service = self.name.rpartition("/services/")
-        made = self._by_hand.needed(
-            "POST", RUN, f"{parent}/services", {**body, "invokerIamDisabled": public}, serviceId=service
-        )
-        ended = self._by_hand.ended(made)
-        assert "error" not in ended, ended
-
-    def _needed(self) -> dict[str, Any]:
-        found = self._by_hand.service(self.name)
-        assert found is not None, "there is no service yet"
-        return found
-
-    def _patch(self, service: dict[str, Any], mask: str) -> None:
-        self._by_hand.needed("PATCH", RUN, self.name, service, updateMask=mask)
-        self._by_hand.settled(self.name)
 
     # The address.
 
@@ -195,7 +109,7 @@ class ContractPlace:
         at, uri, routed = self._routed
         if time.monotonic() - at < LOOK:
             return uri, routed
-        service = self._by_hand.service(self.name)
+        service = self.by_hand.service(self.name)
         if service is None:
             self._routed = (0.0, "", frozenset())
             raise OSError("there is no such service")

@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-Transport = Literal["grpc", "rest"]
+from tests.conformance.cloudrun_place import Transport
 
 PREFIX = "contract"
 """Every service and secret of this test begins with it, and every package of images is `contract-<run>`."""

@@ -78,8 +78,10 @@ def machine(google_rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(variable, value)
     project = project_of(os.environ)
     assert project is not None
+    hands = GoogleRig(google_rig.google.endpoint)
+    hands.need_tokens(name)
     yield Machine(project, dict(os.environ), tmp_path / "report.json")
-    GoogleRig(google_rig.google.endpoint).wipe(name)
+    hands.wipe(name)
 
 
 def services(project: Project) -> list[str]:

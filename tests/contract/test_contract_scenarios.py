@@ -11,9 +11,10 @@ import pytest
 
 from shipper.targets.conformance import Scenario, scenarios_for
 from shipper_targets.cloudrun.settings import TRAITS
+from tests.conformance.cloudrun_place import Transport
 from tests.contract.images import Images
 from tests.contract.place import ContractRig
-from tests.contract.project import NEEDED, Project, Transport, project_of
+from tests.contract.project import NEEDED, Project, project_of
 from tests.contract.report import Report
 
 pytestmark = [

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Ended, Host, docker
+from tests.e2e.conftest import Host, docker
+from tests.e2e.machine import Ended
 from tests.e2e.projects import Behaviour, write_foreign_binary, write_service
 
 pytestmark = pytest.mark.e2e

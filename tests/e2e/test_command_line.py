@@ -33,6 +33,16 @@ def test_starting_imports_nothing_heavy(shipper: Path, option: str) -> None:
     assert done.stderr.strip() == "[]"
 
 
+def test_a_command_that_asks_over_http_imports_no_command_line_of_httpx(shipper: Path) -> None:
+    program = (
+        "import sys\nfrom shipper.cli.lean_start import start_lean\nstart_lean()\nimport httpx\n"
+        "print(sorted({'rich', 'pygments'} & {*sys.modules}), httpx.Client is not None)"
+    )
+    words = [str(shipper.parent / "python"), "-c", program]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.strip() == "[] True", done.stderr
+
+
 def test_the_wheel_holds_its_pipelines_and_its_adapters(shipper: Path, tmp_path: Path) -> None:
     shown = run(shipper, "pipeline", "show", "release", "--json", cwd=tmp_path)
     levels = json.loads(shown.stdout)["levels"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import needed_or_skipped
+from tests.e2e.machine import own_home
 from tests.e2e.projects import write_service
 from tests.rig.api import Rig
 from tests.rig.isolated import IsolatedEngine
@@ -30,9 +31,7 @@ class Store:
 
     def release(self, folder: Path, *words: str) -> tuple[int, list[dict[str, Any]]]:
         """`shipper release --json`, where this engine's ports and registry are."""
-        kinds = ("STATE", "CACHE", "CONFIG", "DATA")
-        env = {**self.rig.env(), **{f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in kinds}}
-        env["DOCKER_HOST"] = self.engine.docker_host
+        env = {**self.rig.env(), **own_home(self.home), "DOCKER_HOST": self.engine.docker_host}
         done = self.engine.run([self.shipper, "release", "--json", "-C", folder, *words], env=env, cwd=self.home)
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 

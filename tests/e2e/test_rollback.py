@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Ended, Host, docker
+from tests.e2e.conftest import Host, docker
+from tests.e2e.machine import Ended
 from tests.e2e.projects import write_service
 from tests.rig import load
 
@@ -196,7 +197,7 @@ def test_a_platform_named_by_url_is_all_that_another_laptop_needs_and_no_ledger(
     for version in ("1", "2"):
         ended = shop.release(version)
         assert ended.code == 0, ended
-    other = Host(shop.host.shipper, shop.host.rig, shop.host.namespace, shop.host.port, tmp_path / "other")
+    other = Host(shop.host.shipper, shop.host.rig, tmp_path / "other", shop.host.namespace, shop.host.port)
     other.home.mkdir()
     url = f"docker://?namespace={shop.host.namespace}&port={shop.host.port}"
     shutil.rmtree(_ledger(shop))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import needed_or_skipped
-from tests.e2e.conftest import Ended, Host
+from tests.e2e.conftest import Host
+from tests.e2e.machine import Ended
 from tests.e2e.projects import write_service
 from tests.rig.api import Rig, RigError
 from tests.rig.ssh_engine import SshEngine
@@ -42,7 +43,7 @@ class Far:
         (folder / "empty").mkdir()
         self.engine = engine
         self.folder = folder
-        self.host = Host(shipper, rig, "unused", PORT, home, dict(engine.env()))
+        self.host = Host(shipper, rig, home, "unused", PORT, environment=dict(engine.env()))
         self.url = f"{engine.url}?namespace=shop-ssh&port={PORT}"
 
     def release(self, version: str, *, env: Mapping[str, str] | None = None, **settings: Any) -> Ended:

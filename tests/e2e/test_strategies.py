@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Ended, Host
+from tests.e2e.conftest import Host
+from tests.e2e.machine import Ended
 from tests.e2e.projects import write_service
 from tests.rig import load
 

@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.rig.daemons import wait_until
 from tests.rig.google.cloudrun.contract import World
 from tests.rig.google.cloudrun.instances_revision import NoInstance
+from tests.rig.google.cloudrun.request_log import RequestLog
 from tests.rig.google.cloudrun.router import LocalRouter, make
 from tests.rig.google.cloudrun.router_table import Turns
 
@@ -68,6 +70,7 @@ class Rig:
     """A router with one open service, and what stands behind it."""
 
     router: LocalRouter
+    requests: RequestLog
     servers: Servers
     people: People
     address: str
@@ -178,7 +181,7 @@ def rig() -> Iterator[Rig]:
     router = make(world, servers)
     with ExitStack() as stack:
         stack.callback(router.shutdown)
-        yield Rig(router, servers, people, router.open(SERVICE), stack)
+        yield Rig(router, world.requests, servers, people, router.open(SERVICE), stack)
 
 
 def test_turns_are_exact_in_every_window_of_a_hundred() -> None:
@@ -249,6 +252,22 @@ def test_a_tag_has_an_address_that_it_keeps_and_loses(rig: Rig) -> None:
     assert rig.route({BLUE: 100}) == {}
     with pytest.raises(ConnectionRefusedError):
         ask(tags["next"])
+
+
+def test_every_request_that_reached_a_revision_is_logged_with_what_was_answered(rig: Rig) -> None:
+    rig.serve(BLUE, says("blue"))
+    ask(rig.address)  # not routed yet: no revision's request
+    tags = rig.route({GREEN: 100}, {"next": BLUE})
+
+    ask(tags["next"], "POST", b"x", User_Agent="tests")
+    ask(rig.address)
+
+    assert wait_until(lambda: bool(rig.requests.of(BLUE) and rig.requests.of(GREEN)), patience=10)
+    (passed,), (failed,) = rig.requests.of(BLUE), rig.requests.of(GREEN)
+    assert (passed.method, passed.url, passed.status) == ("POST", f"{tags['next']}/", 200)
+    assert (passed.user_agent, passed.caller) == ("tests", "127.0.0.1")
+    assert 0 < passed.seconds < 20
+    assert (failed.method, failed.url, failed.status) == ("GET", f"{rig.address}/", 503), "nothing runs of it"
 
 
 def test_bodies_pass_whole_chunked_or_not_and_head_has_none(rig: Rig) -> None:

@@ -13,7 +13,8 @@ from google.longrunning import operations_pb2
 from tests.rig.google.clients import Calls, Transport, finished, template, to
 from tests.rig.google.cloudrun import scripted
 from tests.rig.google.cloudrun.settling import floors
-from tests.rig.google.server import Google, answers, running
+from tests.rig.google.handle import GoogleRig
+from tests.rig.google.server import Google, running
 
 pytestmark = pytest.mark.unit
 
@@ -33,8 +34,8 @@ def run(google: Google, request: pytest.FixtureRequest) -> Iterator[Calls]:
 
 def test_it_answers_while_it_runs_and_not_after(tmp_path: Path) -> None:
     with running(tmp_path, make=scripted.make) as google:
-        assert answers(google.port)
-    assert not answers(google.port)
+        assert GoogleRig(google.url).answers()
+    assert not GoogleRig(google.url).answers()
 
 
 def test_a_first_release_serves_and_reads_back_with_the_defaults_of_the_service(run: Calls) -> None:

@@ -6,7 +6,9 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
+from shipper.model.context import VersionsOf
 from shipper.model.secret import Secret
+from shipper.targets.secret_pins import SecretPins
 
 OWN_KEY = b"the suite's own key, where the place has none"
 
@@ -16,6 +18,7 @@ class Values:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._secrets = tuple(Secret(name, value.encode()) for name, value in values.items())
+        self._pins = SecretPins()
 
     def run(self) -> tuple[Secret, ...]:
         """As they were given."""
@@ -32,6 +35,10 @@ class Values:
     def trial_versions(self) -> dict[str, str]:
         """None: nothing is tried out here."""
         return {}
+
+    def pinned(self, references: Mapping[str, str], versions_of: VersionsOf) -> dict[str, str]:
+        """The versions of now, for the whole run."""
+        return self._pins.confirm(references, versions_of)
 
     def versions(self, key: bytes | None = None) -> dict[str, str]:
         """HMAC-SHA256 of each value, 32 hex digits."""

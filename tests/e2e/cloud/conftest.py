@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.conftest import Answer, Ended
+from tests.e2e.answer import Answer, asked
+from tests.e2e.machine import Ended, Machine, own_home
 from tests.e2e.projects import merged
 from tests.rig import stores
 from tests.rig.google.handle import GoogleRig
 from tests.rig.stores import RunningStore
 
 if TYPE_CHECKING:
+    from tests.e2e.cloud.tiny_cloud import Places
     from tests.rig.api import Rig
 
 REGION = "us-central1"
@@ -33,18 +30,14 @@ QUICK: dict[str, Any] = {"scan": {"enabled": False}, "smoke": {"enabled": False}
 
 
 @dataclass
-class Cloud:
+class Cloud(Machine):
     """A project on the rig's Google Cloud as far as shipper is concerned, and a machine that has a key for it."""
 
-    shipper: Path
-    rig: Rig
     project: str
-    home: Path
     key: Path
     store: RunningStore
     ledger: str
     hands: GoogleRig
-    environment: dict[str, str] = field(default_factory=dict)
 
     def settings(self, **more: Any) -> dict[str, Any]:
         """What a project's shipper.toml says about this place, to be merged with more."""
@@ -66,26 +59,9 @@ class Cloud:
         }
         return merged(here, more)
 
-    def variables(self, **more: str) -> dict[str, str]:
-        """What a user of Google Cloud has in the environment, with a home of this test's own."""
-        own = {f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in ("STATE", "CACHE", "CONFIG", "DATA")}
-        google = {**self.rig.google.env, "GOOGLE_APPLICATION_CREDENTIALS": str(self.key)}
-        return {**os.environ, **self.rig.env(), **own, **google, **self.store.environ, **self.environment, **more}
-
-    def run(self, *words: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Ended:
-        """The command, to its end, from a directory that has nothing to do with anything."""
-        started = time.monotonic()
-        process = subprocess.run(
-            [str(self.shipper), *(str(word) for word in words)],
-            env=self.variables(**(env or {})),
-            cwd=cwd or self.home,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        return Ended(process.returncode, process.stdout, process.stderr, time.monotonic() - started)
+    def reach(self) -> Mapping[str, str]:
+        """What a user of Google Cloud has in the environment, and the way to the ledger."""
+        return {**self.rig.google.env, "GOOGLE_APPLICATION_CREDENTIALS": str(self.key), **self.store.environ}
 
     def release(self, folder: Path, *words: object, env: Mapping[str, str] | None = None) -> Ended:
         """`shipper release --target cloudrun --json` of a project."""
@@ -94,19 +70,19 @@ class Cloud:
     def from_nowhere(self, *words: object) -> Ended:
         """A command from an empty directory of somebody who never released: the place is named by its address."""
         where = f"cloudrun://{self.project}/{REGION}?endpoint={self.hands.url}"
-        fresh = {f"XDG_{kind}_HOME": str(self.home / f"other-{kind}") for kind in ("STATE", "CACHE", "CONFIG", "DATA")}
         empty = self.home / "empty"
         empty.mkdir(exist_ok=True)
         nothing = (self.home / "no-ledger").as_uri()
         named = ("--service", "shop", "--target", where, "--ledger", nothing)
-        return self.run(*words, *named, "--json", env=fresh, cwd=empty)
+        return self.run(*words, *named, "--json", env=own_home(self.home / "other"), cwd=empty)
 
     @property
     def service(self) -> dict[str, Any]:
         """The Cloud Run service as the platform's own API shows it."""
-        status, found = self.api("GET", f"/v2/{self.name}")
+        status, found = self.hands.request("GET", f"/v2/{self.name}")
         assert status == 200, found
-        return found
+        service: dict[str, Any] = found
+        return service
 
     @property
     def name(self) -> str:
@@ -119,25 +95,18 @@ class Cloud:
 
     def ask(self, path: str = "/") -> Answer:
         """Ask the service's address as a user does."""
-        request = urllib.request.Request(f"{self.service['uri']}{path}")
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=15) as answer:
-                return Answer(answer.status, answer.headers.get("X-Shipper-Revision"), answer.read().decode())
-        except urllib.error.HTTPError as error:
-            return Answer(error.code, error.headers.get("X-Shipper-Revision"), error.read().decode())
+        return asked(f"{self.service['uri']}{path}")
 
-    def api(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
-        """The platform's REST API, as the console speaks to it."""
-        content = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        asked = urllib.request.Request(f"{self.hands.url}{path}", content, headers, method=method)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(asked, timeout=30) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+
+def new_cloud(shipper: Path, rig: Rig, store: RunningStore, project: str, folder: Path) -> Cloud:
+    """A project with nothing in it yet; home and key are in this folder."""
+    from tests.rig.google.identity import Identity
+
+    home = folder / "home"
+    home.mkdir(parents=True)
+    identity = Identity(rig.google.folder / "identity")
+    key = identity.key_file(folder / "key.json", f"ci@{project}.iam.gserviceaccount.com")
+    return Cloud(shipper, rig, home, project, key, store, store.url, GoogleRig(rig.google.endpoint))
 
 
 @pytest.fixture(scope="session")
@@ -150,13 +119,17 @@ def ledger_store(google_rig: Rig) -> Iterator[RunningStore]:
 @pytest.fixture
 def cloud(shipper: Path, google_rig: Rig, ledger_store: RunningStore, tmp_path: Path) -> Iterator[Cloud]:
     """A project with nothing in it yet."""
-    from tests.rig.google.identity import Identity
+    made = new_cloud(shipper, google_rig, ledger_store, f"e2e-{os.getpid()}-{next(_NUMBERS)}", tmp_path)
+    yield made
+    made.hands.wipe(made.project)
 
-    home = tmp_path / "home"
-    home.mkdir()
-    project = f"e2e-{os.getpid()}-{next(_NUMBERS)}"
-    identity = Identity(google_rig.google.folder / "identity")
-    key = identity.key_file(tmp_path / "key.json", f"ci@{project}.iam.gserviceaccount.com")
-    hands = GoogleRig(google_rig.google.endpoint)
-    yield Cloud(shipper, google_rig, project, home, key, ledger_store, ledger_store.url, hands)
-    hands.wipe(project)
+
+@pytest.fixture(scope="module")
+def places(
+    shipper: Path, google_rig: Rig, ledger_store: RunningStore, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Places]:
+    """Projects with the tiny service, for a module's tests."""
+    from tests.e2e.cloud.tiny_cloud import places_in
+
+    with places_in(shipper, google_rig, ledger_store, tmp_path_factory.mktemp("clouds")) as made:
+        yield made

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import pytest
 
 from tests.e2e.cloud.tiny_cloud import CANARY, Places, TinyCloud, Transport
-from tests.e2e.conftest import Ended
+from tests.e2e.machine import Ended
 
 TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 To = Literal["platform", "ledger"]

@@ -14,18 +14,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import pytest
 
 from tests.e2e.cloud.scenarios import SCENARIOS, TRANSPORTS, Attempt, Scenario, at_every_write, must
-from tests.e2e.cloud.tiny_cloud import Death, Places, TinyCloud, Transport, When, places_in
+from tests.e2e.cloud.tiny_cloud import Death, Places, TinyCloud, Transport, When
 from tests.rig import load
-from tests.rig.stores import RunningStore
-
-if TYPE_CHECKING:
-    from tests.rig.api import Rig
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -33,14 +28,6 @@ NO_WAIT = 25.0
 """Seconds: a run that had to wait for a dead run's lease would take longer (30 s without a beat)."""
 RATE = 20
 """Requests a second, all the while."""
-
-
-@pytest.fixture(scope="module")
-def places(
-    shipper: Path, google_rig: Rig, ledger_store: RunningStore, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Places]:
-    with places_in(shipper, google_rig, ledger_store, tmp_path_factory.mktemp("clouds")) as made:
-        yield made
 
 
 @pytest.mark.sample(1)

@@ -6,32 +6,15 @@ really moved is never overwritten by a release, whatever its exit code; a rollba
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.e2e.cloud.scenarios import FIRST, IN_STEPS, ROLLBACK, SCENARIOS, SECOND, TRANSPORTS, Scenario, at_every_write
-from tests.e2e.cloud.tiny_cloud import Places, TinyCloud, Transport, places_in
-from tests.rig.stores import RunningStore
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.rig.api import Rig
+from tests.e2e.cloud.tiny_cloud import Places, TinyCloud, Transport
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 MOVES_LAST = {SECOND.name: 2, IN_STEPS.name: 4, ROLLBACK.name: 1}
 """The write that gives the new revision all of the traffic; what comes after it writes the stamp alone."""
-
-
-@pytest.fixture(scope="module")
-def places(
-    shipper: Path, google_rig: Rig, ledger_store: RunningStore, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Places]:
-    with places_in(shipper, google_rig, ledger_store, tmp_path_factory.mktemp("clouds")) as made:
-        yield made
 
 
 @pytest.mark.sample(2)

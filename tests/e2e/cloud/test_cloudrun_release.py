@@ -38,7 +38,7 @@ def test_the_example_is_built_scanned_tried_pushed_deployed_and_answers(cloud: C
     assert {name: done.get(name) for name in passed} == dict.fromkeys(passed, "done")
     serves = ended.finished["serves"]
     assert (serves["number"], serves["proof"]) == (1, "answer")
-    status, found = cloud.api("GET", f"/v2/{cloud.name.replace('shop-dev', 'iris-dev')}")
+    status, found = cloud.hands.request("GET", f"/v2/{cloud.name.replace('shop-dev', 'iris-dev')}")
     assert status == 200
     image = found["template"]["containers"][0]["image"]
     assert image.startswith(f"{REGION}-docker.pkg.dev/{cloud.project}/m/iris@sha256:"), image
@@ -107,7 +107,7 @@ def test_a_first_release_that_fails_leaves_no_service_behind(cloud: Cloud, tmp_p
     write_service(tmp_path / "shop", behaviour="crash", settings=cloud.settings(**QUICK))
     ended = cloud.release(tmp_path / "shop")
     assert ended.code in (20, 21), ended
-    assert cloud.api("GET", f"/v2/{cloud.name}")[0] == 404
+    assert cloud.hands.request("GET", f"/v2/{cloud.name}")[0] == 404
 
 
 def test_traffic_split_by_hand_stops_a_release_with_the_difference_and_a_rollback_takes_it_over(
@@ -119,7 +119,7 @@ def test_traffic_split_by_hand_stops_a_release_with_the_difference_and_a_rollbac
         write_service(folder, version=version, settings=cloud.settings(**QUICK))
         made.append(cloud.release(folder).finished["serves"]["revision"])
     split = [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": name, "percent": 50} for name in made]
-    status, said = cloud.api("PATCH", f"/v2/{cloud.name}?updateMask=traffic", {"traffic": split})
+    status, said = cloud.hands.request("PATCH", f"/v2/{cloud.name}?updateMask=traffic", {"traffic": split})
     assert status == 200, said
     write_service(folder, version="3", settings=cloud.settings(**QUICK))
     refused = cloud.release(folder)

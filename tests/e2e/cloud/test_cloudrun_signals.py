@@ -7,21 +7,14 @@ by the platform's clock (this machine's).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.e2e.cloud.scenarios import ROLLBACK, SECOND, TRANSPORTS, Attempt
-from tests.e2e.cloud.tiny_cloud import CANARY, Places, Transport, When, places_in
-from tests.e2e.conftest import Ended
+from tests.e2e.cloud.tiny_cloud import CANARY, Places, Transport, When
 from tests.e2e.killing.signalled import Run
-from tests.rig.stores import RunningStore
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.rig.api import Rig
+from tests.e2e.machine import Ended
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -32,14 +25,6 @@ ISSUED = 2.0
 TREE_KILLED = 10.0
 """Seconds from the first signal to SIGKILL."""
 UNCONFIRMED = 22
-
-
-@pytest.fixture(scope="module")
-def places(
-    shipper: Path, google_rig: Rig, ledger_store: RunningStore, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Places]:
-    with places_in(shipper, google_rig, ledger_store, tmp_path_factory.mktemp("clouds")) as made:
-        yield made
 
 
 class Interrupted:

@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from shipper.ledger.opening import open_ledger
 from shipper.model import Recorded
-from tests.e2e.cloud.conftest import REGION, Cloud
-from tests.e2e.conftest import Ended
+from tests.e2e.cloud.conftest import REGION, Cloud, new_cloud
 from tests.e2e.killing.signalled import Run
+from tests.e2e.machine import Ended
 from tests.e2e.projects import APPS, commit, merged, to_toml
-from tests.rig.google.handle import GoogleRig
 from tests.rig.killing import KillPoints
 from tests.rig.killing_processes import kill_tree
 from tests.rig.stores import RunningStore
@@ -107,12 +106,12 @@ class TinyCloud:
     def run(self, *words: object) -> Ended:
         """A command to its end, or to the write of the ledger that it is armed for."""
         started = time.monotonic()
-        done = self.points.run([self.cloud.shipper, *map(str, words)], env=self._variables(), cwd=self.cloud.home)
+        done = self.points.run(self.cloud.command(*words), env=self._variables(), cwd=self.cloud.home)
         return Ended(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
 
     def start(self, *words: object) -> subprocess.Popen[str]:
         """A command in a session of its own; the caller waits for it."""
-        return self.points.start([self.cloud.shipper, *map(str, words)], env=self._variables(), cwd=self.cloud.home)
+        return self.points.start(self.cloud.command(*words), env=self._variables(), cwd=self.cloud.home)
 
     def release(self, text: str, **settings: Any) -> Ended:
         """Write the project with this text and release it."""
@@ -182,12 +181,12 @@ class TinyCloud:
         return answer.text if answer.status < 400 else None
 
     def service(self) -> dict[str, Any] | None:
-        status, found = self.cloud.api("GET", f"/v2/{self.cloud.name}")
+        status, found = self.cloud.hands.request("GET", f"/v2/{self.cloud.name}")
         return found if status == 200 else None
 
     def revisions(self) -> list[str]:
         """Those that are ready."""
-        found = self.cloud.api("GET", f"/v2/{self.cloud.name}/revisions")[1]["revisions"]
+        found = self.cloud.hands.request("GET", f"/v2/{self.cloud.name}/revisions")[1]["revisions"]
         ready = ("Ready", "CONDITION_SUCCEEDED")
         return [
             one["name"].rpartition("/")[2]
@@ -218,7 +217,7 @@ class TinyCloud:
     def left_over(self) -> list[str]:
         """Tags on revisions without traffic, and services that nobody asked for."""
         parent = f"projects/{self.cloud.project}/locations/{REGION}/services"
-        there = [found["name"] for found in self.cloud.api("GET", f"/v2/{parent}")[1].get("services", [])]
+        there = [found["name"] for found in self.cloud.hands.request("GET", f"/v2/{parent}")[1].get("services", [])]
         traffic = (self.service() or {}).get("traffic", [])
         tags = [
             f"tag {one['tag']} of {one['revision']}" for one in traffic if one.get("tag") and not one.get("percent")
@@ -279,15 +278,8 @@ class Places:
             place.cloud.hands.wipe(place.cloud.project)
 
     def _cloud(self) -> Cloud:
-        from tests.rig.google.identity import Identity
-
         project = f"tiny-{os.getpid()}-{next(_PROJECTS)}"
-        home = self._folder / project
-        home.mkdir()
-        identity = Identity(self._rig.google.folder / "identity")
-        key = identity.key_file(self._folder / f"{project}.json", f"ci@{project}.iam.gserviceaccount.com")
-        hands = GoogleRig(self._rig.google.endpoint)
-        return Cloud(self._shipper, self._rig, project, home, key, self._store, self._store.url, hands)
+        return new_cloud(self._shipper, self._rig, self._store, project, self._folder / project)
 
     def _new(self, transport: Transport, image: str = "") -> TinyCloud:
         place = TinyCloud(self._cloud(), self._points, transport, image)

@@ -30,7 +30,7 @@ def new_place(shipper: Path, rig: Rig, tmp_path: Path) -> Iterator[NewPlace]:
             home = tmp_path / f"home{number}"
             home.mkdir()
             namespace = beside.host.namespace if beside else f"kill{os.getpid()}-{number}"
-            host = Host(shipper, rig, namespace, beside.host.port if beside else free_port(), home)
+            host = Host(shipper, rig, home, namespace, beside.host.port if beside else free_port())
             hosts.append(host)
             points = stack.enter_context(KillPoints(rig.docker_host, ledger.address if ledger else None))
             host.environment |= {**points.env(), **(ledger.variables(points.store_url) if ledger else {})}

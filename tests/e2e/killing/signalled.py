@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.e2e.conftest import Ended
+from tests.e2e.machine import Ended
 from tests.rig.killing_processes import kill_tree
 
 CI: Sequence[tuple[int, float]] = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5))

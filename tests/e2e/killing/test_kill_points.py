@@ -17,9 +17,9 @@ from typing import get_args
 import pytest
 
 from tests.conftest import SEED, SWEEP
-from tests.e2e.conftest import Ended
 from tests.e2e.killing.ledgers import LedgerPlace, prefixes, violations
 from tests.e2e.killing.tiny_place import CANARY, NewPlace, TinyPlace
+from tests.e2e.machine import Ended
 from tests.rig import load
 from tests.rig.killing import Round, When
 

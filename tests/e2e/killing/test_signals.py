@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Ended
 from tests.e2e.killing.signalled import CI, TERMINATED, Run
 from tests.e2e.killing.tiny_place import CANARY, TinyPlace
+from tests.e2e.machine import Ended
 from tests.rig import load
 from tests.rig.killing import Round
 

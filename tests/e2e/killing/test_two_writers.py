@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Ended
 from tests.e2e.killing.ledgers import LedgerPlace, violations
 from tests.e2e.killing.signalled import Run
 from tests.e2e.killing.tiny_place import CANARY, NewPlace, TinyPlace
+from tests.e2e.machine import Ended
 from tests.rig import load
 from tests.rig.killing import Asked, Round, Trouble
 from tests.rig.killing_processes import kill_tree

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.error import URLError
 
-from tests.e2e.conftest import Ended, Host, docker
+from tests.e2e.conftest import Host, docker
+from tests.e2e.machine import Ended
 from tests.e2e.projects import APPS, commit, merged, to_toml
 from tests.rig.killing import KillPoints
 

@@ -1,8 +1,14 @@
-"""The target against the rig's Cloud Run, on both transports; nothing runs, the image's name decides how it starts."""
+"""The target against the rig's Cloud Run; nothing runs, the image's name decides how it starts.
+
+What is about the calls themselves (errors, masks, etags, retries, credentials) goes over gRPC and over REST: those
+tests are `over_both`. The others are about what comes above them: `make test` takes one transport for each, by the
+seed, and `make sweep` both.
+"""
 
 from __future__ import annotations
 
 import itertools
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,13 +29,14 @@ from shipper.model import (
     fingerprint_of,
     new_release_id,
 )
-from shipper.model.context import Cancellation
+from shipper.model.context import Cancellation, VersionsOf
 from shipper.model.secret import Secret
 from shipper.targets import Retired, TargetContext
-from shipper_targets.cloudrun import kind
+from shipper_targets.cloudrun import kind, readiness
 from shipper_targets.cloudrun.adapter import CloudRunTarget
 from shipper_targets.cloudrun.names import names_of
 from shipper_targets.cloudrun.settings import CloudRunSettings
+from tests.conftest import SEED, SWEEP
 from tests.rig.google.cloudrun import scripted
 from tests.rig.google.server import Google, running
 
@@ -37,7 +44,19 @@ Result = TypeVar("Result")
 
 REGION = "europe-west1"
 STEP = 0.05
+TRANSPORTS = ("grpc", "rest")
 _COUNT = itertools.count(1)
+
+over_both = pytest.mark.parametrize("place", TRANSPORTS, indirect=True)
+"""For a test that shows something about the calls themselves."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that has a place and is not `over_both` has one transport, or both in the sweep."""
+    chosen = [marker.args[0] for marker in metafunc.definition.iter_markers("parametrize")]
+    if "place" in metafunc.fixturenames and "place" not in chosen:
+        one = random.Random(f"{SEED} {metafunc.definition.nodeid}").choice(TRANSPORTS)
+        metafunc.parametrize("place", TRANSPORTS if SWEEP else (one,), indirect=True)
 
 
 class NoSecrets:
@@ -54,6 +73,9 @@ class NoSecrets:
 
     def trial_versions(self) -> dict[str, str]:
         return {}
+
+    def pinned(self, references: Mapping[str, str], versions_of: VersionsOf) -> dict[str, str]:
+        return dict(versions_of(references))
 
     def versions(self, key: bytes | None = None) -> dict[str, str]:
         return {}
@@ -217,7 +239,13 @@ def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Google]:
         yield found
 
 
-@pytest.fixture(params=["grpc", "rest"])
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing starts here that would take time: how often it is looked at counts for nothing."""
+    monkeypatch.setattr(readiness, "POLL", STEP)
+
+
+@pytest.fixture
 def place(google: Google, request: pytest.FixtureRequest) -> Iterator[Place]:
     made = Place(google, request.param, f"p{next(_COUNT)}-{request.param}")
     yield made

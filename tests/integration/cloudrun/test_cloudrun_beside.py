@@ -11,7 +11,7 @@ import pytest
 from shipper.errors import Denied, NotFound
 from shipper.targets import Authorizes, Collects, Diagnoses, PinsSecrets, Probes, SplitsTraffic, StreamsLogs
 from shipper_targets.cloudrun.adapter import ReachableTarget
-from tests.integration.cloudrun.conftest import Place
+from tests.integration.cloudrun.conftest import Place, over_both
 from tests.rig.google.handle import GoogleRig
 
 pytestmark = pytest.mark.integration
@@ -100,6 +100,7 @@ def test_without_credentials_nobody_is_let_in(place: Place) -> None:
     assert reachable(place).authorization() == {}
 
 
+@over_both
 def test_a_service_accounts_key_works_without_tls(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_service_accounts_key_works_without_tls(
         place.target().observe()
 
 
+@over_both
 def test_federated_credentials_get_in_too(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     identity: Any = place.google.identity
     account = f"ci@{place.project}.iam.gserviceaccount.com"
@@ -132,6 +134,7 @@ def test_federated_credentials_get_in_too(place: Place, tmp_path: Path, monkeypa
     assert identity.verify_id_token(token, place.service().uri) == account
 
 
+@over_both
 def test_no_credentials_at_all_is_said_as_such(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "nothing.json"))
     place.own = {"credentials": "default"}

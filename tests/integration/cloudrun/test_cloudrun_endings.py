@@ -9,7 +9,7 @@ from google.cloud import run_v2
 
 from shipper.errors import Denied, Invalid, NotFound
 from shipper.model import Restorable, TargetSpec
-from tests.integration.cloudrun.conftest import Place
+from tests.integration.cloudrun.conftest import Place, over_both
 from tests.rig.google.handle import GoogleRig
 
 pytestmark = pytest.mark.integration
@@ -89,6 +89,7 @@ def test_putting_back_to_nothing_never_deletes_what_was_good(place: Place) -> No
     assert place.serves() == {one.name: 100}
 
 
+@over_both
 def test_removing_the_service_and_removing_it_again(place: Place) -> None:
     place.released(1)
     for _ in range(2):
@@ -119,6 +120,7 @@ def test_what_came_into_use_is_not_collected(place: Place) -> None:
     assert one.name in place.names()
 
 
+@over_both
 def test_records_are_whole(place: Place) -> None:
     place.released(1)
     release = place.release(2, run={"env": {"MODE": "fast"}})
@@ -200,6 +202,7 @@ def problems(place: Place, **sections: Any) -> list[tuple[int, str, str]]:
     return [(problem.code, problem.key, problem.message) for problem in found]
 
 
+@over_both
 def test_each_missing_permission_is_named(place: Place) -> None:
     place.google.hands.deny(place.project, "run.services.update")
     place.google.hands.deny(place.project, "run.services.create")
@@ -229,6 +232,7 @@ def test_a_secret_that_is_not_there_is_named(place: Place) -> None:
     assert "nothing" in message
 
 
+@over_both
 def test_quota_is_the_platforms_own_opinion(place: Place) -> None:
     place.google.hands.set_gpu_quota(place.project, 0)
     ((code, _, message),) = problems(place, run={"gpu": 1})
@@ -236,18 +240,21 @@ def test_quota_is_the_platforms_own_opinion(place: Place) -> None:
     assert "quota" in message
 
 
+@over_both
 def test_nothing_listens_there(place: Place) -> None:
     place.own = {"endpoint": "http://127.0.0.1:9"}
     ((code, key, _),) = problems(place)
     assert (code, key) == (33, "targets.endpoint")
 
 
+@over_both
 def test_a_read_that_is_denied_says_what_is_missing(place: Place) -> None:
     place.google.hands.deny(place.project, "run.services.get")
     with pytest.raises(Denied, match=r"run\.services\.get"):
         place.target().observe()
 
 
+@over_both
 def test_what_may_not_be_deleted_stays_and_the_write_before_it_counts(place: Place) -> None:
     one, _, _ = (place.released(number) for number in range(1, 4))
     place.google.hands.deny(place.project, "run.revisions.delete")
@@ -256,6 +263,7 @@ def test_what_may_not_be_deleted_stays_and_the_write_before_it_counts(place: Pla
     assert any(one.name in remark and "stays for now" in remark for remark in place.told.remarks)
 
 
+@over_both
 def test_clean_up_ends_where_the_platform_wants_no_more(place: Place) -> None:
     one, _, _, _ = (place.released(number) for number in range(1, 5))
     place.settled()

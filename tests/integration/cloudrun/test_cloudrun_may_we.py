@@ -136,7 +136,7 @@ def test_a_golden_requests_own_authorization_reaches_the_service() -> None:
         def log_message(self, *_: Any) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         url, ours = f"http://127.0.0.1:{server.server_port}", {"X-Serverless-Authorization": "Bearer identity"}
         request = ProbeRequest(headers={"authorization": "Bearer app", "x-serverless-authorization": "not this one"})
         asked_over_http(url, request, ours, proxies=False)

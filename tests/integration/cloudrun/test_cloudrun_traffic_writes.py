@@ -10,11 +10,13 @@ from google.cloud import run_v2
 from shipper.errors import Conflict, Interrupted, Invalid, Transient
 from shipper.model import TargetSpec
 from shipper.pipeline.cancellation import RunCancellation
-from tests.integration.cloudrun.conftest import Place
+from shipper_targets.cloudrun.marks import STAMP
+from tests.integration.cloudrun.conftest import Place, over_both
 
 pytestmark = pytest.mark.integration
 
 
+@over_both
 def test_a_first_release_serves_at_once(place: Place) -> None:
     revision = place.created(place.release(1))
     assert place.serves() == {revision.name: 100}
@@ -32,6 +34,7 @@ def test_a_new_revision_has_a_tag_and_no_traffic(place: Place) -> None:
     assert {each.tag: each.revision for each in place.service().traffic_statuses if each.tag} == {"n2": new.name}
 
 
+@over_both
 def test_traffic_and_stamp_move_in_one_write(place: Place) -> None:
     old, new = place.released(1), place.created(place.release(2))
     before = len(place.writes())
@@ -53,6 +56,7 @@ def test_latest_is_never_asked_for(place: Place) -> None:
     assert kinds == {run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION}
 
 
+@over_both
 def test_every_write_names_its_fields_and_its_etag(place: Place) -> None:
     place.released(1)
     place.shift({place.created(place.release(2)).name: 100})
@@ -62,6 +66,7 @@ def test_every_write_names_its_fields_and_its_etag(place: Place) -> None:
     assert all(write["mask"] and write["etag"] for write in updates)
 
 
+@over_both
 @pytest.mark.parametrize("write", ["create", "shift", "retire", "stamp", "remove"])
 def test_what_somebody_wrote_in_between_is_not_overwritten(place: Place, write: str) -> None:
     """Between our read and our write: their change stays, and we are told."""
@@ -87,13 +92,25 @@ def test_what_somebody_wrote_in_between_is_not_overwritten(place: Place, write: 
 def test_an_older_observation_is_refused_before_anything_is_sent(place: Place) -> None:
     place.released(1)
     place.settled()
-    target = place.target()
-    seen = target.observe()
+    seen = place.target().observe()
     place.verified(1)
     before = len(place.writes())
     with pytest.raises(Conflict, match="was seen"):
-        target.write_stamp(place.stamp(seen), seen.seen)
+        place.target().write_stamp(place.stamp(seen), seen.seen)
     assert len(place.writes()) == before
+
+
+def test_what_was_seen_a_moment_ago_is_refused_by_the_platform(place: Place) -> None:
+    """Then nobody reads it again: the etag of the write is what was seen."""
+    place.released(1)
+    place.settled()
+    target = place.target()
+    seen = target.observe()
+    place.verified(1)
+    kept = place.service().annotations[STAMP]
+    with pytest.raises(Conflict, match="current version is"):
+        target.write_stamp(place.stamp(seen), seen.seen)
+    assert place.service().annotations[STAMP] == kept
 
 
 def test_a_lower_epoch_is_refused(place: Place) -> None:
@@ -104,6 +121,7 @@ def test_a_lower_epoch_is_refused(place: Place) -> None:
         place.verified(1)
 
 
+@over_both
 def test_two_first_creates_have_one_winner(place: Place) -> None:
     first, second = place.target(), place.target()
     now, same = first.observe(), second.observe()
@@ -174,6 +192,7 @@ def test_an_operation_that_never_ends_is_nobodys_business(place: Place) -> None:
     place.google.hands.set_stuck(place.project, "")
 
 
+@over_both
 def test_a_lost_answer_leaves_the_write_to_be_recognised(place: Place) -> None:
     one, two = place.released(1), place.created(place.release(2))
     place.settled()
@@ -184,6 +203,7 @@ def test_a_lost_answer_leaves_the_write_to_be_recognised(place: Place) -> None:
     assert place.target().observe().drift == ()
 
 
+@over_both
 def test_a_write_is_never_made_again_by_the_library(place: Place) -> None:
     one, two = place.released(1), place.created(place.release(2))
     place.settled()
@@ -194,6 +214,7 @@ def test_a_write_is_never_made_again_by_the_library(place: Place) -> None:
     assert place.google.hands.calls(place.project)["UpdateService"] == before + 1
 
 
+@over_both
 def test_a_read_is_made_again(place: Place) -> None:
     one = place.released(1)
     place.google.hands.fail(place.project, "GetService", "UNAVAILABLE", times=2)
@@ -212,6 +233,7 @@ def test_somebody_elses_tags_stay(place: Place) -> None:
     assert place.target().observe().drift == ()
 
 
+@over_both
 def test_a_rehearsal_changes_nothing(place: Place) -> None:
     place.released(1)
     place.settled()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.cloud import run_v2
 
-from tests.integration.cloudrun.conftest import Place
+from tests.integration.cloudrun.conftest import Place, over_both
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +37,7 @@ def test_a_release_that_fails_opens_nothing(place: Place) -> None:
     assert place.target().observe().drift == ()
 
 
+@over_both
 def test_it_comes_with_all_of_the_traffic_and_goes_with_a_rollback(place: Place) -> None:
     one = place.released(1)
     place.own = {"access": "public"}

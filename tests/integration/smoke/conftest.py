@@ -26,6 +26,7 @@ from shipper.model import (
     Smoke,
     SmokeSettings,
 )
+from shipper.model.context import VersionsOf
 from shipper.model.secret import Secret
 from shipper.smoke.candidates import DockerCandidates
 from tests.rig.api import Rig
@@ -120,6 +121,9 @@ class Keys:
 
     def trial_versions(self) -> dict[str, str]:
         return {}
+
+    def pinned(self, references: Mapping[str, str], versions_of: VersionsOf) -> dict[str, str]:
+        return dict(versions_of(references))
 
     def versions(self, key: bytes | None = None) -> dict[str, str]:
         return {}

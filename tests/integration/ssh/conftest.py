@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from shipper.images.engine import DockerEngine, connect
+from shipper.model.context import VersionsOf
 from shipper.processes.ssh import line_to
 from shipper.processes.ssh_host import ssh_host
 from tests.conftest import needed_or_skipped
@@ -33,6 +34,9 @@ class NoSecrets:
 
     def trial_versions(self) -> dict[str, str]:
         return {}
+
+    def pinned(self, references: Mapping[str, str], versions_of: VersionsOf) -> dict[str, str]:
+        return dict(versions_of(references))
 
     def versions(self, key: bytes | None = None) -> dict[str, str]:
         return {}

@@ -1,7 +1,7 @@
 """Who asks, and what they may do: the rig's identity services and the permissions that a test took away.
 
-A request with a token must have a good one (401 otherwise). One without is let in as nobody in particular: this is the
-plain port for clients with `credentials = "none"`; the real service answers it with 401.
+A request with a token must have a good one (401 otherwise). One without is let in as nobody in particular, for clients
+with `credentials = "none"`, unless its project needs tokens (hands.py): then it is 401, as in the real service.
 """
 
 from __future__ import annotations
@@ -11,12 +11,7 @@ from typing import Protocol
 
 from tests.rig.google.cloudrun.errors import ApiError
 from tests.rig.google.cloudrun.hands import Hands
-
-# As every Google API says it (cloud.google.com/docs/authentication/troubleshoot-adc and many threads).
-_BAD_TOKEN = (
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
-    "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
-)
+from tests.rig.google.unauthenticated import unauthenticated
 
 
 class Knows(Protocol):
@@ -40,13 +35,14 @@ class Access:
             return ""
         known = self._identity.principal(token) if self._identity and kind.lower() == "bearer" else None
         if known is None:
-            reason = {
-                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                "reason": "ACCESS_TOKEN_TYPE_UNSUPPORTED" if kind.lower() != "bearer" else "ACCESS_TOKEN_EXPIRED",
-                "domain": "googleapis.com",
-            }
-            raise ApiError("UNAUTHENTICATED", _BAD_TOKEN, [reason])
+            bearer = kind.lower() == "bearer"
+            raise unauthenticated("ACCESS_TOKEN_EXPIRED" if bearer else "ACCESS_TOKEN_TYPE_UNSUPPORTED")
         return known
+
+    def admit(self, principal: str, project: str, service: str, method: str = "") -> None:
+        """UNAUTHENTICATED for nobody in particular where a project, by its id or its number, needs tokens."""
+        if not principal and self._hands.needs_tokens(project):
+            raise unauthenticated("CREDENTIALS_MISSING", service, method)
 
     def invoker(self, token: str, audience: str) -> str | None:
         return self._identity.verify_id_token(token, audience) if self._identity else None

@@ -7,6 +7,8 @@
     hold, held, release  {"project", "at", "after"}, {"project", "seconds"}, {"project", "carry"}
     stuck                {"project", "what"}                             "operation", "reconcile" or ""
     gpus                 {"project", "instances"}                        quota; null: none
+    tokens               {"project", "needed"}                           whether calls without a token are 401
+    token                {"principal"}                                   an access token of the rig's identity services
     writes, calls        {"project"}
     wipe                 {"project"}                                     everything of a project, hands included
     logs                 {"revision", "lines"}
@@ -34,7 +36,7 @@ Verb = Callable[[dict[str, Any]], Any]
 
 
 class Control:
-    def __init__(self, hands: Hands, state: State, secrets: Secrets, world: World) -> None:
+    def __init__(self, hands: Hands, state: State, secrets: Secrets, world: World, token: Callable[[str], str]) -> None:
         self._hands, self._state, self._secrets, self._world = hands, state, secrets, world
         self._verbs: dict[str, Verb] = {
             "deny": lambda q: hands.deny(q["project"], q["permission"]),
@@ -54,6 +56,8 @@ class Control:
             "release": lambda q: hands.release(q["project"], carry=bool(q.get("carry", True))),
             "stuck": self._stuck,
             "gpus": lambda q: hands.set_gpu_quota(q["project"], q["instances"]),
+            "tokens": lambda q: hands.need_tokens(q["project"], bool(q.get("needed", True))),
+            "token": lambda q: token(q["principal"]),
             "writes": lambda q: hands.writes(q["project"]),
             "calls": lambda q: hands.calls(q["project"]),
             "wipe": self._wipe,
@@ -87,3 +91,4 @@ class Control:
         self._hands.forget(asked["project"])
         self._state.wipe(asked["project"])
         self._secrets.wipe(asked["project"])
+        self._world.requests.wipe(asked["project"])

@@ -6,8 +6,12 @@ import base64
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+OPERATOR = "operator@example.com"
+"""Who asks the platform's own APIs here, as somebody with the console does."""
 
 
 class HandError(Exception):
@@ -19,6 +23,22 @@ class GoogleRig:
     """`url` is where the rig answers, such as http://127.0.0.1:8085."""
 
     url: str
+
+    def answers(self) -> bool:
+        """Whether a rig of this kind answers there."""
+        try:
+            return self._ask("POST", "/rig/status", {}, timeout=5)[0] == 200
+        except (OSError, ValueError):
+            return False
+
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+        """Status and JSON of the platform's REST APIs, such as GET /v2/projects/…; asked by OPERATOR, with a token."""
+        token = self._do("token", principal=OPERATOR)
+        return self._ask(method, path, body, headers={"Authorization": f"Bearer {token}"})
+
+    def need_tokens(self, project: str, *, needed: bool = True) -> None:
+        """Calls about it without a token are 401 from now on, as in the real service; until it is wiped."""
+        self._do("tokens", project=project, needed=needed)
 
     def deny(self, project: str, permission: str) -> None:
         """Every call that takes this permission is 403 from now on."""
@@ -88,32 +108,42 @@ class GoogleRig:
 
     def add_secret(self, project: str, secret: str, value: bytes) -> str:
         """A new version, and the secret when there is none; gives the version's number. By Secret Manager's own API."""
-        made = self._ask(
+        made = self.request(
             "POST", f"/v1/projects/{project}/secrets?secretId={secret}", {"replication": {"automatic": {}}}
         )
         if made[0] not in (200, 409):
             raise HandError(f"secret {secret}: {made}")
         payload = {"payload": {"data": base64.b64encode(value).decode()}}
-        status, version = self._ask("POST", f"/v1/projects/{project}/secrets/{secret}:addVersion", payload)
+        status, version = self.request("POST", f"/v1/projects/{project}/secrets/{secret}:addVersion", payload)
         if status != 200:
             raise HandError(f"secret {secret}: {version}")
         return str(version["name"]).rsplit("/", 1)[-1]
 
     def set_secret(self, project: str, secret: str, version: str, verb: str) -> None:
         """`verb` is enable, disable or destroy."""
-        status, reply = self._ask("POST", f"/v1/projects/{project}/secrets/{secret}/versions/{version}:{verb}", {})
+        status, reply = self.request("POST", f"/v1/projects/{project}/secrets/{secret}/versions/{version}:{verb}", {})
         if status != 200:
             raise HandError(f"secret {secret}: {reply}")
 
     def _do(self, verb: str, _timeout: float = 30.0, **values: Any) -> Any:
-        status, reply = self._ask("POST", f"/rig/{verb}", values, _timeout)
+        status, reply = self._ask("POST", f"/rig/{verb}", values, timeout=_timeout)
         if status != 200:
             raise HandError(f"{verb}: {reply}")
         return reply["result"]
 
-    def _ask(self, method: str, target: str, body: dict[str, Any], timeout: float = 30.0) -> tuple[int, dict[str, Any]]:
+    def _ask(
+        self,
+        method: str,
+        target: str,
+        body: Mapping[str, Any] | None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30.0,
+    ) -> tuple[int, Any]:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        asked = urllib.request.Request(f"{self.url}{target}", json.dumps(body).encode(), method=method)
+        content = None if body is None else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        asked = urllib.request.Request(f"{self.url}{target}", content, sent, method=method)
         try:
             with opener.open(asked, timeout=timeout) as reply:
                 return reply.status, json.load(reply)

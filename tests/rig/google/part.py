@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from tests.rig.daemons import Daemon
+from tests.rig.google import sources
 from tests.rig.google.artifacts import part as artifacts
+from tests.rig.google.handle import GoogleRig
 from tests.rig.machine import Machine
 from tests.rig.shell import RigError
 from tools import venvs
@@ -38,7 +37,7 @@ def make(machine: Machine) -> str:
     except venvs.SetUpError as error:
         raise RigError(f"it needs the development environment: {error}") from None
     words: list[str | Path] = ["-m", "tests.rig.google", "--port", str(_port()), "--state", folder]
-    _daemon(machine).start(["env", f"PYTHONPATH={_ROOT}", python, *words], answers, patience=60)
+    _daemon(machine).start(["env", f"PYTHONPATH={_ROOT}", python, *words], GoogleRig(url()).answers, patience=60)
     _mark(machine).write_text(_code())
     return url()
 
@@ -48,19 +47,8 @@ def stop(machine: Machine) -> str | None:
     return "stopped, with its instances" if _daemon(machine).stop() else None
 
 
-def answers() -> bool:
-    """Whether a rig of this kind answers there."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    asked = urllib.request.Request(f"{url()}/rig/status", b"{}", method="POST")
-    try:
-        with opener.open(asked, timeout=5) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False
-
-
 def _running(machine: Machine) -> str:
-    if _daemon(machine).pid() is None or not answers():
+    if _daemon(machine).pid() is None or not GoogleRig(url()).answers():
         return ""
     return _mark(machine).read_text() if _mark(machine).exists() else ""
 
@@ -76,10 +64,7 @@ def _daemon(machine: Machine) -> Daemon:
 
 def _code() -> str:
     """What runs is this checkout's: another one's imitation may know other rules."""
-    digest = hashlib.sha256()
-    for path in sorted(_HERE.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return sources.digest(_HERE.rglob("*.py"))
 
 
 def _port() -> int:

@@ -2,7 +2,6 @@
 
 with running(folder) as google:          # in this process, for tests; engine = real containers
     google.url                           # http://127.0.0.1:PORT, for both transports
-answers(port)                            # whether a rig listens there
 """
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -32,6 +30,7 @@ from tests.rig.google.one_port import OnePort
 from tests.rig.google.projects import Projects
 from tests.rig.google.relay import Relay
 from tests.rig.google.secrets import Secrets
+from tests.rig.google.subjects import subjects
 
 AGENT = "service-1@serverless-robot-prod.iam.gserviceaccount.com"
 """The account that pulls images (https://cloud.google.com/run/docs/deploying, "service agent")."""
@@ -107,20 +106,20 @@ class Google:
     def _mounted(self) -> tuple[list[Part], list[Part]]:
         """Those that are asked without a look at tokens, and those behind it; the first that knows a path answers."""
         open_to_all: list[Part] = [
-            Control(self.hands, self.state, self.secrets, self.world).answer,
+            Control(self.hands, self.state, self.secrets, self.world, self.identity.access_token).answer,
             self.identity.answer,
-            self._registry,
         ]
         behind: list[Part] = [
+            self._registry,
             lambda request: answer_v2(self.api, request),
             self.secrets.answer,
-            Projects(self.access, self.state).answer,
+            Projects(self.access, self.state, self.world.requests).answer,
             lambda request: v1.answer(self.state, request),
         ]
         return open_to_all, behind
 
     def _registry(self, request: HttpRequest) -> HttpAnswer | None:
-        """Artifact Registry, which looks at tokens itself. Operations have the same names there and in Cloud Run."""
+        """Artifact Registry, which looks at tokens once more. Operations are called alike there and in Cloud Run."""
         name = request.path.removeprefix("/v1/").partition(":")[0]
         return None if self.state.operations.has(name) else self._relay.answer(request)
 
@@ -129,13 +128,10 @@ class Google:
             if (found := part(request)) is not None:
                 return found
         try:
-            who = HttpRequest(
-                request.method,
-                request.target,
-                request.headers,
-                request.body,
-                self.access.principal(request.headers),
-            )
+            who = replace(request, principal=self.access.principal(request.headers))
+            service, projects = subjects(who)
+            for project in projects:
+                self.access.admit(who.principal, project, service)
             for part in self._behind:
                 if (found := part(who)) is not None:
                     return found
@@ -160,17 +156,6 @@ def running(
         yield google
     finally:
         google.close()
-
-
-def answers(port: int) -> bool:
-    """Whether a rig of this kind answers on a port of this machine."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    asked = urllib.request.Request(f"http://127.0.0.1:{port}/rig/status", b"{}", method="POST")
-    try:
-        with opener.open(asked, timeout=2) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False
 
 
 def _buckets(folder: Path) -> Callable[[str], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,10 @@ KEY = "env:KEY"
 [smoke.secrets]
 KEY = "env:KEY_FOR_TRIALS"
 """
+
+
+def in_version_7(references: Mapping[str, str]) -> dict[str, str]:
+    return {name: f"version 7 of {reference}" for name, reference in references.items()}
 
 
 def secrets_of(folder: Path, text: str = TEXT) -> ResolvedSecrets:
@@ -71,9 +75,9 @@ def test_a_candidate_gets_stand_ins_and_what_the_platform_lets_us_read(tmp_path:
         asked.append(reference)
         return b"from the platform"
 
-    secrets.reads_native(value_of)
+    secrets.reads_native(value_of, in_version_7)
     assert {one.name: one.reveal() for one in secrets.trial()} == {"DB": b"from the platform", "KEY": b"trial"}
-    assert asked == ["secret-manager:db-password@7"]
+    assert asked == ["version 7 of secret-manager:db-password@7"]
 
 
 def test_the_candidate_is_another_when_a_stand_in_changes(tmp_path: Path) -> None:
@@ -93,7 +97,7 @@ def test_one_that_may_not_be_read_is_told_with_the_stand_in_to_write(tmp_path: P
     def refuses(reference: str) -> bytes:
         raise Denied("secretmanager.versions.access is not granted")
 
-    secrets.reads_native(refuses)
+    secrets.reads_native(refuses, in_version_7)
     with pytest.raises(CredentialsError) as refused:
         secrets.trial()
     assert '[smoke.secrets] DB = "env:DB"' in refused.value.hint
@@ -127,7 +131,7 @@ def test_the_exit_code_says_why_a_value_cannot_be_read(
     tmp_path: Path, error: PlatformError, kind: type[ShipperError], code: int
 ) -> None:
     secrets = secrets_of(tmp_path)
-    secrets.reads_native(raising(error))
+    secrets.reads_native(raising(error), in_version_7)
     with pytest.raises(kind) as refused:
         secrets.trial()
     assert refused.value.exit_code == code
@@ -137,7 +141,7 @@ def test_the_exit_code_says_why_a_value_cannot_be_read(
 def test_whatever_a_trial_reads_is_told_before_anybody_gets_it(tmp_path: Path) -> None:
     secrets = secrets_of(tmp_path)
     told: list[Secret] = []
-    secrets.reads_native(lambda reference: b"from the platform")
+    secrets.reads_native(lambda version: b"from the platform", in_version_7)
     secrets.tells(told.extend)
     assert (
         {one.reveal() for one in secrets.trial()} == {one.reveal() for one in told} == {b"from the platform", b"trial"}
@@ -146,9 +150,9 @@ def test_whatever_a_trial_reads_is_told_before_anybody_gets_it(tmp_path: Path) -
 
 def test_what_can_be_read_is_known_and_what_cannot_is_passed_over(tmp_path: Path) -> None:
     secrets = secrets_of(tmp_path, TEXT + '[image.secrets]\nPIP = "env:NOT_SET"\n')
-    secrets.reads_native(raising(Denied("not granted")))
+    secrets.reads_native(raising(Denied("not granted")), in_version_7)
     assert {one.reveal() for one in secrets.readable()} == {b"production", b"trial"}
-    secrets.reads_native(lambda reference: b"from the platform")
+    secrets.reads_native(lambda version: b"from the platform", in_version_7)
     assert {one.reveal() for one in secrets.readable()} == {b"production", b"trial", b"from the platform"}
 
 
@@ -160,9 +164,9 @@ def test_a_platform_that_does_not_answer_is_asked_for_one_value_only(tmp_path: P
         asked.append(reference)
         raise Transient("HTTP 503")
 
-    secrets.reads_native(value_of)
+    secrets.reads_native(value_of, in_version_7)
     assert secrets.readable() == ()
-    assert asked == ["secret-manager:a"]
+    assert asked == ["version 7 of secret-manager:a"]
 
 
 def test_the_trial_is_another_when_the_platform_has_another_version(tmp_path: Path) -> None:
@@ -176,10 +180,8 @@ def test_the_trial_is_another_when_the_platform_has_another_version(tmp_path: Pa
 
 
 def test_a_version_that_cannot_be_told_is_no_version(tmp_path: Path) -> None:
-    secrets = secrets_of(tmp_path)
-    secrets.reads_native(lambda reference: b"")
     with pytest.raises(PlatformError):
-        secrets.trial_versions()
+        secrets_of(tmp_path).trial_versions()
 
 
 def test_with_stand_ins_for_all_no_platform_is_asked_for_a_version(tmp_path: Path) -> None:

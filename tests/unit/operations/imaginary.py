@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,12 +148,20 @@ class Laptop:
         return self.kind.platforms[("first", "shop", "dev")]
 
     def release(
-        self, text: str, settings: Mapping[str, Any] | None = None, image: ImageKind = "good"
+        self,
+        text: str,
+        settings: Mapping[str, Any] | None = None,
+        image: ImageKind = "good",
+        before: Callable[[Workspace], object] = lambda workspace: None,
     ) -> Deployment | ShipperError:
-        """Release an image that answers with `text`, and remember the place as `shipper release` does."""
+        """Release an image that answers with `text`, and remember the place as `shipper release` does.
+
+        `before`: what happens in the stages before the rollout.
+        """
         self.configure(settings)
         workspace = open_workspace(Where(directory=self.project))
         try:
+            before(workspace)
             return self._roll_out(workspace, text, image)
         except ShipperError as error:
             return error

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shipper.errors import Denied, NotFound
+from shipper.errors import ConfigError, NotFound
 from shipper.model import Deployment, Event, Release, Restorable
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.telling import Telling
@@ -20,18 +20,11 @@ from shipper.rollout.known import known
 from shipper.rollout.way_back import way_back
 from shipper.targets import Target, TargetContext
 from tests.unit.operations.imaginary import Collecting, Laptop, MemoryKind
+from tests.unit.vault import Vault
 
 pytestmark = pytest.mark.unit
 
 SECRETS = {"run": {"secrets": {"DB": "secret-manager:db", "KEY": "env:SHOP_KEY"}}}
-
-
-class Vault:
-    """What the platform keeps: the versions of one secret `db`, and whether we may read them."""
-
-    def __init__(self) -> None:
-        self.versions: list[bytes | None] = [b"platform-value-1"]
-        self.readable = True
 
 
 class Pinning(Collecting):
@@ -40,15 +33,12 @@ class Pinning(Collecting):
     vault: Vault
 
     def secret_versions(self, references: Mapping[str, str]) -> Mapping[str, str]:
-        now = {name: f"db/{len(self.vault.versions)}" for name in references}
-        value = self.vault.versions[-1] or b""
-        self.memory.secrets |= dict.fromkeys(now.items(), value)
-        return now
+        found = self.vault.secret_versions(references)
+        self.memory.secrets |= {pinned: self.vault.versions[int(pinned[1][3:]) - 1] or b"" for pinned in found.items()}
+        return found
 
     def secret_value(self, reference: str) -> bytes:
-        if not self.vault.readable:
-            raise Denied("secretmanager.versions.access is not granted")
-        return self.vault.versions[-1] or b""
+        return self.vault.secret_value(reference)
 
     def restorable(self, release: Release) -> Restorable:
         wanted = [version for version in release.secret_versions.values() if version.startswith("db/")]
@@ -162,6 +152,39 @@ def way_back_of(laptop: Laptop) -> str:
     observation = target.observe()
     found = known(target, ledger_of(workspace), Remarks(), observation=observation)
     return way_back(target, found, observation, WallClock().now())
+
+
+def versions_of_the_newest(laptop: Laptop) -> dict[str, str]:
+    return max(laptop.memory.records.values(), key=lambda record: record.number).secret_versions
+
+
+def test_a_release_has_the_version_that_was_tried_out_although_a_newer_one_came_in_between(
+    laptop: Laptop, vault: Vault
+) -> None:
+    def tried_out(workspace: Workspace) -> None:
+        workspace.connect()
+        values = {one.name: one.reveal() for one in workspace.secrets.trial()}
+        assert values == {"DB": b"platform-value-1", "KEY": b"local-value-1"}
+        vault.rotate()
+
+    assert isinstance(laptop.release("one", SECRETS, before=tried_out), Deployment)
+    assert versions_of_the_newest(laptop)["DB"] == "db/1"
+    assert isinstance(laptop.release("one", SECRETS), Deployment)
+    assert versions_of_the_newest(laptop)["DB"] == "db/2", "the next run asks what the reference means by then"
+
+
+def test_a_version_that_was_tried_out_and_is_gone_is_not_released(laptop: Laptop, vault: Vault) -> None:
+    def tried_out(workspace: Workspace) -> None:
+        workspace.connect()
+        workspace.secrets.trial()
+        vault.rotate()
+        vault.destroy(1)
+
+    refused = laptop.release("one", SECRETS, before=tried_out)
+    assert isinstance(refused, ConfigError)
+    assert "version 1 of the secret db is destroyed (it was there when this run began)" in refused.message
+    assert "release again" in refused.hint
+    assert (laptop.memory.held, laptop.memory.records) == ({}, {}), "nothing was written"
 
 
 def test_what_the_platform_does_not_find_is_23_and_not_a_platform_that_does_not_answer(

@@ -15,10 +15,11 @@ from shipper.targets.conformance.scenarios import (  # isort: skip
     conflicts,
     fences,
     revisions,
+    pinning,
     asking,
 )
 
 __all__ = [
     "releases", "strategies", "failures", "cancelling", "faults", "rollbacks", "losses", "drifting", "adopting",
-    "naming", "kills", "conflicts", "fences", "revisions", "asking",
+    "naming", "kills", "conflicts", "fences", "revisions", "pinning", "asking",
 ]  # fmt: skip

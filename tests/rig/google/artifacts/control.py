@@ -25,7 +25,9 @@ from tests.rig.google.artifacts.store import Store
 from tests.rig.google.cloudrun.errors import ApiError, invalid
 from tests.rig.google.http import HttpAnswer, HttpRequest, answer, refusal
 from tests.rig.google.identity import Identity
+from tests.rig.google.unauthenticated import unauthenticated
 
+HOST = "artifactregistry.googleapis.com"
 _LOCATION = r"projects/[^/]+/locations/[^/]+"
 _REPOSITORY = rf"{_LOCATION}/repositories/[^/]+"
 _OURS = {"name", "create_time", "update_time", "registry_uri", "size_bytes", "satisfies_pzs", "satisfies_pzi"}
@@ -96,8 +98,7 @@ class ControlPlane:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         principal = self._identity.principal(token.strip()) if scheme.lower() == "bearer" else None
         if principal is None:
-            words = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
-            raise ApiError("UNAUTHENTICATED", f"{words}other valid authentication credential.")
+            raise unauthenticated("ACCESS_TOKEN_EXPIRED" if scheme else "CREDENTIALS_MISSING", HOST)
         return principal
 
     def _create(self, request: HttpRequest, parent: str) -> dict[str, Any]:

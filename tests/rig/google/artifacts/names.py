@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
+
+from tests.rig.google import sources
 
 ADDRESS = "127.44.3.1"
 """Of its own, so that port 443 collides with nothing."""
@@ -29,8 +30,5 @@ VERSION_PATH = "/rig/version"
 def version() -> str:
     """Of the code that a process runs: a front that was started from older sources is replaced."""
     google = Path(__file__).parents[1]
-    total = hashlib.sha256()
-    shared = [google / "http.py", google / "cloudrun" / "errors.py"]
-    for path in sorted([*shared, *google.glob("identity*.py"), *google.glob("artifacts/*.py")]):
-        total.update(path.read_bytes())
-    return total.hexdigest()[:16]
+    shared = [google / "http.py", google / "unauthenticated.py", google / "cloudrun" / "errors.py"]
+    return sources.digest([*shared, *google.glob("identity*.py"), *google.glob("artifacts/*.py")])

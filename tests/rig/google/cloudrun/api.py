@@ -1,7 +1,7 @@
 """The methods of Cloud Run Admin API v2, apart from any transport: one table, which both fronts are made from.
 
-A method takes the request message and who asks, and gives the response message. Around it: permission, faults, edits of
-a third party, the log of writes, holds.
+A method takes the request message and who asks, and gives the response message. Around it: who may ask at all,
+permission, faults, edits of a third party, the log of writes, holds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.rig.google.cloudrun.state import State
 
 SERVICES, REVISIONS = "google.cloud.run.v2.Services", "google.cloud.run.v2.Revisions"
 OPERATIONS = "google.longrunning.Operations"
+HOST = "run.googleapis.com"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Api:
         """Carry out one call. Raises ApiError."""
         resource = _subject(method, request)
         project = project_of(resource)
+        self.access.admit(principal, project, HOST, f"{method.service}.{method.name}")
         write = method.write and not getattr(request, "validate_only", False)
         self.hands.enter(project, method.name, write)
         if method.permission:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from tests.rig.google.cloudrun.request_log import RequestLog
+
 if TYPE_CHECKING:
     from google.cloud import run_v2
     from google.iam.v1.policy_pb2 import Policy
@@ -206,7 +208,8 @@ class World:
 
     `secret` gives a version's bytes or raises ApiError; `bucket` gives the directory of this machine that holds a
     bucket's objects (made when missing); `invoker` gives who an id token names for an audience, or None when it is not
-    valid; `may_invoke` says whether that member (or None: no token) may call a service, by the service's IAM policy.
+    valid; `may_invoke` says whether that member (or None: no token) may call a service, by the service's IAM policy;
+    `requests` is where the router logs what it passed on.
     """
 
     secret: Callable[[SecretRef], bytes]
@@ -214,6 +217,7 @@ class World:
     invoker: Callable[[str, str], str | None]
     may_invoke: Callable[[str, str | None], bool]
     idle_seconds: float = 60.0
+    requests: RequestLog = field(default_factory=RequestLog)
 
 
 # The server calls these: instances.py `make(world: World) -> Instances`, router.py

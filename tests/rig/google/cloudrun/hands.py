@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tests.rig.google.cloudrun.defaults import project_number
 from tests.rig.google.cloudrun.errors import CODES, ApiError
 
 # What a lost or late call looks like to the client, in the words of the front end servers.
@@ -83,6 +84,7 @@ class _Project:
     hold: Hold | None = None
     stuck: str = ""
     gpus: int | None = None
+    tokens: bool = False
     calls: dict[str, int] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
 
@@ -157,6 +159,11 @@ class Hands:
         with self._changed:
             self._of(project).gpus = instances
 
+    def need_tokens(self, project: str, needed: bool = True) -> None:
+        """Calls without a token are UNAUTHENTICATED, as in the real service."""
+        with self._changed:
+            self._of(project).tokens = needed
+
     def forget(self, project: str) -> None:
         """Everything about a project; a held write is let go without being carried out."""
         self.release(project, carry=False)
@@ -172,6 +179,12 @@ class Hands:
     def gpu_quota(self, project: str) -> int | None:
         with self._changed:
             return self._of(project).gpus
+
+    def needs_tokens(self, project: str) -> bool:
+        """`project` is an id, or a number: some APIs take both."""
+        with self._changed:
+            needing = [name for name, kept in self._projects.items() if kept.tokens]
+        return project in needing or project in map(project_number, needing)
 
     def denied(self, project: str, permission: str) -> bool:
         with self._changed:

@@ -13,6 +13,7 @@ seconds; custom audiences and session affinity are not known; answers may be lar
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -22,6 +23,7 @@ import h11
 from tests.rig.google.cloudrun import router_pages
 from tests.rig.google.cloudrun.contract import World
 from tests.rig.google.cloudrun.instances_revision import NoInstance
+from tests.rig.google.cloudrun.request_log import Exchange
 from tests.rig.google.cloudrun.router_connection import Wire
 from tests.rig.google.cloudrun.router_exchange import forward
 from tests.rig.google.cloudrun.router_listener import Listener
@@ -124,7 +126,14 @@ class _Service:
             request = checked
         if int(dict(request.headers).get(b"content-length", b"0")) > LARGEST_REQUEST:
             return router_pages.TOO_LARGE
-        revision = table.choose(tag)
+        revision, at = table.choose(tag), time.time()
+        answered = self._pass_on(revision, client, request, caller)
+        status = answered.status if isinstance(answered, Page) else answered
+        self._world.requests.add(revision, _exchange(request, caller, at, status))
+        return answered if isinstance(answered, Page) else None
+
+    def _pass_on(self, revision: str, client: Wire, request: h11.Request, caller: str) -> Page | int:
+        """The status of the container's answer, or the page instead of one."""
         try:
             with self._instances.serving(revision) as address:
                 return forward(client, request, address, caller, self._instances.timeout(revision))
@@ -144,3 +153,17 @@ class _Service:
         if not self._world.may_invoke(self._name, member):
             return router_pages.FORBIDDEN
         return without_signature(request)
+
+
+def _exchange(request: h11.Request, caller: str, at: float, status: int) -> Exchange:
+    """For the log: a request that came `at` and is answered now."""
+    given = {name: value.decode("latin-1") for name, value in request.headers}
+    return Exchange(
+        at=at,
+        seconds=time.time() - at,
+        method=request.method.decode("latin-1"),
+        url=f"http://{given[b'host']}{request.target.decode('latin-1')}",
+        status=status,
+        user_agent=given.get(b"user-agent", ""),
+        caller=caller,
+    )

@@ -29,8 +29,8 @@ class Broken(Exception):
     """The answer had begun and did not end: the client's connection must be cut, so that it notices."""
 
 
-def forward(client: Wire, request: h11.Request, address: tuple[str, int], caller: str, seconds: float) -> Page | None:
-    """Pass a request on; None when the container answered, else the page to answer with instead."""
+def forward(client: Wire, request: h11.Request, address: tuple[str, int], caller: str, seconds: float) -> Page | int:
+    """Pass a request on; the status that the container answered with, else the page to answer with instead."""
     deadline = time.monotonic() + seconds
     trace = secrets.token_hex(16)
     begun = False
@@ -41,13 +41,13 @@ def forward(client: Wire, request: h11.Request, address: tuple[str, int], caller
             begun = True
             client.send(_response(answer, trace), deadline)
             _pass_body(container, client, deadline)
+            return answer.status_code
     except TimeoutError as error:
         return _failed(router_pages.TIMEOUT, begun, error)
     except OSError as error:
         return _failed(router_pages.CONNECTION_ERROR, begun, error)
     except h11.RemoteProtocolError as error:
         return _failed(router_pages.MALFORMED, begun, error)
-    return None
 
 
 def trace_header(trace: str) -> tuple[bytes, bytes]:
