@@ -63,7 +63,8 @@ def test_a_request_is_a_line_between_those_of_the_container(google: Google) -> N
 def test_what_a_filter_leaves_out_takes_no_room_in_the_page(google: Google) -> None:
     newest: dict[str, Any] = {"orderBy": "timestamp desc", "pageSize": 1}
     assert "httpRequest" in entries(google, **newest)[0]
-    assert [one["textPayload"] for one in entries(google, "\nNOT httpRequest:*", **newest)] == ["ready"]
+    without = '\nNOT log_id("run.googleapis.com/requests")'
+    assert [one["textPayload"] for one in entries(google, without, **newest)] == ["ready"]
     assert len(entries(google, " AND httpRequest:*")) == 2
     assert len(entries(google, "\nseverity>=ERROR")) == 1
     assert entries(google, '\nresource.labels.location="europe-west1"') == []
@@ -81,6 +82,7 @@ def test_a_wiped_project_has_no_requests_and_a_long_log_forgets_its_oldest() -> 
 
 
 ENTRY = {
+    "logName": "projects/demo/logs/run.googleapis.com%2Fstdout",
     "timestamp": "2026-01-02T03:04:05Z",
     "severity": "WARNING",
     "resource": {"labels": {"a": "b"}},
@@ -103,6 +105,10 @@ ENTRY = {
         ('NOT resource.labels.a="b"', False),
         ('resource.labels.nothing="b"', False),
         ('NOT resource.labels.nothing="b"', True),
+        ('log_id("run.googleapis.com/stdout")', True),
+        ('NOT log_id("run.googleapis.com/stdout")', False),
+        ('-log_id("run.googleapis.com/requests")', True),
+        ('log_id("stdout")', False),
         ("severity>=WARNING", True),
         ("severity>=ERROR", False),
         ('timestamp>="2026-01-02T04:04:05+01:00"', True),

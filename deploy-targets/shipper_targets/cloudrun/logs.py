@@ -55,7 +55,7 @@ class Logs:
             f'resource.labels.service_name="{self._names.service_id}"',
             f'resource.labels.revision_name="{revision}"',
             f'resource.labels.location="{self._names.region}"',
-            "NOT httpRequest:*",  # the platform's own line for each request: they would fill the page
+            'NOT log_id("run.googleapis.com/requests")',  # the platform's own lines: they would fill the page
             *([f'timestamp>="{since}"'] if since else []),
         ]
         body = {

@@ -3,9 +3,10 @@
     resource.type="cloud_run_revision" AND severity>=WARNING      terms are joined by AND or by the end of a line
     timestamp>="2026-01-02T03:04:05Z"                             times and severities have an order, text has none
     NOT httpRequest:*                                             the entry has no such field; "-" is NOT too
+    log_id("run.googleapis.com/requests")                         the log of this name, in whatever project
 
 Based on https://cloud.google.com/logging/docs/view/logging-query-language. What it gets wrong: everything else of the
-language (OR, groups, substrings, regular expressions, functions) is refused, and case matters where the real one
+language (OR, groups, substrings, regular expressions, other functions) is refused, and case matters where the real one
 compares text without it.
 """
 
@@ -16,16 +17,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from tests.rig.google.cloudrun.errors import ApiError
 
 _TERM = re.compile(r'^(NOT\s+|-)?([\w.]+)\s*(?:(:)\s*\*|(=|>=)\s*(?:"([^"]*)"|([^\s"():*]+)))$')
+_LOG = re.compile(r'^(NOT\s+|-)?log_id\("([^"]+)"\)$')
 _SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 
 
 @dataclass(frozen=True)
 class Term:
-    """One comparison. `operator` is "=", ">=" or ":" (the field is there)."""
+    """One comparison. `operator` is "=", ">=", ":" (the field is there) or "log_id"."""
 
     negated: bool
     path: str
@@ -39,6 +42,8 @@ class Term:
         """A comparison with a field that is not there is false."""
         if self.operator == ":" or found is None:
             return found is not None
+        if self.operator == "log_id":
+            return str(found).partition("/logs/")[2] == quote(self.value, safe="")
         if self.operator == ">=":
             return bool(_ordered(self.path, str(found)) >= _ordered(self.path, self.value))
         return str(found) == self.value
@@ -65,6 +70,8 @@ def read(text: str) -> Filter:
 
 
 def _term(text: str) -> Term:
+    if (log := _LOG.match(text)) is not None:
+        return Term(bool(log[1]), "logName", "log_id", log[2])
     found = _TERM.match(text)
     if found is None:
         raise ApiError("INVALID_ARGUMENT", f"Unparseable filter: {text}")
