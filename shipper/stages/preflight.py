@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from shipper.errors import ConfigError, PlatformError, PreflightRefused, UsageError
@@ -13,6 +14,9 @@ from shipper.rollout.platform_errors import not_written
 from shipper.rollout.strategies import strategy_of
 from shipper.smoke.stand_ins import as_tried
 from shipper.targets import StoresImages, Target
+
+SECOND_LOOK = 1.0
+"""Seconds from one look that finds drift to the next."""
 
 
 def preflight(settings: Settings, chosen: TargetSettings, target: Target, report: Reporter) -> Readiness:
@@ -41,15 +45,20 @@ def ready(settings: Settings, chosen: TargetSettings, target: Target, report: Re
 def _refuse_drift(chosen: TargetSettings, target: Target, report: Reporter) -> None:
     """What the rollout would refuse minutes later; it looks again, under the lease.
 
-    While an operation is in flight another run may be at work, whose doing is nobody's drift: the rollout decides.
+    Another run may be at work, whose doing is nobody's drift: while an operation is in flight, or when a second look
+    finds something else, the rollout decides.
     """
     report.progress(f"looking whether {chosen.name} is as shipper left it")
     try:
         found = target.observe()
+        if not found.drift or found.in_flight is not None:
+            return
+        time.sleep(SECOND_LOOK)
+        again = target.observe()
     except PlatformError as error:
         raise not_written(error) from error
-    if found.in_flight is None:
-        refuse_drift(found)
+    if (again.seen, again.drift) == (found.seen, found.drift):
+        refuse_drift(again)
 
 
 def problems_of(settings: Settings, chosen: TargetSettings, target: Target, *, tried: bool = True) -> list[Problem]:

@@ -22,6 +22,11 @@ both = pytest.mark.parametrize("stage", PREFLIGHTS, ids=["release", "config-only
 Stage = Callable[..., Readiness]
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "SECOND_LOOK", 0.0)
+
+
 @pytest.fixture
 def world() -> World:
     """A service that was released once."""
@@ -50,6 +55,16 @@ def test_a_change_by_hand_is_refused_before_the_build_with_the_difference(world:
         asked(world, stage)
     assert refused.value.exit_code == 31
     assert refused.value.details == (f"{found.field}: {found.ours} -> {found.found}",)
+
+
+def test_what_is_gone_at_a_second_look_was_another_run_at_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.place.drift()
+    target = world.target()
+    looks = [target.observe(), target.observe().model_copy(update={"seen": "another version"})]
+    monkeypatch.setattr(target, "observe", lambda: looks.pop(0))
+    ready = preflight.preflight(world.settings, TargetSettings(name="here", kind="memory"), target, Remarks())
+    assert ready.target == "here"
+    assert looks == []
 
 
 def test_before_the_build_and_under_the_lease_the_words_are_the_same(world: World) -> None:
