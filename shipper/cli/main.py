@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from shipper.cli.lean_start import start_lean
+from shipper.cli.lean import lean
 from shipper.version import __version__
 
 COMMANDS = {
@@ -77,24 +77,28 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line; every error ends as one clear message and its exit code."""
-    start_lean()
+    with lean():
+        sys.exit(_code())
+
+
+def _code() -> int:
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit(130)
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BrokenPipeError:
         _silence_stdout()
-        sys.exit(141)
+        return 141
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except Exception as error:  # noqa: BLE001 - the one error handler
         from shipper.cli.failure import tell
 
-        sys.exit(tell(error, as_json="--json" in sys.argv))
-    sys.exit(code if isinstance(code, int) else 0)
+        return tell(error, as_json="--json" in sys.argv)
+    return code if isinstance(code, int) else 0
 
 
 def _silence_stdout() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from shipper.model import GoldenRequest, HealthSettings, Probe
+from shipper.targets.certificates import verify_for
 from shipper.targets.matching import difference
 
 if TYPE_CHECKING:
@@ -132,9 +133,9 @@ def fetch(
 
     started = time.monotonic()
     try:
-        # Reading the certificate store costs 20 ms, which a plain connection needs not pay.
-        encrypted = urlsplit(base_url).scheme == "https"
-        with httpx.Client(timeout=timeout, verify=encrypted, trust_env=not _is_near(base_url)) as client:
+        far = not _is_near(base_url)
+        verify = verify_for(base_url, environment=far)
+        with httpx.Client(timeout=timeout, verify=verify, trust_env=far) as client:
             url = base_url.rstrip("/") + path
             with client.stream(method, url, headers=dict(headers), content=content) as response:
                 body, problem = _read(response, started + timeout, timeout)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from shipper.errors import Transient
 from shipper.model import ProbeRequest, ProbeResponse
+from shipper.targets.certificates import verify_for
 
 
 class NothingListens(Transient):
@@ -22,7 +23,8 @@ def asked_over_http(url: str, request: ProbeRequest, headers: Mapping[str, str],
     ours = {name.lower() for name in headers}
     own = {name: value for name, value in request.headers.items() if name.lower() not in ours}
     try:
-        with httpx.Client(timeout=request.timeout, trust_env=proxies) as client:
+        verify = verify_for(url, environment=proxies)
+        with httpx.Client(timeout=request.timeout, verify=verify, trust_env=proxies) as client:
             answer = client.request(
                 request.method, url + request.path, headers={**own, **headers}, content=request.body
             )
@@ -30,6 +32,6 @@ def asked_over_http(url: str, request: ProbeRequest, headers: Mapping[str, str],
         raise NothingListens(f"no answer: {error}") from error
     except httpx.TimeoutException as error:
         raise Transient(f"no answer within {request.timeout:g} s") from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, OSError) as error:
         raise Transient(f"no answer: {error}") from error
     return ProbeResponse(status=answer.status_code, headers=dict(answer.headers), body=answer.content)

@@ -35,7 +35,7 @@ def test_starting_imports_nothing_heavy(shipper: Path, option: str) -> None:
 
 def test_a_command_that_asks_over_http_imports_no_command_line_of_httpx(shipper: Path) -> None:
     program = (
-        "import sys\nfrom shipper.cli.lean_start import start_lean\nstart_lean()\nimport httpx\n"
+        "import sys\nfrom shipper.cli.lean import lean\nwith lean():\n    import httpx\n"
         "print(sorted({'rich', 'pygments'} & {*sys.modules}), httpx.Client is not None)"
     )
     words = [str(shipper.parent / "python"), "-c", program]
