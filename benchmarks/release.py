@@ -91,10 +91,11 @@ class Contest:
         return project
 
     def env(self) -> dict[str, str]:
-        """For both: the rig's scanner and database, a port each."""
+        """For both: the rig's scanner and database, a port each, and a home that knows of no earlier benchmark."""
         script = {"NAME": f"{NAME}-by-hand", "IMAGE": f"{self.rig.registry}/{NAME}/by-hand", "PORT": str(self.ports[0])}
         scanner = {"TRIVY": str(self.rig.trivy), "TRIVY_CACHE": str(self.rig.trivy_cache)}
-        return {**os.environ, **self.rig.env(), **script, **scanner}
+        home = {f"XDG_{kind}_HOME": str(self.folder / "home" / kind.lower()) for kind in ("STATE", "DATA", "CONFIG")}
+        return {**os.environ, **self.rig.env(), **script, **scanner, **home}
 
 
 def main(rounds: int) -> int:

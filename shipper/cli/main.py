@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from shipper.cli.lean import lean
 from shipper.version import __version__
 
 COMMANDS = {
@@ -75,13 +74,8 @@ def cli() -> None:
     """From a Dockerfile to verified traffic in one command, with proof of what serves."""
 
 
-def main() -> NoReturn:
-    """Run the command line; every error ends as one clear message and its exit code."""
-    with lean():
-        sys.exit(_code())
-
-
-def _code() -> int:
+def main() -> int:
+    """Run the command line; every error ends as one clear message and its exit code, which is returned."""
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:

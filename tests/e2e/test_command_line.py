@@ -35,12 +35,32 @@ def test_starting_imports_nothing_heavy(shipper: Path, option: str) -> None:
 
 def test_a_command_that_asks_over_http_imports_no_command_line_of_httpx(shipper: Path) -> None:
     program = (
-        "import sys\nfrom shipper.cli.lean import lean\nwith lean():\n    import httpx\n"
+        "import sys\nfrom shipper.cli.process import start\nstart()\nimport httpx\n"
         "print(sorted({'rich', 'pygments'} & {*sys.modules}), httpx.Client is not None)"
     )
     words = [str(shipper.parent / "python"), "-c", program]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.strip() == "[] True", done.stderr
+
+
+def test_a_command_whose_output_is_closed_ends_as_it_should(shipper: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec '{shipper}' version >&-"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_end_of_the_process_waits_for_what_python_waits_for(shipper: Path, tmp_path: Path) -> None:
+    """A thread at work, what was registered for the end, and output that nobody flushed."""
+    program = (
+        "import atexit, sys, threading, time\nfrom shipper.cli.process import end\n"
+        "atexit.register(lambda: sys.stdout.write(' registered'))\n"
+        "thread = threading.Thread(target=lambda: (time.sleep(0.2), sys.stdout.write(' thread')))\n"
+        "thread.start()\nsys.stdout.write('said')\nend(16)"
+    )
+    words = [str(shipper.parent / "python"), "-c", program]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (16, "said thread registered", "")
 
 
 def test_the_wheel_holds_its_pipelines_and_its_adapters(shipper: Path, tmp_path: Path) -> None:

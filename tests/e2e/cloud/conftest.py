@@ -99,14 +99,16 @@ class Cloud(Machine):
 
 
 def new_cloud(shipper: Path, rig: Rig, store: RunningStore, project: str, folder: Path) -> Cloud:
-    """A project with nothing in it yet; home and key are in this folder."""
+    """A project with nothing in it yet, which lets nobody in without a token; home and key are in this folder."""
     from tests.rig.google.identity import Identity
 
     home = folder / "home"
     home.mkdir(parents=True)
     identity = Identity(rig.google.folder / "identity")
     key = identity.key_file(folder / "key.json", f"ci@{project}.iam.gserviceaccount.com")
-    return Cloud(shipper, rig, home, project, key, store, store.url, GoogleRig(rig.google.endpoint))
+    hands = GoogleRig(rig.google.endpoint)
+    hands.need_tokens(project)
+    return Cloud(shipper, rig, home, project, key, store, store.url, hands)
 
 
 @pytest.fixture(scope="session")

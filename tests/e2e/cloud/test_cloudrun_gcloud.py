@@ -28,7 +28,8 @@ SERVICE = "shop-dev"
 
 @pytest.fixture
 def gcloud(cloud: Cloud, tmp_path: Path) -> Gcloud:
-    """gcloud in the project of this test."""
+    """gcloud in the project of this test, without credentials."""
+    cloud.hands.need_tokens(cloud.project, needed=False)
     port = urlsplit(cloud.hands.url).port
     assert port is not None
     return Gcloud(v1_gcloud.environment(port, tmp_path / "gcloud", cloud.project, REGION))
