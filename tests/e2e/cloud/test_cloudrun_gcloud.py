@@ -185,7 +185,7 @@ def test_a_variable_set_with_gcloud_stops_a_release_which_names_it_and_does_not_
 
     refused = attempted(cloud, tmp_path / "shop", "3")
     assert refused.code == 31, refused
-    assert "env.COLOUR:  -> red" in refused.said
+    assert "env.COLOUR: (nothing) -> red" in refused.said
     assert "env.API_TOKEN" in refused.said
     assert "hunter2" not in refused.stdout + refused.stderr + shown(cloud)
     assert "env.COLOUR" in shown(cloud)
