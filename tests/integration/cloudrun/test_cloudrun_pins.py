@@ -12,6 +12,8 @@ from tests.integration.cloudrun.conftest import Place
 from tests.integration.cloudrun.test_cloudrun_beside import secret
 from tests.rig.google.handle import GoogleRig
 
+pytestmark = pytest.mark.integration
+
 SETTINGS = Settings.model_validate(
     {"service": {"service": "web", "root": "/"}, "run": {"secrets": {"TOKEN": "secret-manager:token"}}}
 )
