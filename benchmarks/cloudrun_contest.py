@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.platform_time import PlatformTime, Span, covered
 from benchmarks.release import BenchmarkError
+from tests.e2e.machine import own_home
 from tests.rig.api import Rig
 from tests.rig.google.cloudrun import v1_gcloud
 from tests.rig.google.cloudrun.v1_gcloud import Gcloud
@@ -89,9 +90,8 @@ class Contest:
 
     def env(self, home: Path) -> dict[str, str]:
         """What a user of Google Cloud has in the environment."""
-        own = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("STATE", "CACHE", "CONFIG", "DATA")}
         google = {**self.rig.google.env, "GOOGLE_APPLICATION_CREDENTIALS": str(self.key)}
-        return {**os.environ, **self.rig.env(), **own, **google, **self.store.environ}
+        return {**os.environ, **self.rig.env(), **own_home(home), **google, **self.store.environ}
 
     def theirs(self, *words: str) -> Took:
         """`gcloud run WORDS`."""

@@ -26,6 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.report import keep, table
+from tests.e2e.machine import own_home
 from tests.rig.api import Rig, ensure
 from tools.venvs import ROOT, installed
 
@@ -94,8 +95,7 @@ class Contest:
         """For both: the rig's scanner and database, a port each, and a home that knows of no earlier benchmark."""
         script = {"NAME": f"{NAME}-by-hand", "IMAGE": f"{self.rig.registry}/{NAME}/by-hand", "PORT": str(self.ports[0])}
         scanner = {"TRIVY": str(self.rig.trivy), "TRIVY_CACHE": str(self.rig.trivy_cache)}
-        home = {f"XDG_{kind}_HOME": str(self.folder / "home" / kind.lower()) for kind in ("STATE", "DATA", "CONFIG")}
-        return {**os.environ, **self.rig.env(), **script, **scanner, **home}
+        return {**os.environ, **self.rig.env(), **script, **scanner, **own_home(self.folder / "home")}
 
 
 def main(rounds: int) -> int:

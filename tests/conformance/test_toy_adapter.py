@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conformance.playing import RESULTS
+from tests.e2e.machine import own_home
 from tests.e2e.projects import write_service
 from tools.venvs import BUILD, installed
 
@@ -56,10 +57,9 @@ class Toys:
 
     def shipper(self, *words: object) -> dict[str, Any]:
         """The command's last JSON line, which has the exit code. It runs in an empty directory."""
-        own = {f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in ("STATE", "CACHE", "CONFIG", "DATA")}
         done = subprocess.run(
             [str(self.commands / "shipper"), *map(str, words)],
-            env={**os.environ, **self.rig.env(), **own},
+            env={**os.environ, **self.rig.env(), **own_home(self.home)},
             cwd=self.home,
             capture_output=True,
             text=True,

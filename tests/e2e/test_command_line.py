@@ -53,9 +53,10 @@ def test_a_command_whose_output_is_closed_ends_as_it_should(shipper: Path) -> No
 def test_the_end_of_the_process_waits_for_what_python_waits_for(shipper: Path, tmp_path: Path) -> None:
     """A thread at work, what was registered for the end, and output that nobody flushed."""
     program = (
-        "import atexit, sys, threading, time\nfrom shipper.cli.process import end\n"
+        "import atexit, sys, threading\nfrom shipper.cli.process import end\n"
         "atexit.register(lambda: sys.stdout.write(' registered'))\n"
-        "thread = threading.Thread(target=lambda: (time.sleep(0.2), sys.stdout.write(' thread')))\n"
+        "over = threading.main_thread().join  # returns once the main thread waits for the others\n"
+        "thread = threading.Thread(target=lambda: (over(), sys.stdout.write(' thread')))\n"
         "thread.start()\nsys.stdout.write('said')\nend(16)"
     )
     words = [str(shipper.parent / "python"), "-c", program]

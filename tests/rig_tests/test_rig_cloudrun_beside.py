@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,20 +13,13 @@ from google.cloud import run_v2
 from google.oauth2.credentials import Credentials
 
 from tests.rig.google.clients import Calls, finished, template, to
-from tests.rig.google.cloudrun import scripted
 from tests.rig.google.cloudrun.contract import SecretRef
 from tests.rig.google.cloudrun.defaults import project_number
 from tests.rig.google.cloudrun.errors import ApiError
 from tests.rig.google.handle import GoogleRig
-from tests.rig.google.server import Google, running
+from tests.rig.google.server import Google
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Google]:
-    with running(tmp_path_factory.mktemp("google"), step=0.01, make=scripted.make) as made:
-        yield made
 
 
 @pytest.fixture
@@ -40,15 +30,8 @@ def rig(google: Google) -> Iterator[GoogleRig]:
 
 def ask(google: Google, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, dict[str, Any]]:
     """Status and JSON of one request."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{google.url}{path}", data, headers, method=method)
-    try:
-        with opener.open(request, timeout=10) as reply:
-            return reply.status, json.load(reply)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+    return GoogleRig(google.url).ask(method, path, body, headers=headers, timeout=10)
 
 
 def test_a_secret_has_versions_that_can_be_read_disabled_and_destroyed(google: Google, rig: GoogleRig) -> None:

@@ -13,17 +13,10 @@ from google.cloud import run_v2
 
 from tests.rig.daemons import wait_until
 from tests.rig.google.clients import SOON, Calls, Transport, finished, template, to
-from tests.rig.google.cloudrun import scripted
 from tests.rig.google.handle import GoogleRig, HandError
-from tests.rig.google.server import Google, running
+from tests.rig.google.server import Google
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Google]:
-    with running(tmp_path_factory.mktemp("google"), step=0.01, make=scripted.make) as made:
-        yield made
 
 
 @pytest.fixture

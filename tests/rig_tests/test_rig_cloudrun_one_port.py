@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 
 from tests.rig.google.clients import Calls
-from tests.rig.google.cloudrun import scripted
-from tests.rig.google.server import Google, running
+from tests.rig.google.server import Google
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Google]:
-    with running(tmp_path_factory.mktemp("google"), step=0.01, make=scripted.make) as made:
-        yield made
 
 
 def connected(google: Google) -> socket.socket:

@@ -19,12 +19,6 @@ from tests.rig.google.server import Google, running
 pytestmark = pytest.mark.unit
 
 
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Google]:
-    with running(tmp_path_factory.mktemp("google"), step=0.01, make=scripted.make) as made:
-        yield made
-
-
 @pytest.fixture(params=["grpc", "rest"])
 def run(google: Google, request: pytest.FixtureRequest) -> Iterator[Calls]:
     transport: Transport = request.param

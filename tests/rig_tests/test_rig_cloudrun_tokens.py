@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,10 +13,9 @@ from google.cloud import run_v2
 from google.oauth2.credentials import Credentials
 
 from tests.rig.google.clients import Calls, to
-from tests.rig.google.cloudrun import scripted
 from tests.rig.google.cloudrun.defaults import project_number
 from tests.rig.google.handle import OPERATOR, GoogleRig
-from tests.rig.google.server import Google, running
+from tests.rig.google.server import Google
 
 pytestmark = pytest.mark.unit
 
@@ -46,12 +42,6 @@ EVERY_API: list[tuple[str, str, Any, str]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Google]:
-    with running(tmp_path_factory.mktemp("google"), step=0.01, make=scripted.make) as made:
-        yield made
-
-
 @pytest.fixture
 def rig(google: Google) -> Iterator[GoogleRig]:
     """A project with a service and a secret, which needs tokens."""
@@ -64,14 +54,7 @@ def rig(google: Google) -> Iterator[GoogleRig]:
 
 
 def ask(google: Google, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(f"{google.url}{path}", data, headers, method=method)
-    try:
-        with opener.open(asked, timeout=10) as reply:
-            return reply.status, json.load(reply)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+    return GoogleRig(google.url).ask(method, path, body, headers=headers, timeout=10)
 
 
 def reason(told: Mapping[str, Any]) -> str:

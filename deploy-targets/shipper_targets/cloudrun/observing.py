@@ -115,6 +115,13 @@ def has_failed(condition: run_v2.Condition | None) -> bool:
     return condition is not None and condition.state == Condition.State.CONDITION_FAILED
 
 
+def refused_route(service: run_v2.Service) -> run_v2.Condition | None:
+    """Why the platform has given up to route as it was asked to; None while it works, or when all is well."""
+    if service.reconciling:
+        return None
+    return next((one for one in service.conditions if one.type_ == "RoutesReady" and has_failed(one)), None)
+
+
 def answers_inside_only(service: run_v2.Service) -> bool:
     """Whether the service, as it is now, answers inside its network only."""
     return service.ingress in (

@@ -13,7 +13,7 @@ from shipper.targets import NotFound, PlatformError, retry_transient
 from shipper_targets.cloudrun.api import Api
 from shipper_targets.cloudrun.dossiers import dossier_of, explain
 from shipper_targets.cloudrun.logs import Logs
-from shipper_targets.cloudrun.observing import has_failed, ready_condition
+from shipper_targets.cloudrun.observing import has_failed, ready_condition, refused_route
 from shipper_targets.cloudrun.traffic import asked_for, tags
 
 if TYPE_CHECKING:
@@ -92,9 +92,8 @@ class Readiness:
         there = any(status.revision == name for status in service.traffic_statuses)
         if there or not wanted:
             return Progress(state="ready")
-        failed = next((each for each in service.conditions if each.type_ == "RoutesReady" and has_failed(each)), None)
-        if failed is not None and not service.reconciling:
-            dossier = self._explained(failed, ())
+        if (refused := refused_route(service)) is not None:
+            dossier = self._explained(refused, ())
             return Progress(state="failed", reason=dossier.reason, dossier=dossier)
         return Progress(state="waiting", reason="ready, its route is not there yet")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shipper.model.context import Cancellation
 from shipper.targets import Transient, retry_transient
 from shipper_targets.cloudrun.api import Api
-from shipper_targets.cloudrun.observing import has_failed
+from shipper_targets.cloudrun.observing import refused_route
 from shipper_targets.cloudrun.traffic import asked_for, routed, show
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ def until_routed(api: Api, wanted: Mapping[str, int], cancel: Cancellation | Non
             return
         if asked_for(service) != wanted:
             raise Transient(f"{show(wanted)} was accepted; somebody else asks for {show(asked_for(service))} since")
-        if (failure := _refused(service)) is not None:
-            raise Transient(f"{show(wanted)} was accepted, and cannot be routed: {failure}")
+        if (refused := refused_route(service)) is not None:
+            why = refused.message or "its routes are not ready"
+            raise Transient(f"{show(wanted)} was accepted, and cannot be routed: {why}")
     if watched is not None and watched.cancelled:
         raise Transient(f"{show(wanted)} was accepted; whether it is routed was not waited for")
     raise Transient(f"{show(wanted)} was accepted, and is not routed after {ROUTED:g} s")
@@ -85,10 +86,3 @@ def _looks(api: Api, seconds: float, watched: Cancellation | None) -> Iterator[r
 
 def _watched(cancel: Cancellation | None) -> Cancellation | None:
     return cancel if cancel is not None and not cancel.cancelled else None
-
-
-def _refused(service: run_v2.Service) -> str | None:
-    if service.reconciling:
-        return None
-    failed = next((one for one in service.conditions if one.type_ == "RoutesReady" and has_failed(one)), None)
-    return (failed.message or "its routes are not ready") if failed is not None else None

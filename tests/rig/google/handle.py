@@ -27,14 +27,34 @@ class GoogleRig:
     def answers(self) -> bool:
         """Whether a rig of this kind answers there."""
         try:
-            return self._ask("POST", "/rig/status", {}, timeout=5)[0] == 200
+            return self.ask("POST", "/rig/status", {}, timeout=5)[0] == 200
         except (OSError, ValueError):
             return False
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
         """Status and JSON of the platform's REST APIs, such as GET /v2/projects/…; asked by OPERATOR, with a token."""
         token = self._do("token", principal=OPERATOR)
-        return self._ask(method, path, body, headers={"Authorization": f"Bearer {token}"})
+        return self.ask(method, path, body, headers={"Authorization": f"Bearer {token}"})
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        body: Mapping[str, Any] | None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30.0,
+    ) -> tuple[int, Any]:
+        """Status and JSON of one request, asked by nobody in particular unless `headers` say who. Raises OSError."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        content = None if body is None else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        asked = urllib.request.Request(f"{self.url}{target}", content, sent, method=method)
+        try:
+            with opener.open(asked, timeout=timeout) as reply:
+                return reply.status, json.load(reply)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
 
     def need_tokens(self, project: str, *, needed: bool = True) -> None:
         """Calls about it without a token are 401 from now on, as in the real service; until it is wiped."""
@@ -126,26 +146,7 @@ class GoogleRig:
             raise HandError(f"secret {secret}: {reply}")
 
     def _do(self, verb: str, _timeout: float = 30.0, **values: Any) -> Any:
-        status, reply = self._ask("POST", f"/rig/{verb}", values, timeout=_timeout)
+        status, reply = self.ask("POST", f"/rig/{verb}", values, timeout=_timeout)
         if status != 200:
             raise HandError(f"{verb}: {reply}")
         return reply["result"]
-
-    def _ask(
-        self,
-        method: str,
-        target: str,
-        body: Mapping[str, Any] | None,
-        *,
-        headers: Mapping[str, str] | None = None,
-        timeout: float = 30.0,
-    ) -> tuple[int, Any]:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        content = None if body is None else json.dumps(body).encode()
-        sent = {"Content-Type": "application/json", **(headers or {})}
-        asked = urllib.request.Request(f"{self.url}{target}", content, sent, method=method)
-        try:
-            with opener.open(asked, timeout=timeout) as reply:
-                return reply.status, json.load(reply)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
