@@ -34,8 +34,8 @@ docs:            ## generate docs/reference from the code
 	@"$$($(PYTHON) tools/venvs.py dev)/python" tools/generate_docs.py
 
 lock:            ## lock all dependencies again, with hashes (needs uv)
-	$(LOCK) --upgrade pyproject.toml --extra dev --extra gcp -o requirements-dev.txt
-	$(LOCK) pyproject.toml --extra gcp --constraint requirements-dev.txt -o requirements.txt
+	$(LOCK) --upgrade pyproject.toml --extra dev --extra gcp --extra kubernetes -o requirements-dev.txt
+	$(LOCK) pyproject.toml --extra gcp --extra kubernetes --constraint requirements-dev.txt -o requirements.txt
 	$(LOCK) --upgrade requirements-build.in -o requirements-build.txt
 	cd examples/iris && $(LOCK) --upgrade requirements.in -o requirements.txt
 	cd examples/iris && $(LOCK) --upgrade requirements-train.in -o requirements-train.txt

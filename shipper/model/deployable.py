@@ -27,6 +27,9 @@ class Deployable(Product):
     secret_versions: dict[str, str] | None = Field(
         default=None, description="Versions to bring back; None: those of this run's own values."
     )
+    content: str | None = Field(
+        default=None, description="Digest of what the target itself had added then; None: of what it adds now."
+    )
     rollback_to: int | None = Field(default=None, description="The number that is brought back.")
     revision: str | None = Field(default=None, description="The revision that still lives and needs only traffic.")
     quarantine: tuple[str, ...] = Field(default=(), description="Short fingerprints that are bad here, once it serves.")

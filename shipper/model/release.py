@@ -29,6 +29,7 @@ class Release(Product):
     rollback_to: int | None = Field(default=None, description="The number of the release that this one brings back.")
     strategy: str = Field(default="", description="The rollout that it was brought into service with.")
     secret_versions: dict[str, str] = Field(default_factory=dict)
+    content: str = Field(default="", description="Digest of what the target itself adds, such as manifests.")
     commit: str | None = None
     commit_time: int | None = Field(default=None, description="Unix seconds: for the out-of-order guard.")
     dirty: bool = False
@@ -85,14 +86,17 @@ def new_release_id(now: float | None = None) -> str:
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
-def fingerprint_of(images: dict[str, ImageRef], settings: Settings, secret_versions: dict[str, str]) -> str:
-    """`sha256:<hex>` over the images' config digests, the resolved runtime configuration and secret versions.
+def fingerprint_of(
+    images: dict[str, ImageRef], settings: Settings, secret_versions: dict[str, str], content: str = ""
+) -> str:
+    """`sha256:<hex>` over the images' config digests, the resolved runtime configuration, secret versions and `content`
+    (a digest of what the target itself adds, such as manifests of the project's own).
 
     What shipper injects (release id, number, labels) is not part of it, so that releasing the same twice is seen.
     """
-    content: dict[str, Any] = {
+    whole: dict[str, Any] = {
         "images": {role: image.config_digest for role, image in images.items()},
         "runtime": settings.runtime(),
         "secrets": secret_versions,
     }
-    return digest_of(content)
+    return digest_of({**whole, "content": content} if content else whole)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from shipper.model.builder import KubernetesBuilder, RemoteBuilder
 from shipper.model.noun import Noun, Product
 from shipper.model.quantities import Seconds, Size
 
@@ -58,7 +59,8 @@ EnvName = Annotated[
 ]
 _HERE = r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\x00-\x1f\x7f]{1,1024}"
 _AT_GOOGLE = r"secret-manager:(?:projects/[a-z0-9.:-]{1,100}/secrets/)?[A-Za-z0-9_-]{1,255}(?:@[A-Za-z0-9_-]{1,63})?"
-NATIVE_SECRETS = ("secret-manager",)
+_IN_KUBERNETES = r"kubernetes:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9._-]{1,253}"
+NATIVE_SECRETS = ("secret-manager", "kubernetes")
 """Schemes of references to a platform's own secrets: their values stay with the platform."""
 LocalReference = Annotated[
     str,
@@ -68,13 +70,13 @@ LocalReference = Annotated[
 ]
 SecretReference = Annotated[
     str,
-    StringConstraints(pattern=f"^(?:{_HERE}|{_AT_GOOGLE})$"),
+    StringConstraints(pattern=f"^(?:{_HERE}|{_AT_GOOGLE}|{_IN_KUBERNETES})$"),
     Field(
         description='Where the value is: "env:NAME" or "file:PATH" on the releaser\'s machine, or '
         '"secret-manager:NAME@VERSION" with Google Cloud (also projects/P/secrets/NAME; the latest version of now '
-        "without @VERSION)."
+        'without @VERSION), "kubernetes:SECRET/KEY" with a Secret of the namespace.'
     ),
-    _expected('a reference: "env:NAME", "file:PATH" or "secret-manager:NAME@VERSION"'),
+    _expected('a reference: "env:NAME", "file:PATH", "secret-manager:NAME@VERSION" or "kubernetes:SECRET/KEY"'),
 ]
 UrlPath = Annotated[
     str,
@@ -153,6 +155,20 @@ class ImageSettings(Product):
     secrets: dict[EnvName, LocalReference] = Field(
         default_factory=dict,
         description="Build secrets, as files for `RUN --mount=type=secret,id=NAME`; never in the environment.",
+    )
+    builder: Literal["docker", "remote", "kubernetes"] = Field(
+        default="docker",
+        description="Who builds: the engine at hand (or the buildx builder that is selected for it), a BuildKit "
+        "elsewhere, or BuildKit in a cluster. The image always comes to the engine, which scans it and tries it out.",
+    )
+    remote: RemoteBuilder | None = Field(default=None, description='The BuildKit of `builder = "remote"`.')
+    kubernetes: KubernetesBuilder | None = Field(
+        default=None, description='The BuildKit of `builder = "kubernetes"`: a Deployment, made on first use.'
+    )
+    cache: Repository | None = Field(
+        default=None,
+        description="A repository for the build cache alone, which builds read and write: never that of the image. "
+        "A cache that cannot be written fails no build.",
     )
     cache_from: tuple[Line, ...] = Field(
         default=(), max_length=20, description='BuildKit cache sources, such as "type=registry,ref=…".'
@@ -361,8 +377,8 @@ class RollbackSettings(Product):
     )
     secrets: Literal["pinned", "current"] | None = Field(
         default=None,
-        description="The values of then, or those of what serves. The target's own default when absent: pinned where "
-        "the platform can prove that they are still there.",
+        description="The values of then, or those of now. The target's own default when absent: pinned where the "
+        "platform keeps them and can prove it; Kubernetes has only those of now.",
     )
 
 
@@ -390,6 +406,12 @@ class RolloutSettings(Product):
     )
     timeout: Seconds = Field(default=600.0, description="The longest until the new revision is ready.")
     deadline: Seconds = Field(default=3600.0, description="The longest for the whole rollout; then it is put back.")
+    before: tuple[Line, ...] | None = Field(
+        default=None,
+        max_length=100,
+        description="A command that is run once in the new image, with its environment and secrets, before anything of "
+        "it gets traffic, such as a migration; any status but 0 ends the rollout. A rollback does not run it.",
+    )
     drain: Seconds = Field(default=30.0, description="The longest to wait for requests on the old revision to end.")
     steps: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=20)] = Field(
         default=(10, 50), description="canary: shares of the traffic in percent before all of it, rising."

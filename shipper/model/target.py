@@ -39,6 +39,11 @@ class Traits(Noun):
     routes_late: bool = Field(
         default=False, description="What the platform says is routed may reach its address a moment later."
     )
+    secrets_change_in_place: bool = Field(
+        default=False,
+        description="A secret has one value at a time: what it was is gone once somebody changes it, so a rollback "
+        "takes those of now.",
+    )
     secret_references: tuple[str, ...] = Field(
         default=("env", "file"), description="Schemes of the references in `[run.secrets]` that it takes."
     )

@@ -20,7 +20,7 @@ from shipper.rollout.platform_errors import not_written
 from shipper.rollout.secret_versions import secret_versions_of
 from shipper.rollout.strategies import strategy_of
 from shipper.stages.preflight import problems_of, refusal
-from shipper.targets import Target
+from shipper.targets import Renders, Target
 
 UNKNOWN_DIGEST = "sha256:" + "0" * 64
 
@@ -71,10 +71,12 @@ def _release(workspace: Workspace, target: Target, observation: Observation) -> 
     versions = secret_versions_of(settings, workspace.secrets, target, make_key=False)
     if versions is None:  # the place makes its key with the first release: until then this machine's own serves
         versions = workspace.secrets.versions()
+    content = target.content(settings) if isinstance(target, Renders) else ""
     return Release(
         id=new_release_id(),
         number=max(observation.highest, observation.stamp.highest) + 1,
-        fingerprint=fingerprint_of(images, settings, versions),
+        fingerprint=fingerprint_of(images, settings, versions, content),
+        content=content,
         images=images,
         settings=settings,
         target=workspace.chosen.name,

@@ -29,7 +29,7 @@ from shipper.rollout.readiness import wait_until_ready
 from shipper.rollout.stamps import with_quarantine
 from shipper.rollout.verify import verify
 from shipper.rollout.writes import Writer, show_weights, weights_of
-from shipper.targets import Replaces, SplitsTraffic, Target
+from shipper.targets import Finishes, Replaces, SplitsTraffic, Target
 
 Result = TypeVar("Result")
 
@@ -163,6 +163,13 @@ class Attempt:
         )
         self._new = revision.name
         return revision
+
+    def finish(self, revision: Revision) -> None:
+        """It is ready: where the platform does not give it the traffic by itself, it is given now."""
+        target = self.target
+        if isinstance(target, Finishes):
+            self.patience.check()
+            self._write(lambda now, stamp: target.finish(revision, stamp, now.seen), f"finish {revision.name}")
 
     def attach(self, revision: Revision) -> Revision:
         """An operation that an earlier run of this very release had begun is this run's from now on."""

@@ -37,6 +37,7 @@ def claim(
             rollback_to=deployable.rollback_to,
             strategy=strategy,
             secret_versions=versions,
+            content=run.content,
             commit=deployable.commit,
             commit_time=deployable.commit_time,
             dirty=deployable.dirty,

@@ -19,6 +19,7 @@ def rolling(attempt: Attempt) -> tuple[Revision, Verdict]:
 def follow(attempt: Attempt, revision: Revision) -> tuple[Revision, Verdict]:
     """Of an operation that is under way: what serves afterwards, and the proof."""
     until_ready(attempt, revision)
+    attempt.finish(revision)
     _until_done(attempt, revision)
     return revision, attempt.prove(revision)
 

@@ -24,7 +24,7 @@ from shipper.rollout.patience import Patience, last_patience, rollout_patience
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.secret_versions import secret_versions_of
 from shipper.rollout.verify import verify
-from shipper.targets import Target
+from shipper.targets import Renders, Target
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,18 @@ class Run:
         """Of what is to be deployed. A release that comes back has its own: its recorded settings may be scaled."""
         if self.deployable.fingerprint is not None:
             return self.deployable.fingerprint
-        return fingerprint_of(self.deployable.images, self.settings, versions)
+        return fingerprint_of(self.deployable.images, self.settings, versions, self.content)
+
+    @cached_property
+    def content(self) -> str:
+        """What the target itself adds, as a digest."""
+        if self.deployable.content is not None:
+            return self.deployable.content
+        target = self.target
+        try:
+            return self.patience.read(lambda: target.content(self.settings)) if isinstance(target, Renders) else ""
+        except PlatformError as error:
+            raise not_written(error) from error
 
     def versions(self, *, make_key: bool) -> dict[str, str] | None:
         """Of the secrets; None while the place has no key for them, unless it may be made."""

@@ -21,6 +21,7 @@ from shipper.ledger.protocol import Lease
 from shipper.model import Deployment, Release, Revision, Verdict
 from shipper.rollout.all_at_once import all_at_once
 from shipper.rollout.attempt import FOR_THE_RECORD, Attempt, Plan
+from shipper.rollout.before import run_before
 from shipper.rollout.blue_green import blue_green
 from shipper.rollout.bring_back import bring_back
 from shipper.rollout.canary import canary
@@ -261,6 +262,7 @@ class UnderLease:
     def _go(self, attempt: Attempt, living: Revision | None) -> tuple[Revision, Verdict]:
         if living is not None:
             return bring_back(attempt, living, self._recorded(living) if living.state == "stopped" else None)
+        run_before(attempt)
         if not isinstance(attempt.target, SplitsTraffic):
             return rolling(attempt)
         return STRATEGIES[attempt.release.strategy](attempt)

@@ -13,7 +13,7 @@ from shipper.rollout.guards import refuse_drift
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.strategies import strategy_of
 from shipper.smoke.stand_ins import as_tried
-from shipper.targets import StoresImages, Target
+from shipper.targets import RunsOnce, StoresImages, Target
 
 SECOND_LOOK = 1.0
 """Seconds from one look that finds drift to the next."""
@@ -104,6 +104,15 @@ def _shape(settings: Settings, target: Target) -> list[Problem]:
         )
     elif settings.image.repository is not None and (found := repository_problem(settings.image.repository)):
         problems.append(Problem(code=2, key="image.repository", message=found.message, hint=found.hint))
+    if settings.rollout.before is not None and not isinstance(target, RunsOnce):
+        problems.append(
+            Problem(
+                code=2,
+                key="rollout.before",
+                message=f"a {target.kind} target runs no commands",
+                hint="run it yourself before the release, and remove this key",
+            )
+        )
     return [*problems, *_secrets(settings, target)]
 
 

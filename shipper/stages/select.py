@@ -9,6 +9,7 @@ from shipper.errors import LedgerError, NotFound, PlatformError, RollbackImpossi
 from shipper.ledger.protocol import Ledger
 from shipper.model import Deployable, ImageRef, Observation, Release, Restorable, Settings, Wanted
 from shipper.model.context import Clock, Reporter
+from shipper.model.settings import native_secrets
 from shipper.pipeline.remarks import Remarks
 from shipper.rollout.choose import Choice
 from shipper.rollout.known import Known, KnownRelease
@@ -63,7 +64,7 @@ def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Rep
         release = _record(known, choice, choice.release)
         which = _which_secrets(wanted, release, target)
         serving = _serving(known, observation, needed=which == "current" and bool(release.secret_versions))
-        versions = _secret_versions(release, serving, which)
+        versions = _secret_versions(target, release, serving, which)
         same = versions == release.secret_versions
         needs_secrets = bool(versions) and isinstance(target, PinsSecrets)
         if choice.warm and same and (choice.serves_already or not needs_secrets):
@@ -100,6 +101,7 @@ def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployabl
         origin="rollback",
         fingerprint=release.fingerprint if release is not None and found.same_secrets else None,
         secret_versions=found.secret_versions,
+        content=release.content if release is not None else None,
         rollback_to=choice.number,
         revision=choice.revision.name if choice.revision is not None and found.same_secrets else None,
         quarantine=choice.quarantine,
@@ -156,11 +158,21 @@ def _serving(known: Known, observation: Observation, *, needed: bool = False) ->
 
 def _which_secrets(wanted: Wanted, release: Release, target: Target) -> Literal["pinned", "current"]:
     """Asked for, configured then, or the target's own: pinned where it has the values of then."""
-    default: Literal["pinned", "current"] = "pinned" if isinstance(target, KeysSecrets | PinsSecrets) else "current"
+    keeps = isinstance(target, KeysSecrets | PinsSecrets) and not target.traits.secrets_change_in_place
+    default: Literal["pinned", "current"] = "pinned" if keeps else "current"
     return wanted.secrets or release.settings.rollback.secrets or default
 
 
-def _secret_versions(release: Release, serving: Release | None, which: str) -> dict[str, str]:
-    """Those of then (pinned), or of the same names those of what serves (current)."""
+def _secret_versions(target: Target, release: Release, serving: Release | None, which: str) -> dict[str, str]:
+    """Those of then (pinned), or of the same names those of now (current): of what serves, or where the platform has
+    only one value of each, those.
+    """
+    if which == "current" and target.traits.secrets_change_in_place and isinstance(target, PinsSecrets):
+        try:
+            return dict(target.secret_versions(native_secrets(release.settings.run.secrets)))
+        except NotFound as error:
+            raise RollbackImpossible(
+                f"#{release.number} cannot come back: {error}", hint="create that secret again, then run this again"
+            ) from error
     now = serving.secret_versions if serving is not None and which == "current" else {}
     return {name: now.get(name, version) for name, version in release.secret_versions.items()}

@@ -10,10 +10,12 @@ from shipper.targets.protocol import (
     Authorizes,
     Collects,
     Diagnoses,
+    Finishes,
     KeysSecrets,
     Measures,
     PinsSecrets,
     Probes,
+    Renders,
     Replaces,
     Retired,
     RunsOnce,
@@ -28,9 +30,9 @@ from shipper.targets.retry import retry_transient
 from shipper.targets.urls import settings_from_url
 
 __all__ = [
-    "AsksInside", "Authorizes", "Collects", "Conflict", "Denied", "Diagnoses", "Invalid", "KeysSecrets",
-    "Measures", "NotFound", "NothingListens", "PinsSecrets", "PlatformError", "Probes", "Replaces", "Retired",
-    "RunsOnce", "SECRETS_DIRECTORY", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target", "TargetContext",
-    "TargetKind", "Transient", "UsageError", "asked_over_http", "caused_by", "change_of", "configuration_changes",
-    "container_options", "difference", "retry_transient", "settings_from_url",
+    "AsksInside", "Authorizes", "Collects", "Conflict", "Denied", "Diagnoses", "Finishes", "Invalid", "KeysSecrets",
+    "Measures", "NotFound", "NothingListens", "PinsSecrets", "PlatformError", "Probes", "Renders", "Replaces",
+    "Retired", "RunsOnce", "SECRETS_DIRECTORY", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target",
+    "TargetContext", "TargetKind", "Transient", "UsageError", "asked_over_http", "caused_by", "change_of",
+    "configuration_changes", "container_options", "difference", "retry_transient", "settings_from_url",
 ]  # fmt: skip

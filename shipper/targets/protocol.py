@@ -1,6 +1,6 @@
 """The seam: what a place where services run must be able to do.
 
-A target implements SplitsTraffic, Replaces or both; optional powers (Probes, StreamsLogs, StoresImages, RunsOnce)
+A target implements SplitsTraffic, Replaces or both; optional powers (Probes, StreamsLogs, StoresImages, RunsOnce …)
 are separate protocols, never stub methods. Every write takes `seen` from an observation and may raise
 errors.Conflict: rollout then observes again and decides again. Errors at the adapter's edge are Transient,
 NotFound, Conflict, Denied and Invalid (shipper.errors). docs/architecture.md has every member x six platforms.
@@ -124,6 +124,34 @@ class Replaces(Target, Protocol):
 
 
 @runtime_checkable
+class Finishes(Protocol):
+    """A release that replaces is sometimes ready before it has the traffic: then the last step is ours to ask for."""
+
+    def finish(self, revision: Revision, stamp: Stamp, seen: str) -> None:
+        """Asked once the revision is ready: it takes the traffic over, in one write. Idempotent.
+
+        No write where the platform has moved the traffic, or is doing so, by itself. Killed before it, the operation is
+        in flight still, and what served serves. Putting back does not come here: `replace` gives what still runs its
+        traffic at once.
+        """
+
+
+@runtime_checkable
+class Renders(Protocol):
+    """What the platform is given can be written out: for people, and for those who bring it there another way."""
+
+    def content(self, settings: Settings) -> str:
+        """What the target itself adds to a release besides `[run]`, `[scale]` and `[health]`, as a digest that is part
+        of its fingerprint: manifests of the project's own. Empty when there is nothing such. No write.
+
+        Raises ConfigError (2) for what cannot be read.
+        """
+
+    def render(self, release: Release) -> Sequence[tuple[str, str]]:
+        """File name and text, the same for the same release, without what says which release it is. No write."""
+
+
+@runtime_checkable
 class Probes(Protocol):
     """A revision can be asked before it has traffic."""
 
@@ -149,10 +177,13 @@ class Diagnoses(Protocol):
 
 @runtime_checkable
 class RunsOnce(Protocol):
-    """A command can be run to its end in the release's image."""
+    """A command can be run to its end in the release's image, as `[run]` says, where the service will run."""
 
     def run_once(self, release: Release, command: Sequence[str]) -> int:
-        """Its exit status."""
+        """Its exit status; its output goes to the context's `report`, line by line. Nothing of it stays.
+
+        Raises what keeps it from being run at all: Invalid, Denied, NotFound, Transient. Cancelled, it is ended.
+        """
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""The in-memory target that replaces passes the suite."""
+"""The in-memory targets that replace pass the suite: one moves the traffic by itself, one wants to be asked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from tests.conformance.playing import play, played
 pytestmark = pytest.mark.conformance
 
 RIG = ReplacingRig()
+FINISHING = ReplacingRig("memory replaces, when asked", finishes=True)
 
 
 @played(RIG)
 def test_a_target_that_replaces(scenario: Scenario) -> None:
     play(scenario, RIG)
+
+
+@played(FINISHING)
+def test_a_target_that_is_asked_to_finish(scenario: Scenario) -> None:
+    play(scenario, FINISHING)

@@ -13,11 +13,15 @@ from tests.rig.google.artifacts import part as artifacts
 from tests.rig.machine import Machine, alone, state_dir, survey
 from tests.rig.shell import RigError
 
-__all__ = ["ALL", "DOCKER", "Incomplete", "Rig", "RigError", "ensure"]
+__all__ = ["ALL", "DOCKER", "GOOGLE", "KUBERNETES", "Incomplete", "Rig", "RigError", "ensure"]
 
 ALL = parts.NAMES
-DOCKER = tuple(name for name in ALL if name not in parts.GOOGLE)
+DOCKER = tuple(name for name in ALL if name not in (*parts.GOOGLE, *parts.KUBERNETES))
 """All that a release to a Docker host needs."""
+GOOGLE = (*DOCKER, *parts.GOOGLE)
+"""All that a release to Cloud Run needs."""
+KUBERNETES = (*DOCKER, *(name for name in parts.KUBERNETES if name != "knative"))
+"""All that a release to Kubernetes needs; Knative is one part more."""
 
 
 class Incomplete(RigError):

@@ -11,6 +11,8 @@ from typing import Literal
 from tests.rig import database, engine, images, registry, scanner
 from tests.rig.google import part as google
 from tests.rig.google.artifacts import part as artifacts
+from tests.rig.kubernetes import build as kubernetes_build
+from tests.rig.kubernetes import part as kubernetes
 from tests.rig.machine import Machine
 from tests.rig.shell import RigError
 
@@ -62,10 +64,27 @@ PARTS: tuple[Part, ...] = (
     Part("database", database.look, database.make, renew=database.renew),
     Part("artifacts", artifacts.look, artifacts.make, needs=("engine", "registry"), stop=artifacts.stop),
     Part("cloud run", google.look, google.make, needs=("engine", "artifacts"), stop=google.stop),
+    Part("control plane", kubernetes_build.look, kubernetes_build.make),
+    Part(
+        "kubernetes",
+        kubernetes.look,
+        kubernetes.make,
+        needs=("control plane", "engine", "registry"),
+        stop=kubernetes.stop,
+    ),
+    Part(
+        "knative",
+        kubernetes.look_knative,
+        kubernetes.make_knative,
+        needs=("kubernetes",),
+        stop=kubernetes.stop_knative,
+    ),
 )
 NAMES = tuple(part.name for part in PARTS)
 GOOGLE = ("artifacts", "cloud run")
 """What only tests of Google Cloud need: low ports and names in /etc/hosts, which not every machine gives."""
+KUBERNETES = ("control plane", "kubernetes", "knative")
+"""What only tests of Kubernetes and Knative need: the first time, ten minutes of building."""
 
 
 def select(names: Iterable[str]) -> tuple[Part, ...]:

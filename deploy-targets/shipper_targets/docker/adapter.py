@@ -44,6 +44,7 @@ from shipper_targets.docker.counting import traffic_of
 from shipper_targets.docker.drift import drift_of
 from shipper_targets.docker.engine import connect, machine_of, translated
 from shipper_targets.docker.host import Host
+from shipper_targets.docker.once import Once
 from shipper_targets.docker.past import Past
 from shipper_targets.docker.preflight import problems_of
 from shipper_targets.docker.proxy import ABSENT, Live, Proxy
@@ -71,7 +72,7 @@ TRAITS = Traits(
 
 
 class DockerTarget:
-    """Implements SplitsTraffic for one service on one host, and every optional power but RunsOnce."""
+    """Implements SplitsTraffic for one service on one host, and every optional power that docker can have."""
 
     kind = "docker"
     traits = TRAITS
@@ -196,6 +197,15 @@ class DockerTarget:
     def load(self, archive: Path, sent: Callable[[int], None] | None = None) -> str:
         """Load a saved image, proved by its config digest in both image stores."""
         return images.load(self._client, archive, sent)
+
+    def run_once(self, release: Release, command: Sequence[str]) -> int:
+        """In a container beside the service, on its network, with its environment, secrets, volumes and limits."""
+        self._host.ensure()
+        image = self._image(release)
+        user, versions = release.settings.run.user, release.secret_versions
+        once = Once(self._client, self._own.namespace, self._key, self._context.report, self._context.cancel)
+        with self._secrets.filled(image, user, lambda: self._past.values(release), versions) as volume:
+            return once.run(release, image, command, volume)
 
     # Writing
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shipper.model import Garbage
 from shipper_targets.docker.clock import engine_time
 from shipper_targets.docker.containers import Containers
 from shipper_targets.docker.engine import is_gone, translated
 from shipper_targets.docker.old_images import OldImages
+from shipper_targets.docker.once import ONCE
 from shipper_targets.docker.proxy import Proxy
 from shipper_targets.docker.records import read_record, record_name
 from shipper_targets.docker.render import helper_labels
@@ -96,9 +97,18 @@ class Cleaning:
         with translated("list the containers"):
             records = self._client.api.containers(all=True, filters={"label": labels})
             records += self._client.api.containers(all=True, filters={"name": f"^/{self._proxy.name}-next$"})
-        for record in records:
-            if record["Created"] < before and record["State"] == "created":
+        idle = [record for record in records if record["State"] == "created"]
+        for record in (*idle, *self._commands()):
+            if record["Created"] < before:
                 yield Garbage(kind="leftover", name=record["Names"][0].lstrip("/"), why="a run that was killed left it")
+
+    def _commands(self) -> list[dict[str, Any]]:
+        """Of `[rollout] before`, that ended without anybody to remove them."""
+        with translated("list the containers"):
+            records = self._client.api.containers(
+                all=True, filters={"label": [f"{ONCE}={self._namespace}.{self._proxy.key}"]}
+            )
+        return [record for record in records if record["State"] in ("created", "exited")]
 
     def _now(self) -> float:
         return engine_time(self._client)

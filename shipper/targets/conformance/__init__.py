@@ -29,6 +29,7 @@ from shipper.targets.conformance.rig import (
     Place,
     Rig,
     Run,
+    RunsCommands,
     StoresSecrets,
 )
 from shipper.targets.conformance.running import run_here
@@ -38,7 +39,7 @@ from shipper.targets.conformance.values import Values
 
 __all__ = [
     "Adopts", "Answer", "Drifts", "Ended", "Here", "ImageKind", "Kill", "KillsProcesses", "LosesImages",
-    "LosesRevisions", "LosesStamp", "Place", "ReplacingRig", "Rig", "Run", "Scenario", "Skipped", "SplittingRig",
-    "StoresSecrets", "Values", "changed", "expect", "powers_of", "run_here", "run_in_child", "scenario",
+    "LosesRevisions", "LosesStamp", "Place", "ReplacingRig", "Rig", "Run", "RunsCommands", "Scenario", "Skipped",
+    "SplittingRig", "StoresSecrets", "Values", "changed", "expect", "powers_of", "run_here", "run_in_child", "scenario",
     "scenarios_for", "suite", "table",
 ]  # fmt: skip

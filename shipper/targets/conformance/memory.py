@@ -81,6 +81,7 @@ class Memory:
     in_flight: str | None = None
     traffic: dict[str, Traffic] = field(default_factory=dict)
     credit: dict[str, int] = field(default_factory=dict)
+    ran: list[tuple[str, ...]] = field(default_factory=list)
 
     def image(self, kind: ImageKind, text: str) -> ImageRef:
         """An image of this place; a missing one has a digest and no bytes."""
@@ -158,6 +159,10 @@ class MemoryPlace:
     def ask(self, path: str = "/") -> Answer:
         """A user's request."""
         return self.memory.ask(path)
+
+    def command(self, status: int) -> Sequence[str]:
+        """All that an image in memory can run."""
+        return ("exit", str(status))
 
     def drift(self) -> None:
         """Somebody limits the memory of what serves."""

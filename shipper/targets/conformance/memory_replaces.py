@@ -82,12 +82,44 @@ class ReplacingTarget(MemoryTarget):
         super()._retire(name, "stopped" if to == "warm" else to)
 
 
+class FinishingTarget(ReplacingTarget):
+    """Implements Finishes, too: what has to start gets its traffic when it is asked to take it over. What still runs,
+    as when it is put back, gets it at once.
+    """
+
+    def replace(self, release: Release, stamp: Stamp, seen: str) -> Revision:
+        """Begins the operation, or ends it where there is nothing to wait for."""
+        with self.memory.lock:
+            there = self._held(release.id)
+            runs = there is not None and not there.stopped and there.kind in ("good", "failing")
+            under_way = self.memory.in_flight == release.id
+            found = super().replace(release, stamp, seen)
+            if runs and not under_way:
+                self.memory.set_weights({found.name: 100})
+                self.memory.in_flight = None
+        return found
+
+    def finish(self, revision: Revision, stamp: Stamp, seen: str) -> None:
+        """All of the traffic, in this one write; nothing is written when it has it already."""
+        with self.memory.lock:
+            found = self._held(self.memory.in_flight or "")
+            if found is None or found.name != revision.name:
+                return
+            with self._writing(stamp, seen):
+                self.memory.set_weights({found.name: 100})
+                self.memory.in_flight = None
+
+    def _move_on(self) -> None:
+        """It waits for somebody."""
+
+
 @dataclass(frozen=True)
 class ReplacingRig:
-    """Nothing to choose."""
+    """`finishes`: the platform does not move the traffic by itself."""
 
     kind: str = "memory replaces"
     traits: Traits = TRAITS
+    finishes: bool = False
 
     @property
     def powers(self) -> frozenset[type]:
@@ -98,8 +130,9 @@ class ReplacingRig:
     def fresh(self, service: str = "") -> MemoryPlace:
         """An empty platform."""
         rolling = Rolling(service or new_service())
+        made = FinishingTarget if self.finishes else ReplacingTarget
 
         def connect(_: Memory, secrets: Secrets) -> Target:
-            return ReplacingTarget(rolling, secrets)
+            return made(rolling, secrets)
 
         return MemoryPlace(connect, rolling)

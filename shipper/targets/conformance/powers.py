@@ -10,6 +10,7 @@ from shipper.targets.conformance.rig import (
     LosesRevisions,
     LosesStamp,
     Place,
+    RunsCommands,
     StoresSecrets,
 )
 from shipper.targets.protocol import (
@@ -17,10 +18,12 @@ from shipper.targets.protocol import (
     Authorizes,
     Collects,
     Diagnoses,
+    Finishes,
     KeysSecrets,
     Measures,
     PinsSecrets,
     Probes,
+    Renders,
     Replaces,
     RunsOnce,
     SplitsTraffic,
@@ -31,11 +34,11 @@ from shipper.targets.protocol import (
 
 OF_TARGETS: tuple[type, ...] = (
     SplitsTraffic, Replaces, Probes, Measures, AsksInside, KeysSecrets, Diagnoses, Collects, StreamsLogs,
-    RunsOnce, StoresImages, PinsSecrets, Authorizes,
+    RunsOnce, StoresImages, PinsSecrets, Authorizes, Finishes, Renders,
 )  # fmt: skip
 
 OF_PLACES: tuple[type, ...] = (
-    Drifts, LosesStamp, LosesImages, LosesRevisions, StoresSecrets, Adopts, KillsProcesses,
+    Drifts, LosesStamp, LosesImages, LosesRevisions, StoresSecrets, RunsCommands, Adopts, KillsProcesses,
 )  # fmt: skip
 
 

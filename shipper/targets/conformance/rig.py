@@ -180,6 +180,14 @@ class StoresSecrets(Protocol):
 
 
 @runtime_checkable
+class RunsCommands(Protocol):
+    """Its images have something that can be run to its end (for targets that are RunsOnce)."""
+
+    def command(self, status: int) -> Sequence[str]:
+        """Prints a line, and ends with this status."""
+
+
+@runtime_checkable
 class Adopts(Protocol):
     """Something that shipper never touched can serve at the address."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from shipper.targets.protocol import Target
 
-WRITES = frozenset({"create", "shift", "replace", "abort", "retire", "write_stamp", "remove", "collect"})
+WRITES = frozenset({"create", "shift", "replace", "finish", "abort", "retire", "write_stamp", "remove", "collect"})
 """Members that take `seen`. `make_secret_key`, `load` and `run_once` write too, and nothing that serves."""
 
 MEMBERS = (
@@ -27,6 +27,8 @@ MEMBERS = (
         "secret_versions",
         "secret_value",
         "authorization",
+        "content",
+        "render",
     ),
     *sorted(WRITES),
 )

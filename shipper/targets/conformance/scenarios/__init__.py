@@ -3,6 +3,7 @@
 from shipper.targets.conformance.scenarios import (  # isort: skip
     releases,
     strategies,
+    commands,
     failures,
     cancelling,
     faults,
@@ -20,6 +21,6 @@ from shipper.targets.conformance.scenarios import (  # isort: skip
 )
 
 __all__ = [
-    "releases", "strategies", "failures", "cancelling", "faults", "rollbacks", "losses", "drifting", "adopting",
-    "naming", "kills", "conflicts", "fences", "revisions", "pinning", "asking",
+    "releases", "strategies", "commands", "failures", "cancelling", "faults", "rollbacks", "losses", "drifting",
+    "adopting", "naming", "kills", "conflicts", "fences", "revisions", "pinning", "asking",
 ]  # fmt: skip

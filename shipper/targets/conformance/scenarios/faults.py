@@ -10,7 +10,7 @@ from shipper.targets.conformance.here import CODES, Here, expect, told
 from shipper.targets.conformance.rig import Ended
 from shipper.targets.conformance.scenario import scenario
 from shipper.targets.conformance.scenarios.strategies import FAST_BAKE
-from shipper.targets.protocol import KeysSecrets, Measures, Probes, Replaces, SplitsTraffic
+from shipper.targets.protocol import Finishes, KeysSecrets, Measures, Probes, Replaces, SplitsTraffic
 
 ERRORS: tuple[type[PlatformError], ...] = (Transient, Denied, Conflict, NotFound, Invalid)
 
@@ -73,6 +73,12 @@ def errors_of_shift(here: Here) -> None:
 def errors_of_replace(here: Here) -> None:
     """Replacing fails."""
     each_error_of(here, "replace")
+
+
+@scenario(needs=[Replaces, Finishes], exhaustive=True)
+def errors_of_finish(here: Here) -> None:
+    """Giving the traffic to what is ready fails."""
+    each_error_of(here, "finish")
 
 
 @scenario(exhaustive=True)

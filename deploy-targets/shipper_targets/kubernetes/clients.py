@@ -1,0 +1,225 @@
+"""The connection to one cluster as one user: TLS, proxy, pool and credentials, by the official client's configuration.
+
+`kubernetes` takes half a second to import: it happens at a target's first call.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from shipper.targets import Denied, Transient
+from shipper_targets.kubernetes.contexts import minimal
+from shipper_targets.kubernetes.credentials import ask_plugin
+from shipper_targets.kubernetes.kube_errors import one_line
+from shipper_targets.kubernetes.settings import KubernetesSettings
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+CONNECTING = 5.0
+"""Seconds until a connection has to be there."""
+
+_CONNECTIONS = 16
+_RENEW_BEFORE = 60.0
+"""Seconds before its end that a credential is asked for again."""
+
+_VALIDITY = re.compile(rb"\x30[\x1e\x20\x22](?:\x17\x0d\d{12}Z|\x18\x0f\d{14}Z)(\x17\x0d\d{12}Z|\x18\x0f\d{14}Z)")
+"""The times of an X.509 certificate in DER (RFC 5280, 4.1.2.5): UTCTime or GeneralizedTime, twice."""
+
+
+class Connection:
+    """What requests are sent through. Safe for threads; credentials are renewed before they end."""
+
+    def __init__(self, own: KubernetesSettings) -> None:
+        self._own = own
+        self._making = threading.Lock()
+        self._made: _Made | None = None
+
+    @property
+    def who(self) -> str:
+        """For messages: the context, or the cluster that we run in."""
+        return "the cluster we run in" if self._own.in_cluster else f"context {self._own.context}"
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> BaseHTTPResponse:
+        """One request; the body of the answer is not read yet. `url` is a path with its query.
+
+        A 401 is answered by asking a credential plugin again, once: nothing was carried out. Raises Transient when
+        nothing answers, Denied for TLS and credentials that cannot be used.
+        """
+        made = self._current()
+        response = self._sent(made, method, url, headers, body, timeout)
+        if response.status == 401 and made.renewable:
+            response.drain_conn()
+            return self._sent(self._renewed(made), method, url, headers, body, timeout)
+        return response
+
+    def refused(self) -> str:
+        """What to say besides after a 401: what is known of the credentials that were not accepted."""
+        made = self._made
+        if made is None:
+            return self.who
+        ended = _ended(made.configuration.cert_file)
+        if ended:
+            return f"{self.who}: its client certificate expired on {ended}: renew it"
+        return f"{self.who}: log in again, or renew its token or certificate"
+
+    def _sent(
+        self, made: _Made, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float
+    ) -> BaseHTTPResponse:
+        import urllib3
+
+        limits = urllib3.Timeout(connect=min(CONNECTING, timeout), read=timeout)
+        try:
+            return made.pool.request(  # type: ignore[no-any-return]
+                method,
+                made.configuration.host + url,
+                body=body or None,
+                headers={**headers, **made.authorization()},
+                timeout=limits,
+                preload_content=False,
+                retries=False,
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self.broken(error) from error
+
+    def broken(self, error: BaseException) -> Denied | Transient:
+        """What went wrong below HTTP, as an error of ours."""
+        from ssl import SSLCertVerificationError, SSLError
+
+        from shipper.targets import caused_by
+
+        words = one_line(error)
+        host = self._made.configuration.host if self._made is not None else ""
+        if caused_by(error, SSLCertVerificationError):
+            return Denied(f"{self.who}: the certificate of {host} is not to be trusted: {words}")
+        if caused_by(error, SSLError) and "certificate" in words.lower():
+            return Denied(f"{self.who}: {host} refuses our certificate: {words}")
+        return Transient(f"{self.who}: {host} does not answer: {words}")
+
+    def _current(self) -> _Made:
+        with self._making:
+            if self._made is None or self._made.about_to_end():
+                self._made = _make(self._own)
+            return self._made
+
+    def _renewed(self, old: _Made) -> _Made:
+        with self._making:
+            if self._made is old:
+                self._made = _make(self._own)
+            assert self._made is not None
+            return self._made
+
+
+class _Made:
+    """A configuration of the client's, and the connections made with it."""
+
+    def __init__(self, configuration: Any, *, expires: float | None, renewable: bool) -> None:
+        from kubernetes.client.rest import RESTClientObject
+
+        self.configuration = configuration
+        self.renewable = renewable
+        self._expires = expires
+        self.pool: Any = RESTClientObject(configuration).pool_manager
+
+    def authorization(self) -> dict[str, str]:
+        """The header that says who asks; a service account's token is read from its file again every minute."""
+        settings = self.configuration.auth_settings()
+        return {str(one["key"]): str(one["value"]) for one in settings.values() if one.get("value")}
+
+    def about_to_end(self) -> bool:
+        """Whether the plugin has to be asked again."""
+        return self._expires is not None and time.time() > self._expires - _RENEW_BEFORE
+
+
+def _make(own: KubernetesSettings) -> _Made:
+    from kubernetes.client import Configuration
+    from kubernetes.config import ConfigException, load_incluster_config, load_kube_config_from_dict
+
+    configuration = Configuration()
+    configuration.retries = False
+    configuration.connection_pool_maxsize = _CONNECTIONS
+    configuration.socket_options = _socket_options()
+    try:
+        if own.in_cluster:
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            return _Made(configuration, expires=None, renewable=True)
+        config = minimal(own)
+        renewable, expires = _plugged(config, str(own.context))
+        load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+            config, context=own.context, client_configuration=configuration, persist_config=False
+        )
+        _proxy_as_kubectl(configuration, config)
+        return _Made(configuration, expires=expires, renewable=renewable)
+    except (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # The loader checks little of what it reads.
+        place = "in-cluster credentials" if own.in_cluster else f"context {own.context}"
+        raise Denied(f"{place} cannot be used: {one_line(error)}") from error
+
+
+def _plugged(config: dict[str, Any], context: str) -> tuple[bool, float | None]:
+    """Put what the credential plugin says in the place of the plugin; whether there is one, and when that ends."""
+    user = config["users"][0]["user"]
+    provider = (user.get("auth-provider") or {}).get("name")
+    if provider not in (None, "gcp", "oidc"):
+        raise Denied(f"context {context}: auth-provider {provider} is gone from Kubernetes: use a credential plugin")
+    # The order is kubectl's: a token or an auth-provider wins over a plugin.
+    if not user.get("exec") or user.get("token") or user.get("tokenFile") or provider:
+        return False, None
+    found = ask_plugin(user.pop("exec"), config["clusters"][0]["cluster"], context)
+    if found.token:
+        user["token"] = found.token
+    if found.certificate:
+        user["client-certificate-data"] = base64.b64encode(found.certificate.encode()).decode()
+        user["client-key-data"] = base64.b64encode(found.key.encode()).decode()
+    return True, found.expires
+
+
+def _proxy_as_kubectl(configuration: Any, config: Mapping[str, Any]) -> None:
+    """This machine itself is never asked through a proxy of the environment (Go's httpproxy does the same)."""
+    host = urlsplit(configuration.host).hostname or ""
+    here = host == "localhost" or host == "::1" or host.startswith("127.")
+    if here and not config["clusters"][0]["cluster"].get("proxy-url"):
+        configuration.proxy = None
+
+
+def _socket_options() -> list[tuple[int, int, int]]:
+    """A connection whose other end is gone is found within 25 s: a watch may say nothing for longer."""
+    import socket
+
+    from urllib3.connection import HTTPConnection
+
+    options: list[Any] = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):
+            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
+    return options
+
+
+def _ended(cert_file: str | None) -> str:
+    """The day on which a client certificate ended; empty when it has not, or cannot be read."""
+    import ssl
+    from datetime import UTC, datetime
+    from pathlib import Path
+
+    if not cert_file:
+        return ""
+    try:
+        text = Path(cert_file).read_text()
+        first = text[: text.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----")]
+        found = _VALIDITY.search(ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN CERTIFICATE-----") :]))
+    except (OSError, ValueError):
+        return ""
+    if found is None:
+        return ""
+    digits = found[1][2:-1].decode()
+    # Two digits of a year mean 1950 to 2049 (RFC 5280, 4.1.2.5.1).
+    whole = digits if len(digits) == 14 else ("19" if digits[:2] >= "50" else "20") + digits
+    end = datetime.strptime(whole, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return end.date().isoformat() if end < datetime.now(UTC) else ""

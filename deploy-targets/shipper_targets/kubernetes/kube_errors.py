@@ -1,0 +1,139 @@
+"""The API server's answers as our errors: by status, reason and causes, never by a client's exception class. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shipper.targets import Conflict, Denied, Invalid, NotFound, PlatformError, Transient
+
+_LONGEST = 700
+_UNKNOWN_FIELD = ("field not declared in schema", "failed to create typed patch object", "strict decoding error")
+"""Server-side apply answers an unknown field with status 500 and no reason (1.20 to 1.34, measured)."""
+
+_TRANSIENT_REASONS = {"Timeout", "ServerTimeout", "TooManyRequests", "InternalError", "ServiceUnavailable"}
+_CONFLICT_MANAGER = "conflict with "
+
+
+_ADMISSION = (
+    "exceeded quota", "failed quota", "violates PodSecurity", "denied the request", "denied request",
+    "being terminated", "usage per", "not allowed: ",
+)  # fmt: skip
+"""What plug-ins of the API server say with 403; RBAC says `User "…" cannot create resource …` instead."""
+
+_STARTING = ("not yet been synced", "caches not synchronized", "not yet ready to handle request")
+"""The API server's words just after its start."""
+
+
+class Gone(Transient):
+    """A watch or a page began at a resourceVersion that the API server no longer has (410): list again."""
+
+
+class Owned(Conflict):
+    """Server-side apply would take fields that others own. `owners`: field -> who, such as `"hpa-like"`."""
+
+    def __init__(self, message: str, owners: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.owners = dict(owners)
+
+
+class Immutable(Invalid):
+    """A field that cannot be changed would be. `fields` are their paths."""
+
+    def __init__(self, message: str, fields: Sequence[str]) -> None:
+        super().__init__(message)
+        self.fields = tuple(fields)
+
+
+class Refused(Invalid):
+    """The object as it is was refused (422, 400). `causes` are (field, message) pairs."""
+
+    def __init__(self, message: str, causes: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.causes = tuple(causes)
+
+
+def error_of(doing: str, status: int, body: bytes) -> PlatformError:
+    """What an answer with this HTTP status means; `doing` begins the message ("apply Deployment shop")."""
+    told = _status(body)
+    message = one_line(str(told.get("message") or "") or body.decode(errors="replace") or f"HTTP status {status}")
+    words = f"{doing}: {message}"
+    reason = str(told.get("reason") or "")
+    causes = _causes(told)
+    if any(text in message for text in _UNKNOWN_FIELD):
+        return Refused(words, causes)
+    if status == 409:
+        return _conflict(words, reason, causes)
+    if status == 422:
+        return _unprocessable(words, causes)
+    return _by_status(status, reason, words, causes)
+
+
+def _by_status(status: int, reason: str, words: str, causes: Sequence[tuple[str, str]]) -> PlatformError:
+    if status == 401:
+        return Denied(f"{words} (the credentials were not accepted)")
+    if status == 403:
+        return _forbidden(words, causes)
+    if status == 404:
+        return NotFound(words)
+    if status == 410:
+        return Gone(words)
+    if status in (408, 429) or status >= 500 or reason in _TRANSIENT_REASONS:
+        return Transient(words)
+    if status in (400, 405, 406, 413, 415):
+        return Refused(words, causes)
+    return Invalid(words)
+
+
+def _forbidden(words: str, causes: Sequence[tuple[str, str]]) -> PlatformError:
+    """403 is missing permission, or admission: quota, Pod Security, a webhook's policy, a namespace on its way out."""
+    if any(text in words for text in _STARTING):
+        return Transient(words)
+    if "User " not in words and any(text in words for text in _ADMISSION):
+        return Refused(words, causes)
+    return Denied(words)
+
+
+def _conflict(words: str, reason: str, causes: Sequence[tuple[str, str]]) -> PlatformError:
+    owners = {field: text.partition(_CONFLICT_MANAGER)[2] for field, text in causes if _CONFLICT_MANAGER in text}
+    if owners:
+        shown = "; ".join(f"{field.removeprefix('.')} is owned by {who}" for field, who in sorted(owners.items()))
+        return Owned(f"{words.partition(':')[0]}: {shown}", owners)
+    return Conflict(words)
+
+
+def _unprocessable(words: str, causes: Sequence[tuple[str, str]]) -> PlatformError:
+    fixed = [field for field, text in causes if "field is immutable" in text or "may not be changed" in text]
+    return Immutable(words, fixed) if fixed else Refused(words, causes)
+
+
+def manager_of(owner: str) -> str:
+    """The manager's name in a conflict's words: `"hpa-like" using apps/v1 at …` -> hpa-like."""
+    return owner.partition('"')[2].partition('"')[0] or owner
+
+
+def one_line(text: object) -> str:
+    """Everything in one line, at most 700 characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def is_status(body: bytes) -> bool:
+    """Whether this is the API server's own answer (kind Status), not that of what it passes on to."""
+    return _status(body).get("kind") == "Status"
+
+
+def _status(body: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _causes(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    details = told.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    found = [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
+    return [(str(cause.get("field") or ""), str(cause.get("message") or "")) for cause in found]

@@ -1,0 +1,159 @@
+"""Whether a Deployment's rollout is ready, on its way, or can never end. Pure, never raises.
+
+The order is kubectl's (polymorphichelpers/rollout_status.go), with what kubectl does not look at: the pods of the right
+ReplicaSet. Before `observedGeneration` has caught up nothing is believed: the status is that of the release before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from shipper_targets.kubernetes.findings import Finding, failed, waiting, worst
+from shipper_targets.kubernetes.labels import RELEASE
+from shipper_targets.kubernetes.pods import is_ready, newest_set, pods_of
+from shipper_targets.kubernetes.values import (
+    Object,
+    at,
+    condition,
+    is_leaving,
+    name_of,
+    number,
+    owner_uid,
+    text,
+    uid_of,
+)
+from shipper_targets.kubernetes.verdicts_pods import evictions, pod_finding
+
+ADMISSION_PATIENCE = 30.0
+"""Seconds for a webhook, or an API server, that does not answer when a pod is made."""
+
+ACCOUNT_PATIENCE = 5.0
+"""Seconds for a ServiceAccount of a namespace that has just been made."""
+
+UNSCHEDULABLE = 30.0
+
+_QUOTA = re.compile(r"exceeded quota|failed quota", re.IGNORECASE)
+_MACHINERY = re.compile(
+    r"failed calling webhook|timed out|timeout|connection refused|etcdserver|internal error", re.IGNORECASE
+)
+_NO_ACCOUNT = re.compile(r"(?:serviceaccount|service account).*not found|no API token found", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the API server says: the Deployment, and everything that its selector finds. `events` by pod uid."""
+
+    deployment: Object
+    sets: Sequence[Object] = ()
+    pods: Sequence[Object] = ()
+    events: Mapping[str, Sequence[Object]] = field(default_factory=dict)
+
+
+def rollout_finding(facts: Facts, *, release: str | None = None, window: float = UNSCHEDULABLE) -> Finding:
+    """`release`: the id that the Deployment should carry; `window`: seconds for which no node may have room."""
+    deployment = facts.deployment
+    carried = at(deployment, "metadata", "annotations", RELEASE)
+    if release is not None and carried != release:
+        return failed(
+            "replaced",
+            f"{name_of(deployment)} runs another release by now ({carried or 'not one of ours'})",
+            "somebody else released, or rolled back: shipper status",
+        )
+    if is_leaving(deployment):
+        return failed("replaced", f"{name_of(deployment)} is being deleted", "who deletes it? shipper status")
+    if at(deployment, "spec", "paused") is True:
+        return failed(
+            "paused",
+            f"{name_of(deployment)} is paused: nothing is rolled out",
+            f"kubectl rollout resume deployment/{name_of(deployment)}",
+        )
+    if number(deployment, "status", "observedGeneration") < number(deployment, "metadata", "generation"):
+        return waiting("not-ready", "accepted")
+    return _rollout(facts, window)
+
+
+def pods_on_their_way(facts: Facts) -> list[Object]:
+    """The pods of the Deployment's newest ReplicaSet, oldest first."""
+    newest = newest_set(facts.deployment, facts.sets)
+    return [] if newest is None else pods_of(newest, facts.pods)
+
+
+def _rollout(facts: Facts, window: float) -> Finding:
+    deployment = facts.deployment
+    wanted = number(deployment, "spec", "replicas", default=1)
+    if wanted == 0:
+        name = name_of(deployment)
+        return failed("stopped", f"{name} wants no pod (replicas = 0)", "who scaled it to 0? An HPA does not then")
+    pods = pods_on_their_way(facts)
+    found = _worst_of(facts, pods, window)
+    refused = _refused(facts)
+    if refused is not None and (found is None or found.state != "failed"):
+        return refused
+    if found is not None and found.state == "failed":
+        return found
+    progressing = condition(deployment, "Progressing")
+    if text(progressing, "reason") == "ProgressDeadlineExceeded":
+        return _out_of_time(deployment, found)
+    counted = _counted(deployment, wanted, pods)
+    if counted is None:
+        return Finding("ready")
+    return waiting("not-ready", counted) if found is None else _shown(found, counted, deployment)
+
+
+def _worst_of(facts: Facts, pods: Sequence[Object], window: float) -> Finding | None:
+    if (out := evictions(pods)) is not None:
+        return out
+    found = (pod_finding(pod, facts.events.get(uid_of(pod), ()), window=window) for pod in pods)
+    return worst(one for one in found if one is not None)
+
+
+def _refused(facts: Facts) -> Finding | None:
+    """Pods that the API server does not take: quota, admission, a webhook that does not answer."""
+    newest = newest_set(facts.deployment, facts.sets)
+    told = condition(newest, "ReplicaFailure") if newest is not None else condition(facts.deployment, "ReplicaFailure")
+    if text(told, "status") != "True":
+        return None
+    said = text(told, "message").strip()
+    words = f"pods are refused: {said or text(told, 'reason')}"
+    if _NO_ACCOUNT.search(said):
+        return waiting("refused", words, "create the ServiceAccount", patience=ACCOUNT_PATIENCE)
+    if _MACHINERY.search(said):
+        return waiting("refused", words, "is the webhook's own service there?", patience=ADMISSION_PATIENCE)
+    if _QUOTA.search(said):
+        # What is on its way out still counts: room comes when it has gone.
+        if any(is_leaving(pod) for pod in facts.pods):
+            return waiting("quota", words, patience=ADMISSION_PATIENCE)
+        return failed("quota", words, "raise the namespace's ResourceQuota, or ask for less")
+    return failed("refused", words, "the words are those of the cluster's admission")
+
+
+def _out_of_time(deployment: Object, found: Finding | None) -> Finding:
+    seconds = number(deployment, "spec", "progressDeadlineSeconds", default=600)
+    if found is None:
+        said = text(condition(deployment, "Progressing"), "message")
+        return failed(
+            "not-ready", f"no progress within {seconds} s: {said}", "raise [rollout] timeout, or see the pods"
+        )
+    return replace(found.failed, reason=f"no progress within {seconds} s: {found.reason}")
+
+
+def _counted(deployment: Object, wanted: int, pods: Sequence[Object]) -> str | None:
+    """What is still missing, by the Deployment's own counters; None when nothing is."""
+    status = at(deployment, "status")
+    updated, available = number(status, "updatedReplicas"), number(status, "availableReplicas")
+    if updated < wanted:
+        return f"{updated} of {wanted} pods made"
+    if number(status, "replicas") > updated:
+        return f"{number(status, 'replicas') - updated} old pods are on their way out"
+    if available < updated:
+        ready = sum(is_ready(pod) for pod in pods)
+        return f"{available} of {updated} pods available" + (f", {ready} ready" if ready > available else "")
+    return None
+
+
+def _shown(found: Finding, counted: str, deployment: Object) -> Finding:
+    several = number(deployment, "spec", "replicas", default=1) > 1
+    where = f"{found.pod}: " if several and found.pod else ""
+    return replace(found, reason=f"{counted}; {where}{found.reason}" if several else found.reason)
