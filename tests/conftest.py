@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.rig.api import Rig
+    from tests.rig.kubernetes.handle import KubeRig
 
 IN_CI = bool(os.environ.get("CI"))
 
@@ -77,9 +78,42 @@ def rig() -> Rig:
 @pytest.fixture(scope="session")
 def google_rig() -> Rig:
     """The same, with Cloud Run and Artifact Registry."""
-    from tests.rig.api import ensure
+    from tests.rig.api import GOOGLE, ensure
 
-    return needed(ensure)
+    return needed(lambda: ensure(GOOGLE))
+
+
+@pytest.fixture(scope="session")
+def kube_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeRig]:
+    """A Kubernetes cluster: the rig's own, or the one that SHIPPER_TEST_KUBECONFIG names."""
+    from tests.rig.kubernetes.handle import THEIRS, kube_rig
+
+    if not os.environ.get(THEIRS):
+        from tests.rig.api import ensure
+
+        needed(lambda: ensure(["kubernetes"]))
+    with kube_rig(tmp_path_factory.mktemp("kubernetes")) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="session")
+def knative_rig(kube_rig: KubeRig) -> KubeRig:
+    """The same with Knative Serving on it."""
+    from tests.rig.kubernetes.handle import THEIRS
+
+    if not os.environ.get(THEIRS):
+        from tests.rig.api import ensure
+
+        needed(lambda: ensure(["knative"]))
+    return kube_rig
+
+
+@pytest.fixture
+def kube_namespace(kube_rig: KubeRig) -> Iterator[str]:
+    """A fresh namespace, deleted after the test without waiting for it."""
+    namespace = kube_rig.namespace()
+    yield namespace
+    kube_rig.drop(namespace)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from shipper.config.builder import builder_contradictions
 from shipper.config.positions import KeyPath
 from shipper.config.repository import inside, repository_of
 from shipper.model.quantities import show_duration
@@ -57,6 +58,8 @@ def _image(image: ImageSettings, root: Path) -> Iterator[Contradiction]:
             if _is_inline(entry):
                 message = "an inline cache changes the image that was tested"
                 yield Contradiction((key, index), message, 'use another cache, such as "type=registry,ref=…"')
+    for where, message, hint, against in builder_contradictions(image):
+        yield Contradiction(where, message, hint, against)
 
 
 def _is_inline(entry: str) -> bool:

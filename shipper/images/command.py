@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shipper.errors import ConfigError
+from shipper.images.build_cache import cache_options
 from shipper.images.context import BuildContext
 from shipper.images.protocol import BuildRequest
 
@@ -22,21 +23,28 @@ def build_command(
     metadata: Path,
     secrets: Mapping[str, Path],
     progress: str = "rawjson",
+    builder: str | None = None,
+    write_cache: bool = True,
 ) -> list[str]:
-    """The whole command line. `secrets` are the files that hold the build secrets.
+    """The whole command line. `secrets` are the files that hold the build secrets, `builder` is one of ours.
+
+    `--load` brings the image to the engine, from a builder elsewhere as a stream (buildx keeps none of it in memory).
 
     No attestation and no inline cache: both would make other bytes than those that were tested. Raises ConfigError.
     """
     command = ["docker", "buildx", "build", f"--progress={progress}", "--load", "--provenance=false", "--sbom=false"]
+    if builder is not None:
+        command.append(f"--builder={builder}")
     command += [f"--platform={request.platform}", f"--file={context.dockerfile}", f"--tag={tag}"]
     command += [f"--metadata-file={metadata}"]
     if context.stage is not None:
         command.append(f"--target={context.stage}")
     command += [f"--label={name}={value}" for name, value in labels_of(request).items()]
     command += [f"--build-arg={name}={value}" for name, value in arguments_of(request).items()]
-    command += [f"--secret={_fields(id=name, src=str(path))}" for name, path in sorted(secrets.items())]
+    command += [f"--secret={fields(id=name, src=str(path))}" for name, path in sorted(secrets.items())]
     command += [f"--cache-from={source}" for source in request.image.cache_from]
     command += [f"--cache-to={_not_inline(export)}" for export in request.image.cache_to]
+    command += cache_options(request, write=write_cache)
     return [*command, str(context.directory)]
 
 
@@ -69,8 +77,8 @@ def _not_inline(export: str) -> str:
     return export
 
 
-def _fields(**fields: str) -> str:
+def fields(**named: str) -> str:
     """Fields as buildx reads them: comma-separated values, quoted where a path has a comma or a quote."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([f"{name}={value}" for name, value in fields.items()])
+    csv.writer(line, lineterminator="").writerow([f"{name}={value}" for name, value in named.items()])
     return line.getvalue()

@@ -6,37 +6,31 @@ import contextlib
 import json
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from shipper.errors import BuildError, PublishError, UnreachableError
 from shipper.images.archive import archive_directory, write_archive
-from shipper.images.command import build_command
+from shipper.images.building import run_build
 from shipper.images.connection import engine_errors, open_client
 from shipper.images.context import BuildContext, open_context
-from shipper.images.failure import build_failure
 from shipper.images.local import HOST_LABEL, building_reference, drop, prune, reference_of
 from shipper.images.platform import platform_of, same_platform
-from shipper.images.progress import BuildProgress, Mask
 from shipper.images.protocol import BuildRequest, PullLogins
 from shipper.images.stream import follow, in_blocks
-from shipper.images.workplace import Workplace, workplace
+from shipper.images.workplace import workplace
 from shipper.model import Image
 from shipper.model.context import Cancellation, Reporter
-from shipper.model.quantities import show_duration
-from shipper.model.secret import redact
 from shipper.targets.docker_client import line_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_BLOCK = 1 << 20
-_SHORTEST_MASKED = 4
-"""Characters: a build argument such as "1" or "no" is everywhere in an output, and no secret."""
+    from shipper.images.builder_ready import Builder
 
-_QUIET = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_METADATA_PROVENANCE": "disabled", "DOCKER_CLI_HINTS": "false"}
+_BLOCK = 1 << 20
 
 
 class DockerEngine:
@@ -61,8 +55,10 @@ class DockerEngine:
         context = open_context(request.service, request.image)
         temporary = building_reference(request.service.service)
         try:
+            engine = self.environment()
+            builder = self._builder(request, engine, report, cancel)
             with workplace(request.secrets) as place:
-                progress = self._run_build(request, context, temporary, place, report, cancel)
+                progress = run_build(request, context, temporary, place, builder, engine, report, cancel)
                 metadata = _read_metadata(place.metadata)
             _require_unchanged(context, request, cancel)
             return self._take(request, temporary, metadata, progress.cached, report)
@@ -155,41 +151,15 @@ class DockerEngine:
             return {"DOCKER_HOST": f"unix://{place}", "DOCKER_CONTEXT": ""}
         return {"DOCKER_HOST": self.docker_host} if self.docker_host else {}
 
-    def _run_build(
-        self,
-        request: BuildRequest,
-        context: BuildContext,
-        tag: str,
-        place: Workplace,
-        report: Reporter,
-        cancel: Cancellation,
-    ) -> BuildProgress:
-        from shipper.processes import TimedOut, run
+    @staticmethod
+    def _builder(
+        request: BuildRequest, engine: Mapping[str, str], report: Reporter, cancel: Cancellation
+    ) -> Builder | None:
+        if request.image.builder == "docker":
+            return None
+        from shipper.images.builder_ready import ready_builder
 
-        for mode in ("rawjson", "plain"):
-            progress = BuildProgress(report, _mask_for(request))
-            command = build_command(
-                request, context, tag=tag, metadata=place.metadata, secrets=place.secrets, progress=mode
-            )
-            try:
-                finished = run(
-                    command,
-                    env={**_QUIET, **self.environment()},
-                    on_line=progress.feed,
-                    timeout=request.image.timeout,
-                    cancel=cancel,
-                    keep=1,
-                )
-            except TimedOut as error:
-                raise _too_slow(request, progress) from error
-            progress.finish()
-            if finished.ok:
-                return progress
-            if not _knows_no_rawjson(progress.client):
-                break
-        raise build_failure(
-            progress.client, progress.output, progress.failed_step, context, finished.returncode
-        ) from None
+        return ready_builder(request.image, Path(request.service.root), request.platform, engine, report, cancel)
 
     def _take(
         self, request: BuildRequest, temporary: str, metadata: Mapping[str, Any], cached: bool, report: Reporter
@@ -290,19 +260,6 @@ class _Archive:
             self._directory.cleanup()
 
 
-def _mask_for(request: BuildRequest) -> Mask:
-    """Hides build arguments and build secrets: BuildKit prints the first, a step may print the second."""
-    values = sorted(set(request.image.build_args.values()), key=len, reverse=True)
-    hidden = [value for value in values if len(value) >= _SHORTEST_MASKED]
-
-    def mask(text: str) -> str:
-        for value in hidden:
-            text = text.replace(value, "***")
-        return redact(text, request.secrets)
-
-    return mask
-
-
 def _read_metadata(path: Path) -> Mapping[str, Any]:
     try:
         metadata = json.loads(path.read_bytes())
@@ -320,15 +277,3 @@ def _require_unchanged(context: BuildContext, request: BuildRequest, cancel: Can
             "the build context changed while it was being built",
             hint="release again; keep files that are written meanwhile out with .dockerignore",
         )
-
-
-def _knows_no_rawjson(client: Sequence[str]) -> bool:
-    return any("invalid progress mode" in line or "invalid progress type" in line for line in client)
-
-
-def _too_slow(request: BuildRequest, progress: BuildProgress) -> BuildError:
-    return BuildError(
-        f"the build did not end within image.timeout ({show_duration(request.image.timeout)})",
-        hint="raise image.timeout, or see in the lines above what it waits for",
-        details=progress.output,
-    )

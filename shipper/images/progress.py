@@ -24,6 +24,8 @@ KEPT = 40
 _STEP = re.compile(r"^\[(?P<stage>[^\]]*?)\s?(?P<number>\d+)/(?P<of>\d+)\]\s+(?P<what>\S.*)$", re.DOTALL)
 _PLAIN = re.compile(r"^#(?P<vertex>\d+) (?P<rest>.*)$")
 _PLAIN_OUTPUT = re.compile(r"^\d+\.\d+ (?P<text>.*)$")
+_CACHE = {"importing cache manifest": "read", "exporting cache to": "written"}
+_NOT_THERE = re.compile(r"not found$|name unknown|NAME_UNKNOWN|manifest unknown")
 _UNNAMED = re.compile(r"^(?:stage-\d+|linux/\S+)$")
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -49,6 +51,8 @@ class BuildProgress:
         self._unfinished: dict[tuple[str, int], str] = {}
         self._last: deque[str] = deque(maxlen=KEPT)
         self._client: deque[str] = deque(maxlen=200)
+        self._cache_kinds: dict[str, str] = {}
+        self._cache_troubles: dict[str, str] = {}
 
     @property
     def cached(self) -> bool:
@@ -69,6 +73,11 @@ class BuildProgress:
     def client(self) -> tuple[str, ...]:
         """What the client said itself, masked: the failing lines of the Dockerfile and the error."""
         return tuple(self._client)
+
+    @property
+    def cache_troubles(self) -> tuple[str, ...]:
+        """What went wrong with a cache, masked: BuildKit builds on without it. One that is not there yet is none."""
+        return tuple(self._cache_troubles.values())
 
     def feed(self, stream: str, line: str) -> None:
         """One line of the client; `stream` is which of its outputs."""
@@ -107,6 +116,7 @@ class BuildProgress:
             self._take_output(str(log.get("vertex")), int(log.get("stream") or 1), text)
 
     def _take_vertex(self, vertex: Mapping[str, Any]) -> None:
+        self._note_cache(str(vertex.get("digest")), str(vertex.get("name", "")), str(vertex.get("error") or ""))
         step = self._step(str(vertex.get("digest")), str(vertex.get("name", "")))
         if step is None:
             return
@@ -118,6 +128,7 @@ class BuildProgress:
             self._tell(step)
 
     def _feed_plain(self, vertex: str, rest: str) -> None:
+        self._note_cache(vertex, rest, rest.removeprefix("ERROR: ") if rest.startswith("ERROR: ") else "")
         step = self._step(vertex, rest) or self._steps.get(vertex)
         if match_output := _PLAIN_OUTPUT.match(rest):
             self._say(match_output["text"], 1)
@@ -127,6 +138,15 @@ class BuildProgress:
         step.done = step.done or rest.startswith(("DONE", "CACHED"))
         step.error = rest if rest.startswith("ERROR") else step.error
         self._tell(step)
+
+    def _note_cache(self, vertex: str, name: str, error: str) -> None:
+        """The first error of each vertex that reads or writes a cache."""
+        kind = next((kind for start, kind in _CACHE.items() if name.startswith(start)), "")
+        if kind:
+            self._cache_kinds[vertex] = kind
+        kind = self._cache_kinds.get(vertex, "")
+        if error and kind and not (kind == "read" and _NOT_THERE.search(error)):
+            self._cache_troubles.setdefault(vertex, f"the build cache was not {kind}: {self._clean(error)[:300]}")
 
     def _step(self, vertex: str, name: str) -> _Step | None:
         if vertex not in self._steps:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,9 +31,9 @@ class Finding:
     previous: bool = False
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> tuple[str, str, float]:
         """What stands, as far as patience goes: the cause in a container, whatever its words and pod are just now."""
-        return self.cause, self.container
+        return self.cause, self.container, self.patience
 
     @property
     def failed(self) -> Finding:
@@ -54,3 +55,19 @@ def worst(findings: Iterable[Finding]) -> Finding | None:
     """What has failed before what waits, the least patient first; of equals the first. Never `ready`."""
     found = [finding for finding in findings if finding.state != "ready"]
     return min(found, key=lambda finding: (finding.state != "failed", finding.patience), default=None)
+
+
+class Patience:
+    """Turns what has stood too long into a failure. `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: tuple[tuple[str, str, float], float] | None = None
+
+    def judged(self, finding: Finding) -> Finding:
+        """The finding, or the same as failed. Called with whatever is found, again and again."""
+        now = self._clock()
+        if self._since is None or self._since[0] != finding.key:
+            self._since = finding.key, now
+        stood = now - self._since[1]
+        return finding.failed if finding.state == "waiting" and stood >= finding.patience else finding

@@ -15,6 +15,9 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 VERSION = "app.kubernetes.io/version"
 SERVICE = "shipper.dev/service"
 ENVIRONMENT = "shipper.dev/environment"
+BASE = "shipper.dev/instance"
+"""The name of the whole: what to find all objects of ours by. Own manifests keep their own app.kubernetes.io labels."""
+
 WORKLOAD = "shipper.dev/workload"
 """The name of the Deployment that an object or a pod belongs to; the Service's selector asks for it."""
 
@@ -40,14 +43,18 @@ NOTHING = "none"
 
 def labels_of(settings: Settings, base: str) -> dict[str, str]:
     """Labels of everything that belongs to this service in this environment."""
-    service = settings.service
     return {
-        NAME: service.service,
+        NAME: settings.service.service,
         INSTANCE: base,
         MANAGED_BY: MANAGER,
-        SERVICE: service.service,
-        ENVIRONMENT: service.environment,
+        **marks_of(settings, base),
     }
+
+
+def marks_of(settings: Settings, base: str) -> dict[str, str]:
+    """Those of labels_of that nobody else sets: every object of ours has them, generated or the project's own."""
+    service = settings.service
+    return {SERVICE: service.service, ENVIRONMENT: service.environment, BASE: base}
 
 
 def selector(base: str, workload: str) -> dict[str, str]:
@@ -62,7 +69,7 @@ def label_query(labels: Mapping[str, str]) -> str:
 
 def is_ours(labels: Mapping[str, str], base: str) -> bool:
     """Whether an object with these labels was made by shipper for this service."""
-    return labels.get(MANAGED_BY) == MANAGER and labels.get(INSTANCE) == base
+    return labels.get(BASE) == base and owner_of(labels) is not None
 
 
 def owner_of(labels: Mapping[str, str]) -> tuple[str, str] | None:

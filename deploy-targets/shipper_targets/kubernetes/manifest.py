@@ -15,6 +15,9 @@ from shipper.model import Release
 from shipper.model.noun import digest_of
 from shipper_targets.kubernetes.labels import FINGERPRINT, NUMBER, RELEASE, STAMP
 
+CHANGE_CAUSE = "kubernetes.io/change-cause"
+"""What `kubectl rollout history` shows."""
+
 _ANY_NAME = "workload"
 
 
@@ -145,6 +148,8 @@ def identified(manifest: Manifest, release: Release, stamp: str | None = None) -
     annotations = {**marks, FINGERPRINT: release.fingerprint}
     if stamp is not None:
         annotations[STAMP] = stamp
+    if manifest.kind == "Deployment":
+        annotations[CHANGE_CAUSE] = _cause(release)
     return manifest.marked(labels=marks, annotations=annotations)
 
 
@@ -159,6 +164,11 @@ def renamed(whole: Rendered, old: str, new: str) -> Rendered:
     manifests = tuple(Manifest(_renamed(manifest.body, old, new, ())) for manifest in whole.manifests)
     key = whole.workload
     return Rendered(manifests, Key(key.group, key.kind, key.namespace, new), whole.content)
+
+
+def _cause(release: Release) -> str:
+    back = f" (rollback to #{release.rollback_to})" if release.rollback_to is not None else ""
+    return f"shipper: #{release.number}{back}"
 
 
 def _content(manifests: tuple[Manifest, ...], release_name: str | None) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from shipper.model import Settings, Traits
-from shipper.model.quantities import Seconds
-from shipper.model.settings import EnvName, HostName, Line, Port, RelativePath
+from shipper.model.quantities import Seconds, Size
+from shipper.model.settings import EnvName, Line, Port, RelativePath
 from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.settings_parts import (
     AutoscaleSettings,
@@ -32,6 +32,8 @@ TRAITS = Traits(
     max_sharing=16,
     probes_revisions=True,
     keeps_revisions=True,
+    times_starts=True,
+    routes_late=True,
     secret_references=("kubernetes",),
     secrets_change_in_place=True,
 )
@@ -110,13 +112,12 @@ class KubernetesSettings(Closed):
         description="[run] cpu is a limit too. Without it it is a request: a container may use what is idle, and is "
         "not throttled in the middle of a request.",
     )
-    scratch: tuple[
-        Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f:]*$", max_length=1024)], ...
-    ] = Field(
+    scratch: tuple[Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f:]*$", max_length=1024)], ...] = Field(
         default=(),
         max_length=10,
         description="Further writable directories besides /tmp, empty in each pod, on the node's disk.",
     )
+    tmp_size: Size = Field(default=64 * 2**20, description="The largest that /tmp may be; it counts as memory.")
     security: SecuritySettings = Field(default_factory=SecuritySettings, description="What pods may do, loosened.")
 
     max_surge: ReplicaShare = Field(default="25%", description="rolling: pods above the wanted number meanwhile.")
@@ -163,7 +164,7 @@ class KubernetesSettings(Closed):
     manifests_command: tuple[Line, ...] = Field(
         default=(),
         max_length=100,
-        description='Your own manifests from a command\'s output, such as ["kubectl", "kustomize", "overlays/prod"]. It '
+        description='Your own manifests from a command\'s output, such as ["kubectl", "kustomize", "overlays/prod"]; it '
         "runs beside shipper.toml.",
     )
     manifests_env: tuple[EnvName, ...] = Field(
@@ -207,8 +208,3 @@ def traits_of(settings: Settings, own: KubernetesSettings) -> Traits:
         alone = tuple(name for name in WEIGHTED if name != "canary")
         return TRAITS.model_copy(update={"strategies": alone, "weight_step": None, "max_sharing": 1})
     return TRAITS.model_copy(update={"strategies": WEIGHTED})
-
-
-def is_kubernetes(own: BaseModel) -> bool:
-    """Whether these settings are this kind's."""
-    return isinstance(own, KubernetesSettings)

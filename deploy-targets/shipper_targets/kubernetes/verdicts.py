@@ -20,7 +20,6 @@ from shipper_targets.kubernetes.values import (
     is_leaving,
     name_of,
     number,
-    owner_uid,
     text,
     uid_of,
 )
@@ -31,6 +30,9 @@ ADMISSION_PATIENCE = 30.0
 
 ACCOUNT_PATIENCE = 5.0
 """Seconds for a ServiceAccount of a namespace that has just been made."""
+
+STALE_PATIENCE = 2.0
+"""Seconds for ProgressDeadlineExceeded: it may still be that of the rollout before."""
 
 UNSCHEDULABLE = 30.0
 
@@ -69,9 +71,7 @@ def rollout_finding(facts: Facts, *, release: str | None = None, window: float =
             f"{name_of(deployment)} is paused: nothing is rolled out",
             f"kubectl rollout resume deployment/{name_of(deployment)}",
         )
-    if number(deployment, "status", "observedGeneration") < number(deployment, "metadata", "generation"):
-        return waiting("not-ready", "accepted")
-    return _rollout(facts, window)
+    return _rollout(facts, window) if _is_observed(deployment) else waiting("not-ready", "accepted")
 
 
 def pods_on_their_way(facts: Facts) -> list[Object]:
@@ -112,7 +112,9 @@ def _worst_of(facts: Facts, pods: Sequence[Object], window: float) -> Finding | 
 def _refused(facts: Facts) -> Finding | None:
     """Pods that the API server does not take: quota, admission, a webhook that does not answer."""
     newest = newest_set(facts.deployment, facts.sets)
-    told = condition(newest, "ReplicaFailure") if newest is not None else condition(facts.deployment, "ReplicaFailure")
+    if newest is not None and not _is_observed(newest):
+        return None  # what it says is of the last time that it was asked for pods
+    told = condition(facts.deployment if newest is None else newest, "ReplicaFailure")
     if text(told, "status") != "True":
         return None
     said = text(told, "message").strip()
@@ -129,14 +131,17 @@ def _refused(facts: Facts) -> Finding | None:
     return failed("refused", words, "the words are those of the cluster's admission")
 
 
+def _is_observed(value: Object) -> bool:
+    return number(value, "status", "observedGeneration") >= number(value, "metadata", "generation")
+
+
 def _out_of_time(deployment: Object, found: Finding | None) -> Finding:
+    """The controller does not take this back for a template that it had before until the first pod moves."""
     seconds = number(deployment, "spec", "progressDeadlineSeconds", default=600)
     if found is None:
         said = text(condition(deployment, "Progressing"), "message")
-        return failed(
-            "not-ready", f"no progress within {seconds} s: {said}", "raise [rollout] timeout, or see the pods"
-        )
-    return replace(found.failed, reason=f"no progress within {seconds} s: {found.reason}")
+        found = waiting("not-ready", said, "raise [rollout] timeout, or look at the pods")
+    return replace(found, reason=f"no progress within {seconds} s: {found.reason}", patience=STALE_PATIENCE)
 
 
 def _counted(deployment: Object, wanted: int, pods: Sequence[Object]) -> str | None:

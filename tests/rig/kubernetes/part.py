@@ -43,10 +43,10 @@ class _Helper:
     def start(self, place: Place) -> None:
         self.stop(place)
         _ready(place, self.name).unlink(missing_ok=True)
-        words = ["env", f"PYTHONPATH={_ROOT}", _python(), "-m", f"tests.rig.kubernetes.{self.name}"]
+        words: list[str | Path] = ["env", f"PYTHONPATH={_ROOT}", _python(), "-m", f"tests.rig.kubernetes.{self.name}"]
         state = place.folder / self.name
         state.mkdir(exist_ok=True)
-        argv = [*words, *self.options(place), "--state", state]
+        argv: list[str | Path] = [*words, *self.options(place), "--state", state]
         place.daemon(self.name, _PYTHON).start(argv, _ready(place, self.name).exists, patience=60)
         place.mark(self.name, self.code)
 

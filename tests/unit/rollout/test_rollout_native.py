@@ -6,9 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from shipper.errors import ConfigError, Denied, NotFound, PlatformError, RolloutFailed, ShipperError, Transient
-from shipper.model import Address, HealthSettings, Observation, Probe, Revision, SmokeSettings
+from shipper.model import (
+    Address,
+    HealthSettings,
+    ImageRef,
+    Observation,
+    Probe,
+    Revision,
+    RunSettings,
+    SmokeSettings,
+    fingerprint_of,
+)
+from shipper.model.settings import native_secrets
 from shipper.rollout import verify as verifying
 from shipper.rollout.secret_versions import secret_versions_of
 from shipper.rollout.verify import verify
@@ -190,3 +202,31 @@ def test_a_revision_that_is_not_for_us_to_ask_gets_its_traffic_and_that_is_said(
     assert world.serves == {"two": 100}
     assert "web-2 is not asked before it gets traffic: no identity token can be made" in world.told.remarks
     assert "the gate asks web-2 no golden requests: no identity token can be made" in world.told.remarks
+
+
+def test_what_a_target_adds_is_part_of_the_fingerprint() -> None:
+    settings: Any = splitting_world().settings
+    images: dict[str, ImageRef] = {}
+    without = fingerprint_of(images, settings, {})
+    assert fingerprint_of(images, settings, {}, "") == without
+    assert len({without, fingerprint_of(images, settings, {}, "a"), fingerprint_of(images, settings, {}, "b")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("kubernetes:db/password", True),
+        ("kubernetes:db.creds-2/tls.key", True),
+        ("kubernetes:db", False),
+        ("kubernetes:DB/key", False),
+        ("kubernetes:db/a/b", False),
+        ("kubernetes:-db/key", False),
+    ],
+)
+def test_a_secret_of_kubernetes_is_named_by_secret_and_key(text: str, fits: bool) -> None:
+    run = {"secrets": {"DB": text}}
+    if fits:
+        assert native_secrets(RunSettings.model_validate(run).secrets) == {"DB": text}
+    else:
+        with pytest.raises(ValidationError):
+            RunSettings.model_validate(run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.rig.killing_http import Head, body_of, read_head
@@ -183,7 +184,8 @@ class Connection:
         coming = asyncio.ensure_future(_next(stream))
         try:
             while True:
-                await asyncio.wait({coming} if inside else {coming, ended}, return_when=asyncio.FIRST_COMPLETED)
+                waited: set[asyncio.Future[Any]] = {coming} if inside else {coming, ended}
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
                 if not coming.done():
                     return ended.result()
                 content = coming.result()

@@ -1,8 +1,8 @@
 """The gate's hands over HTTP: `POST /rig/<verb>` with a JSON object, for tests in any process (hands.py).
 
     writes, calls        {"namespace"}
-    hold                 {"namespace", "at", "when", "verb", "resource", "name"}    the at-th write from now that matches
-    held                 {"namespace", "seconds"}                                   waits for it; null when none came
+    hold                 {"namespace", "at", "when", "verb", "resource", "name"}    the at-th write from now
+    held                 {"namespace", "seconds"}                                   waits; null when none came
     release              {"namespace", "carry"}
     fail                 {"namespace", "how", "verb", "resource", "name", "times", "seconds", "after"}
     slow                 {"namespace", "seconds"}                                   every request; 0: none

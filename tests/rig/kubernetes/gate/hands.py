@@ -76,7 +76,7 @@ class GateHands:
 
         Until `release`, or until its client is gone: then a write that was held before is never carried out.
         """
-        self._do("hold", namespace=namespace, at=at, when=when, verb=verb, resource=resource, name=name)
+        self._put("hold", namespace, {"at": at, "when": when, "verb": verb, "resource": resource, "name": name})
 
     def held(self, namespace: str, seconds: float = 30.0) -> Write | None:
         """Wait for the held write; None when none came."""
@@ -134,8 +134,8 @@ class GateHands:
         "cut-after": it was carried out, and the connection ends instead of the answer; "slow": passed on after
         `seconds`. With `after` a status is answered although it was carried out.
         """
-        wanted = {"verb": verb, "resource": resource, "name": name}
-        self._do("fail", namespace=namespace, how=how, times=times, after=after, seconds=seconds, **wanted)
+        how_often = {"how": how, "times": times, "after": after, "seconds": seconds}
+        self._put("fail", namespace, {"verb": verb, "resource": resource, "name": name, **how_often})
 
     def slow(self, namespace: str, seconds: float) -> None:
         """Every request waits so long before it is passed on; 0 ends it."""
@@ -183,14 +183,17 @@ class GateHands:
         finally:
             self.release(namespace)
 
-    def _do(self, verb: str, _timeout: float = 30.0, **values: Any) -> Any:
+    def _put(self, hand: str, namespace: str, values: dict[str, Any]) -> None:
+        self._do(hand, namespace=namespace, **values)
+
+    def _do(self, _hand: str, /, _timeout: float = 30.0, **values: Any) -> Any:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        asked = urllib.request.Request(f"{self.url}/rig/{verb}", json.dumps(values).encode(), method="POST")
+        asked = urllib.request.Request(f"{self.url}/rig/{_hand}", json.dumps(values).encode(), method="POST")
         try:
             with opener.open(asked, timeout=_timeout) as reply:
                 return json.load(reply)["result"]
         except urllib.error.HTTPError as error:
-            raise HandError(f"{verb}: {json.load(error)['error']}") from None
+            raise HandError(f"{_hand}: {json.load(error)['error']}") from None
 
 
 def _write(told: dict[str, Any]) -> Write:

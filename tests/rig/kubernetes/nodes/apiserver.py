@@ -5,6 +5,7 @@ Not the `kubernetes` client: its models cost more than the rest of a status writ
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -43,6 +44,7 @@ class ApiServer:
             num_pools=2,
             maxsize=64,
             ca_certs=cluster.get("certificate-authority"),
+            ca_cert_data=_authority(cluster),
             cert_file=user.get("client-certificate"),
             key_file=user.get("client-key"),
             retries=False,
@@ -116,6 +118,12 @@ def key(thing: Object) -> tuple[str, str]:
     """Namespace and name of an object."""
     metadata = thing["metadata"]
     return str(metadata.get("namespace", "")), str(metadata["name"])
+
+
+def _authority(cluster: Object) -> str | None:
+    """The authority inside the kubeconfig itself, where it is not a file."""
+    inside = cluster.get("certificate-authority-data")
+    return base64.b64decode(inside).decode() if inside else None
 
 
 def _chosen(config: Object) -> tuple[Object, Object]:

@@ -42,7 +42,7 @@ class ContainerKeeper:
 
     def __init__(self, world: World, owner: Owner, spec: Object, *, init: bool, policy: str) -> None:
         self._world, self._owner, self._init, self._policy = world, owner, init, policy
-        self._runtime, self._spec = world.cast(owner.pod, spec)
+        self.runtime, self._spec = world.cast(owner.pod, spec)
         first = "PodInitializing" if owner.pod["spec"].get("initContainers") and not init else "ContainerCreating"
         sidecar = init and spec.get("restartPolicy") == "Always"
         self.seen = Seen(spec["name"], spec["image"], waiting(first), sidecar=sidecar)
@@ -56,10 +56,16 @@ class ContainerKeeper:
 
     def run(self) -> None:
         """Until it has ended for good, or the pod stops."""
+        container = self.current
         while not self._owner.stopping.is_set():
-            ended = self._once()
+            ended = self._once(container)
             if ended is None or not self._again(ended):
                 return
+            container = None
+
+    def wake(self) -> None:
+        """Look again: the pod stops, a probe failed, or the container ended."""
+        self._wake.set()
 
     def adopt(self, status: Object | None) -> None:
         """Take over from an earlier process of ours what the status says and what still runs."""
@@ -71,19 +77,19 @@ class ContainerKeeper:
         if "terminated" in status["state"]:
             seen.state = status["state"]
             return
-        found = self._runtime.find(self._owner.pod, self._spec["name"])
+        found = self.runtime.find(self._owner.pod, self._spec["name"])
         if found is not None:
             self.current, seen.restarts = found
             seen.state, seen.ready, seen.started = status["state"], status["ready"], bool(status.get("started"))
             seen.container_id = self.current.id
+            if seen.started:
+                self.started.set()
         elif "running" in status["state"]:
             lost = Exit(137, "ContainerStatusUnknown", message="The container is gone; the node started again")
             seen.last = {"terminated": {"exitCode": lost.code, "reason": lost.reason, "message": lost.message}}
-            seen.restarts += 1
 
     def stop(self, seconds: float) -> None:
         """The pod is going: preStop, SIGTERM, SIGKILL, within its grace."""
-        self._wake.set()
         if self.current is not None and not self.current.ended.is_set():
             self._event("Normal", "Killing", f"Stopping container {self._spec['name']}")
             stopping.stop(self._world, self._owner.pod, self._owner.ip, self._spec, self.current, seconds)
@@ -94,16 +100,13 @@ class ContainerKeeper:
         self._policy = "Never"
         self.stop(seconds)
 
-    def _once(self) -> Exit | None:
-        """From the pull to the exit; None when the pod stopped before it could start."""
-        container = self.current
-        if container is None or (container.ended.is_set() and self.seen.over):
-            container = self._start()
-            if container is None:
-                return None
-        if isinstance(container, Exit):
-            return container
-        self.current = container
+    def _once(self, container: Running | None) -> Exit | None:
+        """From the pull to the exit; None when the pod stopped before that."""
+        if container is None:
+            started = self._start()
+            if started is None or isinstance(started, Exit):
+                return started
+            container = started
         self._unhealthy = ""
         self._watch(container)
         while not container.ended.is_set() and not self._owner.stopping.is_set():
@@ -125,6 +128,7 @@ class ContainerKeeper:
                 return self._launch(image)
             except StartFailed as failed:
                 self._event("Warning", failed.event, f"Error: {failed.message}")
+                self.seen.restarts = self._attempt()
                 self.seen.state = waiting(failed.reason, failed.message)
                 self.seen.last = terminated(Exit(128, "StartError", message=failed.message), datetime.now(UTC), "")
                 self._owner.publish()
@@ -140,7 +144,7 @@ class ContainerKeeper:
         pod, spec, seen = self._owner.pod, self._spec, self.seen
         env = environment.resolve(pod, spec, self._owner.ip, self._world.lookups)
         security.verify_non_root(pod, spec, image.user)
-        attempt = seen.restarts + (1 if self.current is not None or seen.last else 0)
+        attempt = self._attempt()
         plan = Plan(
             pod=pod,
             container=spec,
@@ -152,11 +156,8 @@ class ContainerKeeper:
             groups=security.groups(pod),
             termination_log=self._owner.termination_log(spec["name"], attempt),
         )
-        if self.previous is not None:
-            self.previous.remove()  # a kubelet keeps one dead container
-        if self.current is not None:
-            self.previous = self.current
-        started = self._runtime.start(plan)
+        self._keep_one_dead()
+        started = self.runtime.start(plan)
         self._event("Normal", "Created", f"Created container: {spec['name']}")
         self._event("Normal", "Started", f"Started container {spec['name']}")
         seen.last = seen.state if seen.over else seen.last
@@ -170,9 +171,19 @@ class ContainerKeeper:
         self._owner.publish()
         return started
 
+    def _attempt(self) -> int:
+        return self.seen.restarts + (1 if self.current is not None or self.seen.last else 0)
+
+    def _keep_one_dead(self) -> None:
+        """For `logs --previous`; the one before that goes."""
+        if self.current is not None and self.current is not self.previous:
+            if self.previous is not None:
+                self.previous.remove()
+            self.previous = self.current
+
     def _image(self) -> Image | None:
         """The image, pulled with the kubelet's back-off; None when the pod stops first."""
-        puller = images_pulled.Puller(self._runtime, self._owner.pod, self._spec, self._event, self._factor)
+        puller = images_pulled.Puller(self.runtime, self._owner.pod, self._spec, self._event, self._factor)
         for found in puller.attempts():
             if isinstance(found, Image):
                 self.seen.image_id = found.id
@@ -184,9 +195,13 @@ class ContainerKeeper:
         return None
 
     def _watch(self, container: Running) -> None:
-        threading.Thread(target=lambda: (container.ended.wait(), self._wake.set()), daemon=True).start()
+        threading.Thread(target=self._wait, args=(container,), daemon=True).start()
         if not container.ended.is_set():
             Prober(self._spec, container, self._owner.ip, self._heard, self._said).start()
+
+    def _wait(self, container: Running) -> None:
+        container.ended.wait()
+        self._wake.set()
 
     def _heard(self, kind: str, passed: bool, said: str) -> None:
         """A probe's threshold is reached."""

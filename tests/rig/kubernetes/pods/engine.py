@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ LABEL = "shipper.rig.kubernetes"
 """On every container; its value says which stand-in's it is."""
 _POD, _CONTAINER, _ATTEMPT = f"{LABEL}.pod", f"{LABEL}.container", f"{LABEL}.attempt"
 _SANDBOX = "POD"
+_AT_ONCE = 4
 
 
 class Engine:
@@ -41,7 +43,8 @@ class Engine:
         self._sandboxes: dict[str, tuple[str, str]] = {}
         self._watched: dict[str, EngineContainer] = {}
         self._lock = threading.Lock()
-        self._making = threading.BoundedSemaphore(4)  # more at once only wait for each other in the engine
+        self._closed = False
+        self._making = threading.BoundedSemaphore(_AT_ONCE)  # more at once only wait for each other in the engine
         _ensure_network(client)
         threading.Thread(target=self._listen, name="engine events", daemon=True).start()
 
@@ -54,6 +57,7 @@ class Engine:
             return self._sandboxes[uid][1]
         found = self._mine(uid, _SANDBOX)
         with self._making:
+            self._refuse_if_closed()
             container = str(found["Id"]) if found and found["State"] == "running" else self._make_sandbox(pod)
         inside = self._client.api.inspect_container(container)["NetworkSettings"]["Networks"][NETWORK]
         self._sandboxes[uid] = (container, str(inside["IPAddress"]))
@@ -66,8 +70,9 @@ class Engine:
         labels = self._labels(plan.pod, plan.container["name"], plan.attempt)
         sandbox = self._sandboxes[uid][0]
         with self._making:
+            self._refuse_if_closed()
             try:
-                made = self._client.api.create_container_from_config(
+                made = self._client.api.create_container_from_config(  # type: ignore[no-untyped-call]
                     engine_options.config(self._client, plan, sandbox, labels),
                     name=f"k8s_{plan.container['name']}_{uid}_{plan.attempt}",
                 )
@@ -119,8 +124,19 @@ class Engine:
         self._remove(left)
         return len(left)
 
+    def close(self) -> None:
+        """Start nothing more, and remove everything."""
+        self._closed = True
+        for _ in range(_AT_ONCE):
+            self._making.acquire()
+        self.clear(set())
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise Trouble("ContainerCreating", "the node is shutting down", "NodeShutdown")
+
     def _make_sandbox(self, pod: Object) -> str:
-        made = self._client.api.create_container_from_config(
+        made = self._client.api.create_container_from_config(  # type: ignore[no-untyped-call]
             {
                 "Image": BASE,
                 "Entrypoint": ["sleep", "infinity"],
@@ -153,13 +169,20 @@ class Engine:
         return found
 
     def _remove(self, containers: list[dict[str, Any]]) -> None:
-        for one in sorted(containers, key=lambda one: bool(one["Labels"][_CONTAINER] == _SANDBOX)):
-            with _not_there():
-                self._client.api.remove_container(one["Id"], force=True, v=True)
-            with self._lock:
-                watched = self._watched.pop(one["Id"], None)
-            if watched is not None:
-                watched.ended.set()
+        """The pods' own first: they stand on the one that holds the network."""
+        for sandboxes in (False, True):
+            chosen = [one["Id"] for one in containers if (one["Labels"][_CONTAINER] == _SANDBOX) is sandboxes]
+            if chosen:
+                with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+                    list(pool.map(self._remove_one, chosen))
+
+    def _remove_one(self, container: str) -> None:
+        with _not_there():
+            self._client.api.remove_container(container, force=True, v=True)
+        with self._lock:
+            watched = self._watched.pop(container, None)
+        if watched is not None:
+            watched.ended.set()
 
     def _listen(self) -> None:
         """Hear of ends from the engine's own events; after a broken stream, look at every container."""
@@ -198,7 +221,7 @@ def _ensure_network(client: DockerClient) -> None:
         client.api.create_network(NETWORK, driver="bridge", check_duplicate=True)
 
 
-def _not_there() -> contextlib.AbstractContextManager[None]:
+def _not_there() -> contextlib.suppress:
     from docker.errors import APIError
 
     return contextlib.suppress(APIError)

@@ -147,7 +147,7 @@ def _time(stamp: str) -> datetime:
     return datetime.fromisoformat(stamp[:26].rstrip("Z") + "+00:00")  # nanoseconds are more than datetime takes
 
 
-def _gone() -> contextlib.AbstractContextManager[None]:
+def _gone() -> contextlib.suppress:
     """The container is not there, or not running, any more."""
     from docker.errors import APIError, NotFound
     from requests.exceptions import RequestException

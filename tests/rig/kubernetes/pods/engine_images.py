@@ -61,7 +61,7 @@ class Images:
             raise _not_found(reference) from None
         except (instances_images.ImageDenied, RigError) as error:
             raise _pull_failed(reference, str(error)) from error
-        config = self._client.api.inspect_image(local)
+        config = self._client.images.get(local).attrs
         command = [*(config["Config"].get("Entrypoint") or []), *(config["Config"].get("Cmd") or [])]
         shown = f"{parsed.name}@{parsed.digest or digest or local}"
         return Image(shown, config["Config"].get("User") or "", command, local, int(config.get("Size") or 0))
@@ -80,7 +80,7 @@ def _digest(parsed: references.Reference) -> str:
         raise _pull_failed(f"{parsed.name}:{parsed.tag or parsed.digest}", str(error)) from error
     if answer.status_code == 404:
         return "missing"
-    return answer.headers.get("docker-content-digest", "")
+    return str(answer.headers.get("docker-content-digest", ""))
 
 
 def _not_found(reference: str) -> Trouble:

@@ -16,7 +16,7 @@ _REFERENCE = re.compile(r"\$\$|\$\(([^)]+)\)")
 
 
 class Lookups:
-    """Secrets, ConfigMaps and Services of the cluster, asked for at every start as a kubelet's cache would have them."""
+    """Secrets, ConfigMaps and Services of the cluster, asked for at every start."""
 
     def __init__(self, api: ApiServer) -> None:
         self._api = api

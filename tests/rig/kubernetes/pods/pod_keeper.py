@@ -12,13 +12,14 @@ from tests.rig.kubernetes.nodes.apiserver import STRATEGIC, ApiFailure, Object, 
 from tests.rig.kubernetes.pods import statuses
 from tests.rig.kubernetes.pods.container_keeper import ContainerKeeper
 from tests.rig.kubernetes.pods.events import stamp
-from tests.rig.kubernetes.pods.runtime import Trouble
+from tests.rig.kubernetes.pods.runtime import Runtime, Trouble
 from tests.rig.kubernetes.pods.scripted import Scripted
 from tests.rig.kubernetes.pods.volumes import Volumes
 from tests.rig.kubernetes.pods.world import World
 
 log = logging.getLogger(__name__)
 
+_REPLACE = {"$patch": "replace"}
 _RETRY = 2.0  # seconds until volumes that failed are tried again, scaled
 
 
@@ -160,21 +161,21 @@ class PodKeeper:
         return False
 
     def _prepare(self) -> None:
-        runtime, _ = self._world.cast(self.pod, self._networked())
         self.volumes.prepare(self.ip)  # a volume that is missing comes before the network, as in a kubelet
-        self.ip = runtime.network(self.pod)
+        self.ip = self._networked().network(self.pod)
         if self._world.engine is not None:
             for name, limit in self.volumes.in_memory.items():
                 self._world.engine.memory_volume(name, limit)
 
-    def _networked(self) -> Object:
-        """The container whose runtime makes the network: a really running one when there is any."""
-        every: list[Object] = [*self.pod["spec"].get("initContainers", []), *self.pod["spec"]["containers"]]
-        real = [one for one in every if not isinstance(self._world.cast(self.pod, one)[0], Scripted)]
-        return (real or every)[0]
+    def _networked(self) -> Runtime:
+        """The runtime that makes the pod's network: that of a container which really runs, when there is any."""
+        every = [keeper.runtime for keeper in [*self.init, *self.main]]
+        return next((one for one in every if not isinstance(one, Scripted)), every[0])
 
     def _stop(self) -> None:
         self.stopping.set()
+        for keeper in [*self.init, *self.main]:
+            keeper.wake()
 
     def _end(self) -> None:
         """Stop what runs, tell the API, and let the pod go."""
@@ -217,13 +218,13 @@ class PodKeeper:
             "conditions": conditions,
             "observedGeneration": self.pod["metadata"].get("generation", 1),
             "hostIP": statuses.HOST_IP,
-            "hostIPs": [{"ip": statuses.HOST_IP}],
+            "hostIPs": [{"ip": statuses.HOST_IP}, _REPLACE],
             "startTime": self._started,
             "qosClass": (self.pod.get("status") or {}).get("qosClass", "Burstable"),
             "containerStatuses": [one.status() for one in main],
         }
         found |= {"initContainerStatuses": [one.status() for one in init]} if init else {}
-        return found | ({"podIP": self.ip, "podIPs": [{"ip": self.ip}]} if self.ip else {})
+        return found | ({"podIP": self.ip, "podIPs": [{"ip": self.ip}, _REPLACE]} if self.ip else {})
 
 
 def _statuses(kind: str) -> str:

@@ -106,6 +106,10 @@ class Running(Protocol):
         """SIGTERM, and SIGKILL when it still runs after so many seconds; returns when it has ended."""
         ...
 
+    def kill(self) -> None:
+        """SIGKILL from outside; `ended` follows."""
+        ...
+
     def logs(self, query: LogQuery) -> Iterator[bytes]:
         """What it wrote, oldest first; also after it ended, until `remove`."""
         ...

@@ -71,7 +71,9 @@ class Scripted:
         return Image(id=f"{parsed.name}@{digest}", user="1000"), True
 
     def network(self, pod: Object) -> str:
-        number = next(self._addresses) % 64000
+        if known := (pod.get("status") or {}).get("podIP"):
+            return str(known)
+        number = next(self._addresses) % 60000
         return f"10.244.{number // 250}.{number % 250 + 1}"
 
     def start(self, plan: Plan) -> Running:

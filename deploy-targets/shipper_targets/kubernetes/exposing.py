@@ -1,0 +1,102 @@
+"""How the service is reached from outside: an Ingress, or an HTTPRoute of the Gateway API. Pure.
+
+What the API servers would fill in is written out, so that what is sent is what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shipper_targets.kubernetes.manifest import Manifest
+from shipper_targets.kubernetes.probes import PORT_NAME
+from shipper_targets.kubernetes.settings import KubernetesSettings
+
+GATEWAY_GROUP = "gateway.networking.k8s.io"
+
+
+def ingress_of(own: KubernetesSettings, base: str, labels: Mapping[str, str]) -> Manifest | None:
+    """None where none is configured."""
+    wanted = own.ingress
+    if wanted is None:
+        return None
+    backend = {"service": {"name": base, "port": {"name": PORT_NAME}}}
+    paths = [{"path": wanted.path, "pathType": "Prefix", "backend": backend}]
+    spec: dict[str, Any] = {"rules": [{"host": wanted.host, "http": {"paths": paths}}]}
+    if wanted.class_name is not None:
+        spec["ingressClassName"] = wanted.class_name
+    if wanted.tls_secret is not None:
+        spec["tls"] = [{"hosts": [wanted.host], "secretName": wanted.tls_secret}]
+    made = Manifest(
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": {"name": base, "namespace": own.namespace, "labels": dict(labels)},
+            "spec": spec,
+        }
+    )
+    return made.marked(annotations=wanted.annotations)
+
+
+def route_of(
+    own: KubernetesSettings, base: str, labels: Mapping[str, str], weights: Mapping[str, int]
+) -> Manifest | None:
+    """The HTTPRoute `<base>`; `weights`: Service's name to percent. None where no Gateway is configured."""
+    wanted = own.gateway
+    if wanted is None:
+        return None
+    parent: dict[str, Any] = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": wanted.name}
+    if wanted.namespace is not None:
+        parent["namespace"] = wanted.namespace
+    if wanted.section is not None:
+        parent["sectionName"] = wanted.section
+    return Manifest(
+        {
+            "apiVersion": f"{GATEWAY_GROUP}/v1",
+            "kind": "HTTPRoute",
+            "metadata": {"name": base, "namespace": own.namespace, "labels": dict(labels)},
+            "spec": {
+                "parentRefs": [parent],
+                "hostnames": list(wanted.hosts),
+                "rules": [
+                    {
+                        "matches": [{"path": {"type": "PathPrefix", "value": wanted.path}}],
+                        "backendRefs": backends(weights, own.service_port),
+                    }
+                ],
+            },
+        }
+    )
+
+
+def routed(route: Manifest, weights: Mapping[str, int], port: int) -> Manifest:
+    """The same HTTPRoute with other weights: Service's name to percent."""
+    body = route.copied()
+    for rule in body["spec"]["rules"]:
+        rule["backendRefs"] = backends(weights, port)
+    return Manifest(body)
+
+
+def backends(weights: Mapping[str, int], port: int) -> list[dict[str, Any]]:
+    """`backendRefs`, in the order of names: the same weights are the same text."""
+    return [
+        {"group": "", "kind": "Service", "name": name, "port": port, "weight": weight}
+        for name, weight in sorted(weights.items())
+    ]
+
+
+def url_of(own: KubernetesSettings, base: str) -> str:
+    """Where the service answers, as its users write it."""
+    if own.gateway is not None:
+        scheme, port = ("https", 443) if own.gateway.tls else ("http", 80)
+        wanted = own.gateway.port or port
+        suffix = "" if wanted == port else f":{wanted}"
+        return f"{scheme}://{own.gateway.host}{suffix}{_directory(own.gateway.path)}"
+    if own.ingress is not None:
+        return f"http{'s' if own.ingress.tls_secret else ''}://{own.ingress.host}{_directory(own.ingress.path)}"
+    suffix = "" if own.service_port == 80 else f":{own.service_port}"
+    return f"http://{base}.{own.namespace}.svc{suffix}"
+
+
+def _directory(path: str) -> str:
+    return path.rstrip("/")

@@ -1,0 +1,47 @@
+"""Services: the one that clients ask, and in front of each revision its own where a route shares the traffic. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shipper_targets.kubernetes.labels import selector
+from shipper_targets.kubernetes.manifest import Manifest
+from shipper_targets.kubernetes.probes import PORT_NAME
+from shipper_targets.kubernetes.settings import KubernetesSettings
+
+
+def service_of(own: KubernetesSettings, base: str, labels: Mapping[str, str], workload: str) -> Manifest:
+    """The Service `<base>`, which clients ask. Traffic goes to the workload that its selector names."""
+    made = _service(own, base, base, labels, workload, own.service_type)
+    if own.service_annotations:
+        return made.marked(annotations=own.service_annotations)
+    return made
+
+
+def revision_service(own: KubernetesSettings, base: str, labels: Mapping[str, str], workload: str) -> Manifest:
+    """The Service of one revision, under its name: what a route's weights point to."""
+    return _service(own, workload, base, labels, workload, "ClusterIP")
+
+
+def selecting(service: Manifest, base: str, workload: str) -> Manifest:
+    """The same Service with its traffic at another workload."""
+    body = service.copied()
+    body["spec"]["selector"] = selector(base, workload)
+    return Manifest(body)
+
+
+def _service(
+    own: KubernetesSettings, name: str, base: str, labels: Mapping[str, str], workload: str, service_type: str
+) -> Manifest:
+    return Manifest(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": own.namespace, "labels": dict(labels)},
+            "spec": {
+                "type": service_type,
+                "selector": selector(base, workload),
+                "ports": [{"name": PORT_NAME, "port": own.service_port, "targetPort": PORT_NAME, "protocol": "TCP"}],
+            },
+        }
+    )

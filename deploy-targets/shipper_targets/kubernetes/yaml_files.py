@@ -1,0 +1,132 @@
+"""YAML as Kubernetes reads it, with the line of everything. Pure.
+
+As kubectl does: dates stay text, `1:30` is no number, 0644 is octal, keys are text. A key that stands twice, and a tag
+of another language, are refused: kubectl's strict decoding does the same.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+_MERGE = "tag:yaml.org,2002:merge"
+_INT = re.compile(r"[-+]?(?:0b[01]+|0x[0-9a-fA-F]+|0o[0-7]+|0[0-7]*|[1-9][0-9]*)$")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$")
+_BOOL = re.compile(r"(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$")
+_NULL = re.compile(r"(?:~|null|Null|NULL|)$")
+
+
+class BadYaml(Exception):
+    """What a text is not, and at which line (the first is 1)."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(problem)
+        self.line = line
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document: its value, where it is from, and where each part of it stands."""
+
+    origin: str
+    line: int
+    value: Any
+    node: Any = field(repr=False, compare=False)
+
+    def line_at(self, path: Sequence[str | int]) -> int:
+        """The line of a value inside; of the nearest one around it when it came through an anchor."""
+        node, line = self.node, self.line
+        for step in path:
+            found = _child(node, step)
+            if found is None:
+                return line
+            node, line = found, found.start_mark.line + 1
+        return line
+
+
+def documents(text: str, origin: str) -> Iterator[Document]:
+    """Every document that has something in it. Raises BadYaml."""
+    loader = _Loader(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
+                continue
+            line = node.start_mark.line + 1
+            yield Document(origin, line, loader.construct_document(node), node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise BadYaml(mark.line + 1 if mark else 1, error.problem or "not YAML") from error
+    except yaml.reader.ReaderError as error:
+        at = text[: error.position] if isinstance(error.position, int) else ""
+        raise BadYaml(at.count("\n") + 1, f"the character #x{error.character:04x} is not allowed") from error
+    except RecursionError as error:
+        raise BadYaml(1, "nested too deeply") from error
+    finally:
+        loader.dispose()
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with Kubernetes' idea of numbers, and without surprises."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as the library has it
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Keys as text, each once."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text", key.start_mark)
+            if key.tag != _MERGE and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f'"{key.value}" stands twice', key.start_mark)
+            seen.add(key.value)
+        self.flatten_mapping(node)
+        return {key.value: self.construct_object(value, deep=True) for key, value in node.value}
+
+
+def _number(loader: Any, node: Any) -> int:
+    text = node.value.lstrip("+-")
+    sign = -1 if node.value.startswith("-") else 1
+    if text[:2] in ("0b", "0x", "0o"):
+        return sign * int(text, 0)
+    return sign * int(text, 8 if text.startswith("0") else 10)
+
+
+def _fraction(loader: Any, node: Any) -> float | int:
+    text = node.value.lower().replace(".inf", "inf").replace(".nan", "nan")
+    value = float(text)
+    if not math.isfinite(value):
+        raise yaml.constructor.ConstructorError(None, None, f"{node.value} has no place in a manifest", node.start_mark)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _foreign(loader: Any, node: Any) -> Any:
+    raise yaml.constructor.ConstructorError(None, None, f"the tag {node.tag} means nothing here", node.start_mark)
+
+
+def _child(node: Any, step: str | int) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == step), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step]
+    return None
+
+
+for _tag, _pattern, _first in (
+    ("bool", _BOOL, "yYnNtTfFoO"),
+    ("int", _INT, "-+0123456789"),
+    ("float", _FLOAT, "-+.0123456789"),
+    ("null", _NULL, ["~", "n", "N", ""]),
+    ("merge", re.compile(r"<<$"), "<"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, list(_first))
+_Loader.add_constructor("tag:yaml.org,2002:int", _number)
+_Loader.add_constructor("tag:yaml.org,2002:float", _fraction)
+for _tag in ("binary", "timestamp", "omap", "pairs", "set"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _foreign)

@@ -1,0 +1,113 @@
+"""Why a builder of ours cannot be had, told from what buildx says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shipper.errors import ConfigError, CredentialsError, ShipperError, UnreachableError, UsageError
+from shipper.images.builder import Instance
+from shipper.model.quantities import show_duration
+
+_PREFIX = re.compile(r"^(?:ERROR|error):\s*")
+_NOISE = re.compile(r"^(?:#\d+|-+$| > |WARNING|time=)")
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """What buildx says; what we make of it. `{place}` and `{said}` in the message."""
+
+    says: re.Pattern[str]
+    kind: type[ShipperError]
+    message: str
+    hint: str
+
+
+def _cause(says: str, kind: type[ShipperError], message: str, hint: str) -> _Cause:
+    return _Cause(re.compile(says, re.IGNORECASE), kind, message, hint)
+
+
+_CAUSES = (
+    _cause(
+        r"is forbidden|\bforbidden\b|unauthorized|must be logged in|getting credentials",
+        CredentialsError,
+        "we may not use the builder in {place}: {said}",
+        "docs/howto.md lists what it takes: deployments, pods and pods/exec of that namespace",
+    ),
+    _cause(
+        r"context .* does not exist|no configuration has been provided|cannot unmarshal|error loading config",
+        ConfigError,
+        "image.kubernetes: the kubeconfig does not help to reach {place}: {said}",
+        "`kubectl config get-contexts` lists the contexts",
+    ),
+    _cause(
+        r"namespaces? .* not found",
+        ConfigError,
+        "image.kubernetes.namespace: {said}",
+        "make it, or name one that is there: shipper makes none",
+    ),
+    _cause(
+        r"invalid driver option|quantities must match|is invalid:|invalid value",
+        ConfigError,
+        "[image.kubernetes] is not accepted: {said}",
+        "correct that setting; for an option that buildx does not know update buildx",
+    ),
+    _cause(
+        r"'buildx' is not a docker command|unknown flag: --(?:bootstrap|driver)|unknown command: docker buildx",
+        UsageError,
+        "docker has no buildx, or one that is too old: {said}",
+        "install the buildx plugin of Docker (package docker-buildx or docker-buildx-plugin)",
+    ),
+    _cause(
+        r"buildctl: (?:command )?not found|buildctl: No such file",
+        UnreachableError,
+        "{place} has no buildctl on PATH",
+        "install BuildKit there (buildctl beside buildkitd), on the PATH of logins without a terminal",
+    ),
+    _cause(
+        r"host key verification failed|permission denied|too many authentication failures"
+        r"|host identification has changed",
+        CredentialsError,
+        "{place} does not let us in: {said}",
+        "ssh to that host must work without a question, as this user",
+    ),
+)
+
+
+def builder_failure(said: str, instance: Instance) -> ShipperError:
+    """The error for a builder that could not be made or started. Never a reason to build elsewhere."""
+    lines = _lines(said)
+    for cause in _CAUSES:
+        if line := next((line for line in lines if cause.says.search(line)), ""):
+            message = cause.message.format(place=instance.place, said=line[:200])
+            return cause.kind(message, hint=cause.hint, details=lines[-10:])
+    last = lines[-1][:200] if lines else "it said nothing"
+    return UnreachableError(
+        f"the builder in {instance.place} cannot be used: {last}",
+        hint=f"{instance.advice} shows more" if instance.advice else "does its host answer, and does buildkitd run?",
+        details=lines[-10:],
+    )
+
+
+def too_late(said: str, instance: Instance) -> ShipperError:
+    """The error for a builder that was not ready in time."""
+    lines = _lines(said)
+    section = instance.driver
+    return UnreachableError(
+        f"the builder in {instance.place} was not ready after {show_duration(instance.patience)}"
+        + (f": {lines[-1][:120]}" if lines else ""),
+        hint=(f"{instance.advice} says why; " if instance.advice else "")
+        + f"image.{section}.start_timeout is how long",
+        details=lines[-10:],
+    )
+
+
+def gets_ready(said: str) -> bool:
+    """Whether buildx gave up on what may still come: pods that start, or that another run is just making."""
+    return bool(re.search(r"expected \d+ replicas to be ready|already exists", said))
+
+
+def _lines(said: str) -> Sequence[str]:
+    lines = [_PREFIX.sub("", line.strip()) for line in said.splitlines() if line.strip()]
+    return list(dict.fromkeys(line for line in lines if not _NOISE.match(line)))

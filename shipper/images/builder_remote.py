@@ -1,0 +1,81 @@
+"""A BuildKit elsewhere, over TCP (with TLS) or over ssh, through buildx's remote driver.
+
+Over ssh that driver runs `buildctl dial-stdio` there (BuildKit's connhelper/ssh): buildctl must be on PATH, and no
+Docker is needed. Source: docker/buildx, driver/remote; measured with buildx 0.13.1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from shipper.errors import ConfigError
+from shipper.images.builder import Instance, file_of, name_for
+from shipper.model.builder import RemoteBuilder
+
+_FILES = {"cacert": "ca", "cert": "cert", "key": "key"}
+"""buildx's name -> ours."""
+
+
+def remote_instance(remote: RemoteBuilder, root: Path) -> Instance:
+    """Raises ConfigError for settings that contradict each other, and for files that cannot be read."""
+    problem = next(iter(problems(remote)), None)
+    if problem is not None:
+        key, message, hint = problem
+        raise ConfigError(f"image.remote.{key}: {message}", hint=hint)
+    options = {theirs: file_of(path, root) for theirs, path in _paths(remote).items()}
+    for theirs, path in options.items():
+        _require_readable(f"image.remote.{_FILES[theirs]}", path)
+    words = [(name, str(path)) for name, path in options.items()]
+    if remote.ca is not None:
+        words.append(("servername", remote.server_name or host_of(remote)[0]))
+    name = name_for({"address": remote.address, "options": words})
+    return Instance(
+        name=name,
+        node=f"{name}-0",
+        driver="remote",
+        place=remote.address,
+        patience=remote.start_timeout,
+        endpoint=remote.address,
+        options=tuple(words),
+    )
+
+
+def problems(remote: RemoteBuilder) -> list[tuple[str, str, str]]:
+    """(key, message, hint) for each contradiction: what one field cannot say."""
+    found = []
+    given = [key for key in ("ca", "cert", "key", "server_name") if getattr(remote, key) is not None]
+    if remote.address.startswith("ssh://") and given:
+        found.append((given[0], "over ssh there is no TLS", "remove it; ssh has its own keys and configuration"))
+    elif given and remote.ca is None:
+        hint = "add ca: the PEM file of the authority that its certificate is from"
+        found.append((given[0], "TLS needs ca as well", hint))
+    if (remote.cert is None) != (remote.key is None):
+        there, missing = ("cert", "key") if remote.key is None else ("key", "cert")
+        found.append((there, f"is of no use without {missing}", f"add {missing}"))
+    return found
+
+
+def host_of(remote: RemoteBuilder) -> tuple[str, int]:
+    """Host and port of a tcp address. Raises ConfigError for a port that there is not."""
+    parts = urlsplit(remote.address)
+    try:
+        return parts.hostname or "", parts.port or 0
+    except ValueError as error:
+        raise ConfigError("image.remote.address: there is no such port", hint="write one from 1 to 65535") from error
+
+
+def _paths(remote: RemoteBuilder) -> dict[str, str]:
+    found = {theirs: getattr(remote, ours) for theirs, ours in _FILES.items()}
+    return {theirs: path for theirs, path in found.items() if path is not None}
+
+
+def _require_readable(key: str, path: Path) -> None:
+    try:
+        with path.open("rb"):
+            return
+    except OSError as error:
+        raise ConfigError(
+            f"{key}: {path} cannot be read: {(error.strerror or str(error)).lower()}",
+            hint="write its path: absolute, below ~/ or relative to shipper.toml",
+        ) from error
