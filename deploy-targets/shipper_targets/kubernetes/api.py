@@ -26,6 +26,7 @@ READ, WRITE = 10.0, 20.0
 _PAGE = 500
 _WATCH_GRACE = 10.0
 _JSON = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 Query = Sequence[tuple[str, str]]
@@ -61,6 +62,10 @@ class Api:
             return self._pages(kind, labels, fields, namespace, _PAGE)
         except Gone:  # the snapshot that the pages were cut from is gone: all at once then
             return self._pages(kind, labels, fields, namespace, 0)
+
+    def list_metadata(self, kind: Kind, *, labels: str = "", fields: str = "") -> Listed:
+        """The same without spec, data and status: a list of Secrets need not bring what is in them."""
+        return self._pages(kind, labels, fields, None, 0, accept=_METADATA)
 
     def watch(
         self,
@@ -198,26 +203,32 @@ class Api:
         query: Query = (),
         body: Mapping[str, Any] | None = None,
         content: str = "",
+        accept: str = _JSON,
     ) -> dict[str, Any]:
-        headers = {"accept": _JSON, **({"content-type": content} if content else {})}
+        headers = {"accept": accept, **({"content-type": content} if content else {})}
         data = json.dumps(body, separators=(",", ":")).encode() if body is not None else b""
         timeout = READ if method == "GET" else WRITE
         answer = self.request(method, path, query=query, headers=headers, body=data, timeout=timeout)
         return checked(doing, self._connection, answer)
 
-    def _pages(self, kind: Kind, labels: str, fields: str, namespace: str | None, limit: int) -> Listed:
+    def _pages(
+        self, kind: Kind, labels: str, fields: str, namespace: str | None, limit: int, accept: str = _JSON
+    ) -> Listed:
         path = kind.path(namespace or self.namespace)
         selected = _given(labelSelector=labels, fieldSelector=fields, limit=str(limit or ""))
         items: list[dict[str, Any]] = []
         more = ""
         while True:
             query = [*selected, *_given(**{"continue": more})]
-            found = retry_transient(lambda query=query: self._object(f"list {kind.plural}", "GET", path, query))  # type: ignore[misc]
+            found = self._page(kind, path, query, accept)
             # Members of a list do not say what they are.
-            items += [{"apiVersion": kind.api_version, "kind": kind.kind, **one} for one in found.get("items") or ()]
+            items += [{**one, "apiVersion": kind.api_version, "kind": kind.kind} for one in found.get("items") or ()]
             more = str(found["metadata"].get("continue") or "")
             if not more:
                 return Listed(tuple(items), str(found["metadata"].get("resourceVersion") or ""))
+
+    def _page(self, kind: Kind, path: str, query: Query, accept: str) -> dict[str, Any]:
+        return retry_transient(lambda: self._object(f"list {kind.plural}", "GET", path, query, accept=accept))
 
     def _namespace_of(self, body: Mapping[str, Any]) -> str:
         return str(body.get("metadata", {}).get("namespace") or self.namespace)

@@ -54,15 +54,11 @@ def _place(key: str) -> tuple[int, str]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Without aliases, which people do not expect in manifests. Python's own: libyaml's writes long keys in two."""
+    """Without aliases, which nobody expects in a manifest."""
 
     def ignore_aliases(self, data: Any) -> bool:
         """Never an alias."""
         return True
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        """Lists are not indented below their key, as kubectl writes them."""
-        super().increase_indent(flow, indentless)
 
 
 def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -73,9 +69,7 @@ def _style(text: str) -> str | None:
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return None
     lines = text.split("\n")
-    if len(lines) > 1 and text.isprintable() is False and _is_block(lines):
-        return "|"
-    return '"'
+    return "|" if len(lines) > 1 and _is_block(lines) else '"'
 
 
 def _is_block(lines: list[str]) -> bool:

@@ -16,7 +16,9 @@ import yaml
 
 _MERGE = "tag:yaml.org,2002:merge"
 _INT = re.compile(r"[-+]?(?:0b[01]+|0x[0-9a-fA-F]+|0o[0-7]+|0[0-7]*|[1-9][0-9]*)$")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
+)
 _BOOL = re.compile(r"(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$")
 _NULL = re.compile(r"(?:~|null|Null|NULL|)$")
 
@@ -72,8 +74,8 @@ def documents(text: str, origin: str) -> Iterator[Document]:
         loader.dispose()
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader with Kubernetes' idea of numbers, and without surprises."""
+class _Loader(yaml.CSafeLoader):
+    """PyYAML's safe loader with Kubernetes' idea of numbers, and without surprises."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as the library has it
 

@@ -1,0 +1,65 @@
+"""`shipper release --target kubernetes`: from a Dockerfile to verified traffic on a real control plane, and back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster.conftest import QUICK, Cluster
+from tests.e2e.projects import commit, merged, to_toml, write_service
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def example(cluster: Cluster, name: str, folder: Path) -> Path:
+    """One of the examples, with a place on the cluster, and the host name of this test."""
+    shutil.copytree(ROOT / "examples" / name, folder, ignore=shutil.ignore_patterns("__pycache__", ".git", ".train"))
+    whole = cluster.settings()
+    here = {"targets": whole["targets"], "ledger": whole["ledger"], "environments": {"dev": {"image": whole["image"]}}}
+    with (folder / "shipper.toml").open("a") as configuration:
+        configuration.write("\n" + to_toml(here))
+    commit(folder, name)
+    return folder
+
+
+@pytest.mark.timeout(900)
+def test_the_example_is_built_scanned_tried_pushed_deployed_and_answers(cluster: Cluster, tmp_path: Path) -> None:
+    ended = cluster.release(example(cluster, "iris", tmp_path / "iris"))
+    assert ended.code == 0, ended
+    done = ended.stages()
+    passed = ("build", "lint", "scan", "sbom", "smoke", "size", "gate", "publish", "rollout", "seal")
+    assert {name: done.get(name) for name in passed} == dict.fromkeys(passed, "done")
+    assert ended.finished["serves"]["number"] == 1
+    answer = cluster.ask("/predict", body=json.dumps({"features": [5.1, 3.5, 1.4, 0.2]}).encode())
+    assert (answer.status, answer.json["label"]) == (200, "setosa")
+    assert "iris-dev" in cluster.kubectl("get", "deployment", "-l", "app.kubernetes.io/name=iris", "-o", "name")
+
+
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "rolling": {},
+    "blue-green": {"rollout": {"strategy": "blue-green", "bake": "1s"}},
+    "recreate": {"rollout": {"strategy": "recreate"}},
+}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_two_releases_and_a_rollback_from_an_empty_directory_without_the_ledger(
+    cluster: Cluster, tmp_path: Path, strategy: str
+) -> None:
+    folder = tmp_path / "shop"
+    for version in ("1", "2"):
+        write_service(folder, version=version, settings=cluster.settings(**merged(QUICK, STRATEGIES[strategy])))
+        ended = cluster.release(folder)
+        assert ended.code == 0, ended
+        assert cluster.ask().json["version"] == version
+    back = cluster.from_nowhere("rollback")
+    assert back.code == 0, back
+    assert cluster.ask().json["version"] == "1"
+    serves = back.finished["serves"]
+    assert (serves["number"], serves["rollback_to"]) == (3, 1)
