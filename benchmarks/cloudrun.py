@@ -34,7 +34,7 @@ from benchmarks.imports import imported
 from benchmarks.release import BenchmarkError
 from benchmarks.report import keep, table
 from tests.rig import stores
-from tests.rig.api import ensure
+from tests.rig.api import GOOGLE, ensure
 from tests.rig.google.cloudrun import v1_gcloud
 
 GCLOUD = "gcloud"
@@ -42,7 +42,7 @@ GCLOUD = "gcloud"
 
 def main(deploys: int, rollbacks: int) -> int:
     """Print the ratios. 1 when a contestant failed."""
-    rig = ensure()
+    rig = ensure(GOOGLE)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shipper-bench")))
         contest = prepare(folder, rig, stack.enter_context(stores.gcs()))

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.report import keep, table
 from tests.e2e.machine import own_home
-from tests.rig.api import Rig, ensure
+from tests.rig.api import DOCKER, Rig, ensure
 from tools.venvs import ROOT, installed
 
 NAME = "shipper-bench"
@@ -100,7 +100,7 @@ class Contest:
 
 def main(rounds: int) -> int:
     """Print the ratios. 1 when a contestant failed."""
-    rig = ensure()
+    rig = ensure(DOCKER)
     with tempfile.TemporaryDirectory(prefix=NAME) as folder:
         contest = prepare(Path(folder), rig)
         try:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.release import BenchmarkError, Contest, clean, prepare, timed
 from benchmarks.report import keep, table
-from tests.rig.api import ensure
+from tests.rig.api import DOCKER, ensure
 from tests.rig.engine_time import EngineTime
 
 
@@ -35,7 +35,7 @@ class Back:
 
 def main(rounds: int) -> int:
     """Print the ratio. 1 when a contestant failed."""
-    rig = ensure()
+    rig = ensure(DOCKER)
     with tempfile.TemporaryDirectory(prefix="shipper-bench") as folder:
         contest = prepare(Path(folder), rig)
         try:

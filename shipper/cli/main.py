@@ -18,6 +18,7 @@ COMMANDS = {
     "release": "Build, check, publish and deploy a service, and verify what serves.",
     "rollback": "Go back to what served well before, in one write where it is warm.",
     "plan": "Show what a release would change. Writes nothing.",
+    "render": "Write out what the platform would be given, such as manifests for GitOps.",
     "status": "Show what serves now, and how well that is proved.",
     "verify": "Prove what serves: routing, answers, identity.",
     "history": "Show the releases here and how each ended.",

@@ -11,7 +11,9 @@ from shipper.images.builder import Instance
 from shipper.model.quantities import show_duration
 
 _PREFIX = re.compile(r"^(?:ERROR|error):\s*")
-_NOISE = re.compile(r"^(?:#\d+|-+$| > |WARNING|time=)")
+_NOISE = re.compile(r"^(?:#\d+|-+$|> |WARNING|time=|context canceled$)")
+_LONGEST = 300
+"""Characters of what buildx says in a message; the whole of it is in the details."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ _CAUSES = (
         "docs/howto.md lists what it takes: deployments, pods and pods/exec of that namespace",
     ),
     _cause(
-        r"context .* does not exist|no configuration has been provided|cannot unmarshal|error loading config",
+        r"context .* does not exist|context was not found|no configuration has been provided|error loading config",
         ConfigError,
         "image.kubernetes: the kubeconfig does not help to reach {place}: {said}",
         "`kubectl config get-contexts` lists the contexts",
@@ -59,19 +61,6 @@ _CAUSES = (
         "docker has no buildx, or one that is too old: {said}",
         "install the buildx plugin of Docker (package docker-buildx or docker-buildx-plugin)",
     ),
-    _cause(
-        r"buildctl: (?:command )?not found|buildctl: No such file",
-        UnreachableError,
-        "{place} has no buildctl on PATH",
-        "install BuildKit there (buildctl beside buildkitd), on the PATH of logins without a terminal",
-    ),
-    _cause(
-        r"host key verification failed|permission denied|too many authentication failures"
-        r"|host identification has changed",
-        CredentialsError,
-        "{place} does not let us in: {said}",
-        "ssh to that host must work without a question, as this user",
-    ),
 )
 
 
@@ -80,9 +69,9 @@ def builder_failure(said: str, instance: Instance) -> ShipperError:
     lines = _lines(said)
     for cause in _CAUSES:
         if line := next((line for line in lines if cause.says.search(line)), ""):
-            message = cause.message.format(place=instance.place, said=line[:200])
+            message = cause.message.format(place=instance.place, said=line[:_LONGEST])
             return cause.kind(message, hint=cause.hint, details=lines[-10:])
-    last = lines[-1][:200] if lines else "it said nothing"
+    last = lines[-1][:_LONGEST] if lines else "it said nothing"
     return UnreachableError(
         f"the builder in {instance.place} cannot be used: {last}",
         hint=f"{instance.advice} shows more" if instance.advice else "does its host answer, and does buildkitd run?",
@@ -96,7 +85,7 @@ def too_late(said: str, instance: Instance) -> ShipperError:
     section = instance.driver
     return UnreachableError(
         f"the builder in {instance.place} was not ready after {show_duration(instance.patience)}"
-        + (f": {lines[-1][:120]}" if lines else ""),
+        + (f": {lines[-1][:_LONGEST]}" if lines else ""),
         hint=(f"{instance.advice} says why; " if instance.advice else "")
         + f"image.{section}.start_timeout is how long",
         details=lines[-10:],

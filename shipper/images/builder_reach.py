@@ -14,11 +14,12 @@ from shipper.errors import ConfigError, CredentialsError, ShipperError, Unreacha
 from shipper.images.builder_remote import host_of
 from shipper.model.builder import RemoteBuilder
 
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
 """RFC 9113, section 3.4: the preface and an empty SETTINGS frame."""
 _SETTINGS = 4
 _FRAME = 9
 """Bytes of a frame's head; the fourth is its type."""
+_SIGNED = "set image.remote.cert and key to a pair that its authority has signed"
 
 
 def knock(remote: RemoteBuilder, root: Path) -> None:
@@ -52,6 +53,11 @@ class _Odd(Exception):
         self.head = head
 
     def meaning(self, address: str, *, secured: bool) -> ShipperError:
+        if secured and not self.head:
+            return CredentialsError(
+                f"the builder at {address} does not accept our certificate: it hung up after the TLS handshake",
+                hint=_SIGNED,
+            )
         wants_tls = not secured and (not self.head or self.head[:1] == b"\x15" or self.head.startswith(b"HTTP/1."))
         if wants_tls:
             return UnreachableError(
@@ -64,7 +70,7 @@ class _Odd(Exception):
 
 
 def _greet(stream: socket.socket) -> None:
-    stream.sendall(_PREFACE)
+    stream.sendall(PREFACE)
     head = b""
     while len(head) < _FRAME:
         received = stream.recv(_FRAME - len(head))
@@ -111,7 +117,7 @@ def _refused(address: str, error: ssl.SSLError) -> ShipperError:
     if "alert" in reason and any(word in reason for word in ("certificate", "unknown ca", "access denied", "decrypt")):
         return CredentialsError(
             f"the builder at {address} does not accept our certificate: {reason}",
-            hint="set image.remote.cert and key to a pair that its authority has signed",
+            hint=_SIGNED,
         )
     return UnreachableError(
         f"the builder at {address} does not speak TLS with us: {reason or error}",

@@ -53,32 +53,22 @@ def ready_builder(
     if instance is None:
         return None
     report.progress(f"reaching the builder in {instance.place}")
-    if image.remote is not None and instance.driver == "remote" and image.remote.address.startswith("tcp://"):
-        from shipper.images.builder_reach import knock
-
-        remote = image.remote
-        awaited(lambda: knock(remote, root), cancel)
+    _knock(image, root, instance, cancel)
     buildx = _Buildx(instance, engine, cancel)
     buildx.make()
-    buildx.start()
+    buildx.start(cancel)
     return Builder(instance.name, buildx.own)
 
 
-def look_at_builder(
-    image: ImageSettings, root: Path, platform: str, engine: Mapping[str, str], cancel: Cancellation
-) -> str | None:
-    """What there is, in a line for people, without starting anything; None where the engine at hand builds. Raises as
-    `ready_builder`."""
+def look_at_builder(image: ImageSettings, root: Path, platform: str) -> str:
+    """What there is, in a line for people; nothing is started in a cluster. Raises as `ready_builder`."""
     instance = instance_of(image, root, platform, os.environ)
     if instance is None:
-        return None
-    if instance.endpoint.startswith("tcp://") and image.remote is not None:
-        from shipper.images.builder_reach import knock
-
-        knock(image.remote, root)
-    buildx = _Buildx(instance, engine, cancel)
+        return "the engine"
+    _knock(image, root, instance, None)
+    buildx = _Buildx(instance, {})
     buildx.make()
-    return f"{instance.driver} in {instance.place}: {buildx.state()}"
+    return f"{instance.driver}, {instance.place}: {buildx.state()}"
 
 
 def create_command(instance: Instance) -> list[str]:
@@ -91,10 +81,28 @@ def create_command(instance: Instance) -> list[str]:
     return [*command, instance.endpoint] if instance.endpoint else command
 
 
+def _knock(image: ImageSettings, root: Path, instance: Instance, cancel: Cancellation | None) -> None:
+    """Why a builder elsewhere does not answer is said at once: buildx would take 20 s, and not say it."""
+    remote = image.remote
+    if remote is None or instance.driver != "remote":
+        return
+    if remote.address.startswith("ssh://"):
+        from shipper.images.builder_reach_ssh import knock_ssh
+
+        knock_ssh(remote, cancel)
+        return
+    from shipper.images.builder_reach import knock
+
+    if cancel is None:
+        knock(remote, root)
+    else:
+        awaited(lambda: knock(remote, root), cancel)
+
+
 class _Buildx:
     """buildx's commands about one instance."""
 
-    def __init__(self, instance: Instance, engine: Mapping[str, str], cancel: Cancellation) -> None:
+    def __init__(self, instance: Instance, engine: Mapping[str, str], cancel: Cancellation | None = None) -> None:
         self._instance = instance
         self._cancel = cancel
         self._home = builder_home(os.environ)
@@ -108,26 +116,26 @@ class _Buildx:
         if not made.ok:
             raise builder_failure(made.stderr, self._instance)
 
-    def start(self) -> None:
+    def start(self, cancel: Cancellation) -> None:
         """Start it, and wait until it answers, for at most the patience that was configured."""
         deadline = time.monotonic() + self._instance.patience
         while True:
             started = self._run(self._inspect("--bootstrap"), max(1.0, deadline - time.monotonic()))
             if started.ok and _state(started.stdout) == "running":
                 return
-            said = started.stderr if not started.ok else _errors(started.stdout)
+            said = f"{started.stderr}\n{_errors(started.stdout)}"
             if not gets_ready(said):
                 raise builder_failure(said, self._instance)
             if time.monotonic() >= deadline:
                 raise too_late(said, self._instance)
-            self._cancel.wait(_AGAIN)
-            self._cancel.check()
+            cancel.wait(_AGAIN)
+            cancel.check()
 
     def state(self) -> str:
         """For people: "running, BuildKit v0.22.0", or that it is made on first use."""
         seen = self._run(self._inspect(), _CREATE)
-        if not seen.ok or (errors := _errors(seen.stdout)):
-            raise builder_failure(seen.stderr if not seen.ok else errors, self._instance)
+        if not seen.ok or _errors(seen.stdout):
+            raise builder_failure(f"{seen.stderr}\n{_errors(seen.stdout)}", self._instance)
         version = re.search(r"^BuildKit(?: version)?:\s+(\S+)", seen.stdout, re.MULTILINE)
         state = _state(seen.stdout) or "not there"
         if state == "running":

@@ -38,6 +38,7 @@ def remote_instance(remote: RemoteBuilder, root: Path) -> Instance:
         patience=remote.start_timeout,
         endpoint=remote.address,
         options=tuple(words),
+        environment=_environment(remote),
     )
 
 
@@ -63,6 +64,15 @@ def host_of(remote: RemoteBuilder) -> tuple[str, int]:
         return parts.hostname or "", parts.port or 0
     except ValueError as error:
         raise ConfigError("image.remote.address: there is no such port", hint="write one from 1 to 65535") from error
+
+
+def _environment(remote: RemoteBuilder) -> dict[str, str]:
+    """What the ssh that buildx starts goes by, beside the allow-list."""
+    if not remote.address.startswith("ssh://"):
+        return {}
+    from shipper.processes.ssh_call import environment
+
+    return environment()
 
 
 def _paths(remote: RemoteBuilder) -> dict[str, str]:

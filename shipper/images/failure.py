@@ -42,6 +42,12 @@ _CAUSES = (
         UnreachableError,
     ),
     _cause(
+        r"code = Unavailable desc = "
+        r"(?:error reading from server|closing transport|transport is closing|connection (?:error|closed))",
+        "the builder went away in the middle: look at its log, then try again; nothing of this build came here",
+        UnreachableError,
+    ),
+    _cause(
         r"'buildx' is not a docker command|unknown flag: --progress|unknown command: docker buildx",
         "install the buildx plugin of Docker (package docker-buildx or docker-buildx-plugin)",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from shipper.errors import PlatformError, ShipperError
 from shipper.model.shown import Check, Checkup
@@ -31,6 +32,7 @@ def _configuration(where: Where) -> Iterator[Check]:
     yield Check(name="configuration", state="ok", found=f"{path}: {workspace.service} in {where.environment}")
     yield _looked("secrets", lambda: _secrets(workspace))
     yield from _target(workspace)
+    yield from _builder(workspace)
     yield _looked("ledger", lambda: _ledger(workspace))
 
 
@@ -61,6 +63,24 @@ def _target(workspace: Workspace) -> Iterator[Check]:
     for problem in problems:
         said = f"{problem.key}: {problem.message}" if problem.key else problem.message
         yield Check(name=name, state="failed", found=said, hint=problem.hint, code=problem.code)
+
+
+def _builder(workspace: Workspace) -> Iterator[Check]:
+    """Who builds instead of the engine, when that is so. Nothing is started in a cluster."""
+    settings = workspace.settings
+    if settings.image.builder == "docker":
+        return
+
+    def look() -> str:
+        from shipper.images.builder_ready import look_at_builder
+
+        try:
+            platform = settings.image.platform or workspace.connect().default_platform
+        except PlatformError as error:
+            raise not_written(error) from error
+        return look_at_builder(settings.image, Path(settings.service.root), platform)
+
+    yield _looked("builder", look)
 
 
 def _engine() -> Check:

@@ -87,6 +87,18 @@ class RegistryReader:
         media_type = response.headers.get("content-type", "").partition(";")[0].strip()
         return Held(response.content, f"sha256:{hashlib.sha256(response.content).hexdigest()}", media_type)
 
+    def blob(self, digest: str) -> bytes | None:
+        """A small blob, such as an image's configuration; None when there is none. Raises as `manifest` does."""
+        response = self._get(f"{self._repository.url}/blobs/{digest}")
+        if response.status_code == 404:
+            return None
+        content = response.content
+        if len(content) > MAX_MANIFEST or f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+            raise PublishError(
+                f"the registry gives other bytes for {digest} than that digest says", hint="do not use this registry"
+            )
+        return content
+
     def close(self) -> None:
         """Give the connection back."""
         self._client.close()

@@ -67,7 +67,8 @@ def _empty(folder: Path) -> None:
 def _env(options: argparse.Namespace) -> int:
     rig = api.describe(survey())
     google = rig.google.env if options.google else {}
-    for key, value in {**(rig.env() if options.fixture else rig.demo_env()), **google}.items():
+    kubernetes = {"KUBECONFIG": str(rig.kubeconfig)} if options.kubernetes else {}
+    for key, value in {**(rig.env() if options.fixture else rig.demo_env()), **google, **kubernetes}.items():
         print(f"export {key}={shlex.quote(value)}")
     return 0
 
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("part", nargs="*", metavar="PART", help=f"one of: {', '.join(api.ALL)}")
     status.add_argument("--json", action="store_true", help="for programs")
     env.add_argument("--google", action="store_true", help="also what makes a process trust Artifact Registry's names")
+    env.add_argument("--kubernetes", action="store_true", help="also KUBECONFIG, for the rig's cluster")
     env.add_argument("--fixture", action="store_true", help="the generated database even where a real one is there")
     down.add_argument("--purge", action="store_true", help="also remove all that it keeps, its images included")
     return parser

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.rig import database, images, parts, scanner
 from tests.rig.google import part as google
 from tests.rig.google.artifacts import part as artifacts
+from tests.rig.kubernetes import place as kubernetes
 from tests.rig.machine import Machine, alone, state_dir, survey
 from tests.rig.shell import RigError
 
@@ -57,6 +58,8 @@ class Rig:
     """The cache of the user's own Trivy, when that has a database."""
     google: GooglePlace
     """Google Cloud, as far as it stands in for the real one."""
+    kubeconfig: Path
+    """Of an administrator of the rig's Kubernetes cluster; its context is named "rig"."""
     stand_ins: tuple[str, ...]
     """One sentence for each part that only stands in for the real one."""
 
@@ -93,6 +96,7 @@ def describe(machine: Machine) -> Rig:
         trivy_cache=database.cache_dir(machine),
         real_database=scanner.real_database(),
         google=GooglePlace(google.url(), artifacts.folder(machine), artifacts.env(machine)),
+        kubeconfig=kubernetes.place(machine).kubeconfig,
         stand_ins=_stand_ins(machine),
     )
 

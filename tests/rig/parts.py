@@ -69,7 +69,7 @@ PARTS: tuple[Part, ...] = (
         "kubernetes",
         kubernetes.look,
         kubernetes.make,
-        needs=("control plane", "engine", "registry"),
+        needs=("control plane", "registry", "proxy image"),
         stop=kubernetes.stop,
     ),
     Part(

@@ -115,7 +115,7 @@ def test_it_answers_as_the_server_would(
     kube_rig.gate.fail(kube_namespace, 409, resource="configmaps")
     with pytest.raises(ApiException) as refused:
         CoreV1Api(through).delete_namespaced_config_map("one", kube_namespace)
-    assert (refused.value.status, refused.value.reason) == (409, "Trouble")
+    assert (refused.value.status, refused.value.reason) == (409, "Conflict")
     ended = [(write.status, write.ended) for write in kube_rig.gate.writes(kube_namespace)]
     assert ended == [(503, "refused"), (503, "refused"), (201, ""), (201, "refused"), (409, "refused")]
 
@@ -181,6 +181,30 @@ def test_a_released_client_goes_on(
     assert written() == ["one", "three", "two"]
 
 
+@pytest.mark.parametrize(("when", "kept"), [("before", []), ("after", ["one"])])
+def test_a_write_that_is_not_let_go_on_ends_its_connection(
+    kube_rig: KubeRig,
+    kube_namespace: str,
+    through: ApiClient,
+    there: str,
+    written: Callable[[], list[str]],
+    when: Any,
+    kept: list[str],
+) -> None:
+    with ThreadPoolExecutor(1) as client:
+        kube_rig.gate.hold(kube_namespace, when=when, verb="create", resource="configmaps", name="one")
+        assert put(through, there, "other")[0] == 201
+        writing = client.submit(put, through, there, "one")
+        held = kube_rig.gate.held(kube_namespace)
+        assert held is not None
+        assert held.name == "one"
+        kube_rig.gate.release(kube_namespace, carry=False)
+        with pytest.raises((HTTPError, ApiException)):
+            writing.result(20)
+    assert written() == [*kept, "other"]
+    assert kube_rig.gate.writes(kube_namespace)[-1].ended == "dropped"
+
+
 def test_another_writer_comes_just_before(
     kube_rig: KubeRig, kube_namespace: str, through: ApiClient, there: str
 ) -> None:
@@ -221,9 +245,10 @@ class Watching:
 
     def _run(self, client: ApiClient, namespace: str, version: str) -> None:
         try:
-            # the stream itself: Watch starts again by itself after a 410
             listing = CoreV1Api(client).list_namespaced_config_map
-            for event in watch.Watch().stream(listing, namespace, resource_version=version, timeout_seconds=60):
+            watching = watch.Watch()  # type: ignore[no-untyped-call]
+            options = {"resource_version": version, "timeout_seconds": 60}
+            for event in watching.stream(listing, namespace, **options):  # type: ignore[no-untyped-call]
                 with self.seen:
                     self.names.append(event["object"].metadata.name)
                     self.seen.notify_all()

@@ -52,7 +52,7 @@ REFUSED = {
         service(traffic=[{**LATEST, "percent": 100, "revisionName": "shop-1"}]),
         "may not set revisionName",
     ),
-    "a bad tag": (service(traffic=[{**LATEST, "percent": 100, "tag": "Green_"}]), "invalid value: Green_"),
+    "a bad tag": (service(traffic=[{**LATEST, "percent": 100, "tag": "Green_"}]), "spec.traffic.tag[0]"),
     "a revision of no service": (service(revision="other-1"), 'must have prefix "shop-"'),
     "a scale in words": (service(annotations=scaled(min_scale="two")), "invalid value: two"),
     "at least more than at most": (

@@ -148,6 +148,12 @@ class Api:
         query = [("fieldManager", MANAGER), ("fieldValidation", "Strict"), *_dry(dry_run)]
         return self._object(f"change {kind} {name}", "PATCH", path, query, patch, _MERGE)
 
+    def replace(self, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole object, on condition of its metadata.resourceVersion. Raises NotFound, Conflict, Invalid."""
+        name = str(body["metadata"]["name"])
+        query = [("fieldManager", MANAGER), ("fieldValidation", "Strict")]
+        return self._object(f"replace {kind} {name}", "PUT", kind.path(self.namespace, name), query, body, _JSON)
+
     def delete(
         self,
         kind: Kind,

@@ -55,7 +55,7 @@ def _of_container(finding: Finding, settings: Settings, log: Sequence[str]) -> D
             running=not_ready,
             exit_code=None if not_ready else finding.exit_code,
             out_of_memory=finding.out_of_memory,
-            memory_limit=run.memory,
+            memory_limit=finding.memory or run.memory,
             last_status=int(status[1]) if status else None,
             last_problem=_ADDRESS.sub("", probe[1]) if probe else "",
             start_error=start_error,

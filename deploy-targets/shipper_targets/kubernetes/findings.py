@@ -14,8 +14,8 @@ FOREVER = float("inf")
 class Finding:
     """`waiting` may heal by itself; when it stands for `patience` seconds it has failed.
 
-    `cause` is a dossier's word. Where it is about a container: which one, how it ended, and whether the log to read is
-    that of the container before the one that is there now.
+    `cause` is a dossier's word. Where it is about a container: which one, how it ended, whether the log to read is that
+    of the container before the one that is there now, and its memory limit in bytes.
     """
 
     state: Literal["waiting", "ready", "failed"]
@@ -29,6 +29,7 @@ class Finding:
     out_of_memory: bool = False
     lived: float | None = None
     previous: bool = False
+    memory: int | None = None
 
     @property
     def key(self) -> tuple[str, str, float]:

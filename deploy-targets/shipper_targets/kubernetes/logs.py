@@ -56,6 +56,16 @@ class Logs:
                 raise
             return self.of_container(pod, container, lines, previous=False)
 
+    def whole(self, pod: str, container: str) -> Iterator[str]:
+        """Every line of a container that has started, to its end. Raises NotFound, Denied, Transient."""
+        query = [("container", container), ("follow", "true")]
+        path = POD.path(self._api.namespace, pod, "log")
+        answer = self._api.request("GET", path, query=query, timeout=SILENCE, stream=True)
+        if answer.status != 200:
+            raise self._api.failure(f"read the log of {pod}", answer)
+        for line in answer.lines():
+            yield line.decode(errors="replace").rstrip("\r")
+
     def follow(self, revision: Revision, lines: int) -> Iterator[str]:
         """The last lines and then what comes, of new pods too, until the revision is gone or the run is cancelled."""
         with _Following(self._api, revision, self._instances, lines) as following:

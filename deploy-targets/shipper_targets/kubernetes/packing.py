@@ -34,7 +34,7 @@ def unpack(packed: bytes) -> Rendered:
     value = unpack_json(packed, "the manifests of this release")
     try:
         if value["format"] != FORMAT:
-            raise Invalid(f"manifests of format {value['format']} were recorded by another shipper", hint="upgrade it")
+            raise Invalid(f"manifests of format {value['format']} were recorded by another shipper: upgrade this one")
         manifests = tuple(Manifest(body) for body in value["manifests"])
         return Rendered(manifests, Key(*value["workload"]), value["content"])
     except (KeyError, TypeError) as error:
@@ -47,8 +47,8 @@ def pack_json(value: Any, what: str) -> bytes:
     packed = gzip.compress(text.encode(), compresslevel=9, mtime=0)
     if len(packed) > MOST_BYTES:
         raise Invalid(
-            f"{what} are {len(packed)} bytes compressed, and a record holds {MOST_BYTES}",
-            hint="keep large files out of ConfigMaps: put them into the image or a volume",
+            f"{what} are {len(packed)} bytes compressed, and a record holds {MOST_BYTES}: "
+            "keep large files out of ConfigMaps, put them into the image or a volume"
         )
     return packed
 

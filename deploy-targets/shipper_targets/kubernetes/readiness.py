@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from shipper.model import Dossier, Progress, Revision, Settings
 from shipper.targets import PlatformError
+from shipper.targets.diagnosis import shorten
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.dossiers import dossier_of, wants_log
 from shipper_targets.kubernetes.findings import Finding, Patience
@@ -31,7 +32,7 @@ class Readiness:
         self._settings = settings
         self._own = own
 
-    def follow(self, revision: Revision) -> Iterator[Progress]:
+    def follow(self, revision: Revision) -> Generator[Progress, None, None]:
         """Until every pod of it is there and available, or something cannot heal. Raises NotFound, Denied."""
         patience = Patience()
         with Watching(self._api, self._instances.workload(revision)) as watching:
@@ -68,7 +69,7 @@ class Readiness:
         if wants_log(finding):
             log, problem = last_lines(self._logs, finding.pod, finding.container, LOG_LINES, previous=finding.previous)
         dossier = dossier_of(finding, self._settings, log, namespace=self._api.namespace)
-        hint = "; ".join(part for part in (dossier.hint, problem) if part)
+        hint = "; ".join(part for part in (dossier.hint, shorten(problem, 160)) if part)
         return dossier.model_copy(update={"hint": hint})
 
     def _step(self, finding: Finding) -> Progress:

@@ -18,6 +18,7 @@ from shipper_targets.kubernetes.settings_parts import (
     IngressSettings,
     LabelKey,
     LabelValue,
+    Pause,
     ReplicaShare,
     SecuritySettings,
     TolerationSettings,
@@ -122,8 +123,8 @@ class KubernetesSettings(Closed):
 
     max_surge: ReplicaShare = Field(default="25%", description="rolling: pods above the wanted number meanwhile.")
     max_unavailable: ReplicaShare = Field(default=0, description="rolling: pods below the wanted number meanwhile.")
-    min_ready: Seconds = Field(default=0.0, description="How long a pod must stay ready before it counts.")
-    pre_stop: Seconds = Field(
+    min_ready: Pause = Field(default=0.0, description="How long a pod must stay ready before it counts.")
+    pre_stop: Pause = Field(
         default=5.0,
         description="Before SIGTERM, until every proxy knows that this pod is leaving (the API's own sleep action, "
         "Kubernetes 1.30 or later); 0 for none.",
@@ -164,8 +165,8 @@ class KubernetesSettings(Closed):
     manifests_command: tuple[Line, ...] = Field(
         default=(),
         max_length=100,
-        description='Your own manifests from a command\'s output, such as ["kubectl", "kustomize", "overlays/prod"]; it '
-        "runs beside shipper.toml.",
+        description='Your own manifests from the output of a command, run beside shipper.toml, such as ["kubectl", '
+        '"kustomize", "overlays/prod"].',
     )
     manifests_env: tuple[EnvName, ...] = Field(
         default=(), max_length=50, description="Variables of this machine that the command gets."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from shipper.model.quantities import Seconds
+from shipper.model.quantities import parse_duration
 from shipper.model.settings import HostName, Line, UrlPath
 
 DnsName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$")]
@@ -20,6 +20,10 @@ LabelValue = Annotated[str, StringConstraints(pattern=r"^(?:[A-Za-z0-9](?:[A-Za-
 Percent = Annotated[str, StringConstraints(pattern=r"^(?:[0-9]|[1-9][0-9]|100)%$")]
 ReplicaShare = Annotated[int, Field(ge=0, le=1000)] | Percent
 """A number of pods, or a percentage of them such as "25%"."""
+
+
+Pause = Annotated[float, BeforeValidator(parse_duration), Field(ge=0, le=3600, allow_inf_nan=False)]
+"""Seconds as people write them; 0 for none."""
 
 
 class Closed(BaseModel):
@@ -68,10 +72,10 @@ class AutoscaleSettings(Closed):
     memory: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="Percent of [run] memory, as an average over the pods."
     )
-    stabilize_up: Seconds | None = Field(
+    stabilize_up: Pause | None = Field(
         default=None, description="The highest wish of this time counts upwards; at once when absent."
     )
-    stabilize_down: Seconds | None = Field(
+    stabilize_down: Pause | None = Field(
         default=None, description="The highest wish of this time counts downwards; 5 minutes when absent."
     )
 

@@ -31,6 +31,12 @@ def read_stamp(carriers: Iterable[Object]) -> Stamp:
     return max(found, key=lambda one: (one[0].epoch, one[1], one[0].highest), default=(Stamp(), 0))[0]
 
 
+def stamped_at(carrier: Object) -> tuple[int, int]:
+    """Epoch and count of its stamp: of two carriers the later one has the larger pair."""
+    stamp, count = _counted(carrier)
+    return stamp.epoch, count
+
+
 def carries_stamp(carrier: Object) -> bool:
     """Whether it has one."""
     return bool(at(carrier, "metadata", "annotations", STAMP))

@@ -15,7 +15,7 @@ import yaml
 from shipper_targets.kubernetes.manifest import Manifest
 
 _FIRST = ("apiVersion", "kind", "metadata", "name", "namespace", "labels", "annotations")
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@+-]*(?::[A-Za-z0-9_./@+-]+)*")
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@+-]*(?::[A-Za-z0-9_./@+-]+)*|[0-9]+(?:[KMGTP]i|m|%)")
 _WORDS = frozenset("y yes n no on off true false null nan inf".split())  # noqa: SIM905 - reads better so
 
 

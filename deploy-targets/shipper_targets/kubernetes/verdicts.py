@@ -151,7 +151,8 @@ def _counted(deployment: Object, wanted: int, pods: Sequence[Object]) -> str | N
     if updated < wanted:
         return f"{updated} of {wanted} pods made"
     if number(status, "replicas") > updated:
-        return f"{number(status, 'replicas') - updated} old pods are on their way out"
+        old = number(status, "replicas") - updated
+        return "1 old pod is on its way out" if old == 1 else f"{old} old pods are on their way out"
     if available < updated:
         ready = sum(is_ready(pod) for pod in pods)
         return f"{available} of {updated} pods available" + (f", {ready} ready" if ready > available else "")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from shipper_targets.kubernetes.amounts import amount
 from shipper_targets.kubernetes.findings import Finding, failed, waiting
 from shipper_targets.kubernetes.pods import Container
 from shipper_targets.kubernetes.pull_errors import pull_error
@@ -63,6 +64,8 @@ def _finding(container: Container, events: Sequence[Object]) -> Finding | None:
         return _no_start(reason, text(container.waiting, "message"))
     if _has_ended(container):
         return _ended(container, events)
+    if at(container.status, "state", "terminated"):
+        return None  # an init container that has done its work
     if container.is_running:
         return _not_ready(container, events)
     return _on_its_way(container, reason, events)
@@ -77,6 +80,7 @@ def _placed(found: Finding, pod: str, container: Container) -> Finding:
         exit_code=number(ended, "exitCode") if ended and not _is_healthy(container) else None,
         lived=_seconds(text(ended, "startedAt"), text(ended, "finishedAt")),
         previous=container.ended_before,
+        memory=int(amount(at(container.spec, "resources", "limits", "memory"))) or None,
     )
 
 
@@ -151,7 +155,7 @@ def _ended(container: Container, events: Sequence[Object]) -> Finding:
     if probe.startswith("Startup"):
         return _killed_while_starting(container, probe)
     why = f"exit {code}" + (f", {text(ended, 'reason')}" if text(ended, "reason") not in ("", "Error") else "")
-    told = f"ended with {why} after {container.restarts} restarts" + (f": {probe}" if probe else "")
+    told = f"ended with {why} after {_restarts(container)}" + (f": {probe}" if probe else "")
     enough = container.restarts >= MOST_RESTARTS
     return failed("crashed", told) if enough else waiting("crashed", told)
 
@@ -169,7 +173,7 @@ def _not_ready(container: Container, events: Sequence[Object]) -> Finding | None
     if container.init and not container.goes_on:
         return waiting("not-ready", f"init container {container.name} is running")
     probe = _last_probe(events, ("Readiness", "Startup", "Liveness"))
-    again = f", after {container.restarts} restarts" if container.restarts else ""
+    again = f", after {_restarts(container)}" if container.restarts else ""
     return waiting("not-ready", f"running, not ready{again}" + (f": {probe}" if probe else ""))
 
 
@@ -191,6 +195,10 @@ def _last_probe(events: Sequence[Object], kinds: Sequence[str]) -> str:
     said = (text(one, "message").strip() for one in reversed(events) if text(one, "reason") == "Unhealthy")
     beginnings = tuple(f"{kind} probe" for kind in kinds)
     return next((words for words in said if words.startswith(beginnings)), "")
+
+
+def _restarts(container: Container) -> str:
+    return "1 restart" if container.restarts == 1 else f"{container.restarts} restarts"
 
 
 def _seconds(start: str, end: str) -> float | None:

@@ -23,6 +23,11 @@ _BOOL = re.compile(r"(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on
 _NULL = re.compile(r"(?:~|null|Null|NULL|)$")
 
 
+DEEPEST = 200
+MOST_VALUES = 1_000_000
+"""Beyond these a text is not meant to be read: aliases of aliases can make a small file fill the memory."""
+
+
 class BadYaml(Exception):
     """What a text is not, and at which line (the first is 1)."""
 
@@ -56,11 +61,14 @@ def documents(text: str, origin: str) -> Iterator[Document]:
     """Every document that has something in it. Raises BadYaml."""
     loader = _Loader(text)
     try:
+        _require_shallow(text)
         while loader.check_node():
             node = loader.get_node()
-            if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
+            if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
                 continue
             line = node.start_mark.line + 1
+            if _size(node, {}) > MOST_VALUES:
+                raise BadYaml(line, f"its aliases make more than {MOST_VALUES} values of it")
             yield Document(origin, line, loader.construct_document(node), node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -68,10 +76,35 @@ def documents(text: str, origin: str) -> Iterator[Document]:
     except yaml.reader.ReaderError as error:
         at = text[: error.position] if isinstance(error.position, int) else ""
         raise BadYaml(at.count("\n") + 1, f"the character #x{error.character:04x} is not allowed") from error
-    except RecursionError as error:
-        raise BadYaml(1, "nested too deeply") from error
     finally:
         loader.dispose()
+
+
+def _require_shallow(text: str) -> None:
+    """libyaml ends the process when it is led too deep, so this is looked at first, without recursion."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                raise BadYaml(_line_of(event), f"nested more than {DEEPEST} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _line_of(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
+def _size(node: Any, known: dict[int, int]) -> int:
+    """How many values it is once aliases are written out; what contains itself is infinitely many."""
+    if id(node) in known:
+        return known[id(node)]
+    known[id(node)] = MOST_VALUES + 1  # as long as it is not known: an alias to what is around it
+    inside = [one for pair in node.value for one in pair] if isinstance(node, yaml.MappingNode) else node.value
+    size = 1 + (sum(_size(one, known) for one in inside) if isinstance(node, yaml.CollectionNode) else 0)
+    known[id(node)] = size
+    return size
 
 
 class _Loader(yaml.CSafeLoader):

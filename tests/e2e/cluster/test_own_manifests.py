@@ -1,4 +1,4 @@
-"""A service whose manifests are its own: plain YAML, a kustomize overlay, a Helm chart. Images are pinned, the rest stays."""
+"""A service whose manifests are its own: plain YAML, kustomize, Helm. Images are pinned, and the rest stays."""
 
 from __future__ import annotations
 

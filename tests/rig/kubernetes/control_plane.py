@@ -71,14 +71,27 @@ def start_apiserver(place: Place) -> None:
     place.daemon("kube-apiserver").start(argv, _patient(place, is_ready), patience=60)
 
 
-def stop_apiserver(place: Place, *, kill: bool = True) -> None:
-    """At once, as when its machine is lost; or without `kill` as in an upgrade: open watches may delay it."""
-    place.daemon("kube-apiserver").stop(patience=0 if kill else 90)
+def kill_apiserver(place: Place) -> None:
+    """As when its machine is lost. Told to end, it would wait for its open watches for a minute."""
+    place.daemon("kube-apiserver").stop(patience=0)
     deadline = time.monotonic() + 30
     while answers(place.ports["apiserver"]):
         if time.monotonic() > deadline:
-            raise RigError("the API server still answers although it was stopped")
+            raise RigError("the API server still answers although it was killed")
         time.sleep(0.01)
+
+
+def restart_clients(place: Place) -> None:
+    """Controllers and scheduler anew: as they are, they would look for a lost API server every 30 s at last.
+
+    Elsewhere they end by themselves when they cannot renew their lease, and are started again.
+    """
+    programs = build.programs()
+    scheduler, controllers = place.daemon("kube-scheduler"), place.daemon("kube-controller-manager")
+    for daemon in (scheduler, controllers):
+        daemon.stop(patience=0)
+    scheduler.start(_scheduler(place, programs), answers=lambda: True)
+    controllers.start(_controllers(place, programs), answers=lambda: True)
 
 
 def is_ready(place: Place) -> bool:

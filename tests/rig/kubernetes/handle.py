@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from tests.rig.kubernetes import asking, control_plane, kubeconfigs, permissions
+from tests.rig.kubernetes import asking, control_plane, knative, kubeconfigs, permissions
 from tests.rig.kubernetes.gate.hands import GateHands
 from tests.rig.kubernetes.place import Place, place
 from tests.rig.machine import alone, state_dir, survey
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Rule = Mapping[str, Sequence[str]]
 """As in a Role: {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}."""
 THEIRS = "SHIPPER_TEST_KUBECONFIG"
+SESSION = "rig.shipper.dev/session"
+"""A label of every namespace that a test made: whose it is."""
 
 
 class Cluster(Protocol):
@@ -54,6 +56,7 @@ class KubeRig:
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster, self.folder = cluster, folder
         self._made: list[str] = []
+        self._session = session_of(os.getpid())
 
     # --- to reach it
 
@@ -111,6 +114,15 @@ class KubeRig:
         for name in list(self._made):
             self.drop(name)
 
+    def sweep(self) -> list[str]:
+        """Delete what sessions left behind that were killed on this machine; their pods would run for ever."""
+        found = asking.done(self.client, "GET", f"/api/v1/namespaces?labelSelector={SESSION}")["items"]
+        said = {one["metadata"]["name"]: one["metadata"]["labels"][SESSION] for one in found}
+        left = [name for name, session in said.items() if session != session_of(int(session.partition("-")[0]))]
+        for name in left:
+            asking.request(self.client, "DELETE", f"/api/v1/namespaces/{name}")
+        return left
+
     def _until_there(self, path: str, patience: float = 30.0) -> None:
         deadline = time.monotonic() + patience
         while asking.found(self.client, path) is None:
@@ -136,21 +148,23 @@ class KubeRig:
         now = asking.done(self.client, "PATCH", path, clock, "application/apply-patch+yaml")
         return self.gate.expire_watches(namespace, int(now["metadata"]["resourceVersion"]))
 
-    def restart_apiserver(self, *, kill: bool = True) -> None:
-        """Down, and up on the same data; returns when it is ready. Without `kill`, in an orderly way."""
-        with self.apiserver_away(kill=kill):
+    def restart_apiserver(self) -> None:
+        """Killed, and up again on the same data; returns when it is ready and its controllers follow it."""
+        with self.apiserver_away():
             pass
 
     @contextmanager
-    def apiserver_away(self, *, kill: bool = True) -> Iterator[None]:
+    def apiserver_away(self) -> Iterator[None]:
         """Inside the block nobody answers; what was done before is there again after it."""
         own = self.cluster.own("restart its API server")
         with alone(state_dir()):  # or another process would find it missing and start a new cluster
-            control_plane.stop_apiserver(own, kill=kill)
+            control_plane.kill_apiserver(own)
             try:
                 yield
             finally:
                 control_plane.start_apiserver(own)
+                control_plane.restart_clients(own)
+                knative.restart(own)
 
     # --- nodes and ways in
 
@@ -204,7 +218,17 @@ def kube_rig(folder: Path) -> Iterator[KubeRig]:
         with their_cluster(Path(theirs), os.environ.get("SHIPPER_TEST_KUBE_CONTEXT"), folder) as cluster:
             yield from _closing(KubeRig(cluster, folder))
     else:
-        yield from _closing(KubeRig(OwnCluster(place(survey())), folder))
+        own = KubeRig(OwnCluster(place(survey())), folder)
+        own.sweep()
+        yield from _closing(own)
+
+
+def session_of(pid: int) -> str:
+    """A process as a label's value: its number and when it started, as numbers come again; "" when it is gone."""
+    try:
+        return f"{pid}-{Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]}"
+    except OSError:
+        return ""
 
 
 def _closing(rig: KubeRig) -> Iterator[KubeRig]:

@@ -64,6 +64,13 @@ def stop(place: Place) -> bool:
     return True
 
 
+def restart(place: Place) -> None:
+    """Anew after the API server was away, if it ran; see control_plane.restart_clients."""
+    if stop(place):
+        api = Rest.of(place.kubeconfig)
+        place.daemon(PROGRAM).start(_argv(place), lambda: not _refusal(api), patience=60)
+
+
 def _install(api: Rest, port: int, registries: tuple[str, ...]) -> None:
     texts = {file.name: file.read_text() for file in sorted((build.manifests() / "knative").glob("*.yaml"))}
     _put(api, "/api/v1/namespaces", {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": NAMESPACE}})

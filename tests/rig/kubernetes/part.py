@@ -72,7 +72,11 @@ def _router(place: Place) -> list[str | Path]:
     return ["--kubeconfig", place.kubeconfig, "--port", str(ports["router"]), "--edge", str(ports["edge"])]
 
 
-_HELPERS = (_Helper("gate", _gate), _Helper("nodes", _nodes, also=("pods",)), _Helper("router", _router))
+_HELPERS = (
+    _Helper("gate", _gate),
+    _Helper("nodes", _nodes, also=("pods",)),
+    _Helper("router", _router, also=("nodes",)),
+)
 
 
 def look(machine: Machine) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from shipper.errors import UsageError
@@ -46,3 +48,19 @@ def test_the_ledger_that_is_asked_for_is_the_one_that_is_looked_at(bare: Laptop)
     state, said = found(bare, "-C", str(bare.project), "--ledger", "ftp://nonsense")["ledger"]
     assert state == "failed"
     assert "ftp" in said
+
+
+def test_a_builder_elsewhere_that_does_not_answer_is_one_failed_check(bare: Laptop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+    with (bare.project / "shipper.toml").open("a") as file:
+        file.write(f'\n[image]\nbuilder = "remote"\nremote = {{ address = "{address}" }}\n')
+
+    checks = found(bare, "-C", str(bare.project))
+
+    assert checks["builder"] == ("failed", f"the builder at {address} cannot be reached: connection refused")
+    assert {"engine", "scanner", "ledger"} <= set(checks)
+
+
+def test_the_engine_that_builds_itself_is_looked_at_once(bare: Laptop) -> None:
+    assert "builder" not in found(bare, "-C", str(bare.project))

@@ -37,7 +37,7 @@ async def run(options: argparse.Namespace) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert isinstance(reader, Listening)
         try:
-            with contextlib.suppress(OSError, EOFError):
+            with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):  # cancelled only when all ends
                 await Connection(reader, writer, reach, state).serve()
         finally:
             writer.close()

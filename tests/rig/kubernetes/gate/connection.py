@@ -70,7 +70,7 @@ class Connection:
         try:
             return await self._about(asked)
         except BaseException:
-            if asked.write is not None and asked.write.status is None and not asked.write.ended:
+            if asked.write is not None and not asked.write.ended:
                 asked.write.ended = "gone"
             raise
 
@@ -143,6 +143,9 @@ class Connection:
             write.status = code
             if hold := asked.space.held(write, "after"):
                 await self._held(hold)
+                if not hold.carry:
+                    write.ended = "dropped"
+                    return None
         if fault is None or fault.how == "slow":
             return answer
         if write is not None:
@@ -186,7 +189,7 @@ class Connection:
             while True:
                 waited: set[asyncio.Future[Any]] = {coming} if inside else {coming, ended}
                 await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done():
+                if ended.done() and not inside:
                     return ended.result()
                 content = coming.result()
                 await send(self.back, chunk(content))

@@ -39,7 +39,7 @@ class Write:
     user_agent: str
     status: int | None
     ended: str
-    """"" by its answer, "refused" or "cut" by a fault, "gone" with its client, "dropped" after a hold."""
+    """"" by its answer, "refused" or "cut" by a fault, "gone" with its client, "dropped" by `release`."""
 
     def __str__(self) -> str:
         kind = f"{self.resource}.{self.group}" if self.group else self.resource
@@ -79,7 +79,7 @@ class GateHands:
         self._put("hold", namespace, {"at": at, "when": when, "verb": verb, "resource": resource, "name": name})
 
     def held(self, namespace: str, seconds: float = 30.0) -> Write | None:
-        """Wait for the held write; None when none came."""
+        """Wait for the held write; None when none came within `seconds`, or before a `release`."""
         found = self._do("held", namespace=namespace, seconds=seconds, _timeout=seconds + 10)
         return None if found is None else _write(found)
 
@@ -108,7 +108,11 @@ class GateHands:
         failed: list[BaseException] = []
         acting = threading.Thread(target=self._act, args=(namespace, action, seconds, failed), daemon=True)
         acting.start()
-        yield
+        try:
+            yield
+        except BaseException:
+            self.release(namespace)
+            raise
         acting.join(seconds)
         self.release(namespace)
         if failed:

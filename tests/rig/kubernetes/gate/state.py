@@ -25,7 +25,7 @@ class Write:
     at: float = field(default_factory=time.time)
     status: int | None = None
     ended: str = ""
-    """ "cut" (by the gate), "gone" (the client went), "dropped" (held, then not carried out)."""
+    """ "refused" or "cut" (by a fault), "gone" (its client went), "dropped" (by a release without carry)."""
 
     def told(self) -> dict[str, Any]:
         """For hands.py."""
@@ -118,6 +118,7 @@ class Space:
         if self.hold is not None:
             self.hold.carry = carry
             self.hold.released.set()
+            self.hold.arrived.set()  # nobody need wait for it any more
             self.hold = None
 
     def end_watches(self, expiry: Expiry) -> int:

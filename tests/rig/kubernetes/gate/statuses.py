@@ -1,12 +1,13 @@
 """Refusals as the API server writes them. Pure.
 
-After k8s.io/apimachinery/pkg/api/errors/errors.go; 429 after k8s.io/apiserver/pkg/server/filters/maxinflight.go, which
-answers in plain text.
+After k8s.io/apimachinery/pkg/api/errors/errors.go of 0.34.3; 429 after k8s.io/apiserver's filter priority-and-fairness,
+which answers in plain text; the 410 event after its storage/cacher.
 """
 
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 from tests.rig.kubernetes.gate.requests import Request
@@ -81,5 +82,6 @@ def expired(asked: int, oldest: int) -> bytes:
 
 
 def _http(code: int, body: bytes, headers: str) -> bytes:
-    head = f"HTTP/1.1 {code} Trouble\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "Unknown"
+    length = f"Cache-Control: no-cache, private\r\nContent-Length: {len(body)}\r\n\r\n"
+    return f"HTTP/1.1 {code} {phrase}\r\n{headers}{length}".encode() + body

@@ -7,7 +7,6 @@ Prints one JSON line and writes DIR/ready when the nodes are there.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 import os
@@ -21,7 +20,7 @@ from tests.rig.kubernetes.nodes.behaviours import Behaviours
 from tests.rig.kubernetes.nodes.casting import Casting
 from tests.rig.kubernetes.nodes.kubelet import Kubelet
 from tests.rig.kubernetes.nodes.machines import Machines
-from tests.rig.kubernetes.pods.engine import Engine, local
+from tests.rig.kubernetes.pods.engine import Engine, is_local
 from tests.rig.kubernetes.pods.environment import Lookups
 from tests.rig.kubernetes.pods.events import Events
 from tests.rig.kubernetes.pods.world import World
@@ -33,6 +32,7 @@ def main() -> int:
     """Start everything, say so, and wait for a signal."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     state: Path = options.state
     state.mkdir(parents=True, exist_ok=True)
     (state / "ready").unlink(missing_ok=True)
@@ -71,10 +71,10 @@ def _engine(state: Path) -> Engine | None:
     except DockerException as error:
         log.warning("no engine, pods are played: %s", error)
         return None
-    if not local(client):
+    if not is_local(client):
         log.warning("the engine's containers cannot be reached from here: pods are played")
         return None
-    return Engine(client, hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:16])
+    return Engine(client, state)
 
 
 def _verbs(behaviours: Behaviours, machines: Machines, kubelet: Kubelet, engine: Engine | None) -> verbs.Verbs:

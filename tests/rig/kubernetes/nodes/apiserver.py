@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 
 _WATCH_SECONDS = 240
+_AWAY = (429, 502, 503, 504)
+_PATIENCE, _PAUSE = 60.0, 0.3
 
 
 class ApiFailure(Exception):
@@ -71,18 +74,19 @@ class ApiServer:
         content: str = "application/json",
         query: Mapping[str, str] | None = None,
     ) -> Object:
-        """One request. Raises ApiFailure, and urllib3's HTTPError when nobody answers."""
-        answer = self._pool.request(
-            method,
-            self._url(path, query),
-            body=None if body is None else json.dumps(body),
-            headers={**self._headers, "Content-Type": content},
-            timeout=30,
-        )
-        if answer.status >= 300:
-            raise _failure(answer.status, answer.data)
-        found: Object = json.loads(answer.data)
-        return found
+        """One request, sent again while the API server is away or overloaded, for a minute.
+
+        Raises ApiFailure, and urllib3's HTTPError when nobody answers.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._once(method, path, body, content, query)
+            except (ApiFailure, urllib3.exceptions.HTTPError) as error:
+                away = not isinstance(error, ApiFailure) or error.status in _AWAY
+                if not away or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE)
 
     def watch(self, path: str, version: str) -> Iterator[Object]:
         """Events ({"type", "object"}) after a resource version; ends when the server ends it. Raises as `call`."""
@@ -102,6 +106,21 @@ class ApiServer:
                         status = event["object"]
                         raise ApiFailure(status.get("code", 500), status.get("reason", ""), status.get("message", ""))
                     yield event
+
+    def _once(
+        self, method: str, path: str, body: Object | None, content: str, query: Mapping[str, str] | None
+    ) -> Object:
+        answer = self._pool.request(
+            method,
+            self._url(path, query),
+            body=None if body is None else json.dumps(body),
+            headers={**self._headers, "Content-Type": content},
+            timeout=30,
+        )
+        if answer.status >= 300:
+            raise _failure(answer.status, answer.data)
+        found: Object = json.loads(answer.data)
+        return found
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         return self._server + path + (f"?{urlencode(query)}" if query else "")

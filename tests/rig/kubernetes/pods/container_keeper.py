@@ -183,7 +183,7 @@ class ContainerKeeper:
 
     def _image(self) -> Image | None:
         """The image, pulled with the kubelet's back-off; None when the pod stops first."""
-        puller = images_pulled.Puller(self.runtime, self._owner.pod, self._spec, self._event, self._factor)
+        puller = images_pulled.Puller(self.runtime, self._spec, self._event, self._factor)
         for found in puller.attempts():
             if isinstance(found, Image):
                 self.seen.image_id = found.id

@@ -8,16 +8,19 @@ nothing in a pod resolves or reaches the cluster's Services.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
+import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.rig.images import BASE
 from tests.rig.kubernetes.nodes.apiserver import Object
-from tests.rig.kubernetes.pods import engine_images, engine_options
+from tests.rig.kubernetes.pods import engine_images, engine_leftovers, engine_options
 from tests.rig.kubernetes.pods.engine_container import EngineContainer
 from tests.rig.kubernetes.pods.runtime import Image, Plan, Running, StartFailed, Trouble
 
@@ -35,26 +38,29 @@ _AT_ONCE = 4
 
 
 class Engine:
-    """`owner` tells the containers of one cluster from those of another on the same engine."""
+    """`state`, the process's folder, tells the containers of one cluster from those of another on the same engine."""
 
-    def __init__(self, client: DockerClient, owner: str) -> None:
-        self._client, self._owner = client, owner
+    def __init__(self, client: DockerClient, state: Path) -> None:
+        self._client, self._state = client, str(state.resolve())
+        self._owner = hashlib.sha256(self._state.encode()).hexdigest()[:16]
+        engine_leftovers.clear(client)
         self._images = engine_images.Images(client)
         self._sandboxes: dict[str, tuple[str, str]] = {}
         self._watched: dict[str, EngineContainer] = {}
         self._lock = threading.Lock()
         self._closed = False
         self._making = threading.BoundedSemaphore(_AT_ONCE)  # more at once only wait for each other in the engine
-        _ensure_network(client)
         threading.Thread(target=self._listen, name="engine events", daemon=True).start()
 
-    def pull(self, reference: str, policy: str, pod: Object) -> tuple[Image, bool]:
-        return self._images.get(reference, policy, pod)
+    def pull(self, reference: str, policy: str, pulling: Callable[[], None]) -> Image:
+        return self._images.get(reference, policy, pulling)
 
     def network(self, pod: Object) -> str:
         uid = str(pod["metadata"]["uid"])
         if uid in self._sandboxes:
             return self._sandboxes[uid][1]
+        if host := [name for name in ("hostNetwork", "hostPID", "hostIPC") if pod["spec"].get(name)]:
+            raise Trouble("ContainerCreating", f"the rig's nodes give no {host[0]}", "FailedCreatePodSandBox")
         found = self._mine(uid, _SANDBOX)
         with self._making:
             self._refuse_if_closed()
@@ -152,6 +158,7 @@ class Engine:
     def _labels(self, pod: Object, container: str, attempt: int) -> dict[str, str]:
         return {
             LABEL: self._owner,
+            engine_leftovers.STATE: self._state,
             _POD: str(pod["metadata"]["uid"]),
             _CONTAINER: container,
             _ATTEMPT: str(attempt),
@@ -211,14 +218,24 @@ class Engine:
             found.ended.set()
 
 
-def local(client: DockerClient) -> bool:
-    """Whether its containers' addresses are this machine's to reach: not so with Docker Desktop, or over ssh."""
-    return bool(str(client.api.base_url).startswith("http+docker") and Path("/sys/class/net").exists())
+def is_local(client: DockerClient) -> bool:
+    """Whether this machine has the engine's end of the network: not so with Docker Desktop, or over ssh."""
+    _ensure_network(client)
+    gateway = client.api.inspect_network(NETWORK)["IPAM"]["Config"][0]["Gateway"]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((gateway, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _ensure_network(client: DockerClient) -> None:
+    from docker.errors import APIError
+
     if not client.api.networks(names=[f"^{NETWORK}$"]):
-        client.api.create_network(NETWORK, driver="bridge", check_duplicate=True)
+        with contextlib.suppress(APIError):  # another stand-in made it just now
+            client.api.create_network(NETWORK, driver="bridge", check_duplicate=True)
 
 
 def _not_there() -> contextlib.suppress:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import httpx
 
 from tests.rig.google.cloudrun import instances_images
-from tests.rig.kubernetes.nodes.apiserver import Object
 from tests.rig.kubernetes.pods import references
 from tests.rig.kubernetes.pods.runtime import Image, Trouble
 from tests.rig.shell import RigError
@@ -33,30 +34,32 @@ class Images:
     def __init__(self, client: DockerClient) -> None:
         self._client = client
         self._known: dict[str, Image] = {}
-        self._lock = threading.Lock()
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def get(self, reference: str, policy: str, pod: Object) -> tuple[Image, bool]:
-        """The image, and whether it was pulled. Raises Trouble: ErrImagePull, ErrImageNeverPull, InvalidImageName."""
+    def get(self, reference: str, policy: str, pulling: Callable[[], None]) -> Image:
+        """The image; `pulling` is called first when it is not known. Raises Trouble."""
         parsed = references.parse(reference)
         known = self._known.get(reference)
         if known is not None and policy != "Always":
-            return known, False
+            return known
         if policy == "Never":
             said = f'Container image "{reference}" is not present with pull policy of Never'
             raise Trouble("ErrImageNeverPull", said, "ErrImageNeverPull")
-        with self._lock:  # one pull at a time: serializeImagePulls is the kubelet's default
+        with self._locks[reference]:  # not one for all: a registry that does not answer must hold up nobody else
             known = self._known.get(reference)
             if known is not None and policy != "Always":
-                return known, False
-            self._known[reference] = image = self._pull(reference, parsed, pod)
-            return image, True
+                return known
+            pulling()
+            self._known[reference] = image = self._pull(reference, parsed)
+            return image
 
-    def _pull(self, reference: str, parsed: references.Reference, pod: Object) -> Image:
+    def _pull(self, reference: str, parsed: references.Reference) -> Image:
         digest = _digest(parsed)
         if digest == "missing":
             raise _not_found(reference)
         try:
-            local = instances_images.fetch(self._client, reference)
+            exact = f"{parsed.name}@{digest}" if digest else reference  # a tag may have moved since it was pulled
+            local = instances_images.fetch(self._client, exact)
         except instances_images.ImageMissing:
             raise _not_found(reference) from None
         except (instances_images.ImageDenied, RigError) as error:

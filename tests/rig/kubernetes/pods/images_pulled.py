@@ -22,12 +22,11 @@ class Puller:
     def __init__(
         self,
         runtime: Runtime,
-        pod: Object,
         container: Object,
         event: Callable[[str, str, str], None],
         factor: Callable[[], float],
     ) -> None:
-        self._runtime, self._pod, self._container, self._event = runtime, pod, container, event
+        self._runtime, self._container, self._event = runtime, container, event
         self._factor = factor
         self._backoff = BackOff(factor)
         self.pause = 0.0
@@ -60,11 +59,16 @@ class Puller:
     def _pull(self, reference: str) -> Image:
         policy = self._container.get("imagePullPolicy") or references.parse(reference).policy
         began = time.monotonic()
-        image, pulled = self._runtime.pull(reference, policy, self._pod)
+        pulled: list[str] = []
+
+        def pulling() -> None:
+            pulled.append(reference)
+            self._event("Normal", "Pulling", f'Pulling image "{reference}"')
+
+        image = self._runtime.pull(reference, policy, pulling)
         if not pulled:
             self._event("Normal", "Pulled", f'Container image "{reference}" already present on machine')
             return image
-        self._event("Normal", "Pulling", f'Pulling image "{reference}"')
         took = f"{round((time.monotonic() - began) * 1000)}ms"
         said = f'Successfully pulled image "{reference}" in {took} ({took} including waiting).'
         self._event("Normal", "Pulled", f"{said} Image size: {image.size} bytes.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import urllib3
@@ -19,6 +20,7 @@ from tests.rig.kubernetes.pods.world import World
 
 log = logging.getLogger(__name__)
 
+_LEAST = 2.0
 _REPLACE = {"$patch": "replace"}
 _RETRY = 2.0  # seconds until volumes that failed are tried again, scaled
 
@@ -180,9 +182,11 @@ class PodKeeper:
     def _end(self) -> None:
         """Stop what runs, tell the API, and let the pod go."""
         seconds = 0.0 if self._removed else self._grace()
+        began = time.monotonic()
         with ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(lambda keeper: keeper.stop(seconds), self.main))
-            list(pool.map(lambda keeper: keeper.stop(seconds), self.init))
+            left = max(min(seconds, _LEAST), seconds - (time.monotonic() - began))  # sidecars share the grace
+            list(pool.map(lambda keeper: keeper.stop(left), self.init))
         self.publish()
         if self._world.engine is not None:
             self._world.engine.remove(self.pod)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -122,8 +122,8 @@ class Running(Protocol):
 class Runtime(Protocol):
     """What pods run on."""
 
-    def pull(self, reference: str, policy: str, pod: Object) -> tuple[Image, bool]:
-        """The image, and whether it had to be pulled. Raises Trouble."""
+    def pull(self, reference: str, policy: str, pulling: Callable[[], None]) -> Image:
+        """The image; `pulling` is called first when it is not there yet. Raises Trouble."""
         ...
 
     def network(self, pod: Object) -> str:

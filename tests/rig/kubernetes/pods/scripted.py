@@ -11,7 +11,7 @@ import itertools
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, get_args
@@ -58,17 +58,21 @@ class Scripted:
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
+        self._pulled = ""
 
-    def pull(self, reference: str, policy: str, pod: Object) -> tuple[Image, bool]:
+    def pull(self, reference: str, policy: str, pulling: Callable[[], None]) -> Image:
         if self._behaviour.kind == "invalid-name":
             references.parse(f"{reference}:not/valid")
         parsed = references.parse(reference)
+        if policy == "Always" or self._pulled != reference:
+            pulling()
         if self._behaviour.kind == "missing":
             said = f'failed to resolve reference "{reference}": {reference}: not found'
             unpack = f'failed to pull and unpack image "{reference}": {said}'
             raise Trouble("ErrImagePull", f"rpc error: code = NotFound desc = {unpack}")
         digest = parsed.digest or f"sha256:{hashlib.sha256(reference.encode()).hexdigest()}"
-        return Image(id=f"{parsed.name}@{digest}", user="1000"), True
+        self._pulled = reference
+        return Image(id=f"{parsed.name}@{digest}", user="1000")
 
     def network(self, pod: Object) -> str:
         if known := (pod.get("status") or {}).get("podIP"):

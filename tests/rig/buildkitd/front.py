@@ -3,7 +3,7 @@
 dockerd serves BuildKit's whole API at `POST /grpc` (upgraded to h2c: moby, api/server/router/grpc), which is how the
 docker driver of buildx reaches it. Here that stream is behind a port, with TLS and client certificates when asked, as
 `buildkitd --addr tcp://… --tlscacert …` has it. The BuildKit is real, with the engine's containerd store as its worker.
-Not shown by it: buildkitd's own flags and configuration, its own worker and cache (tests/rig/buildkitd.py has that).
+Not shown by it: buildkitd's own configuration, worker and cache (tests/rig/buildkitd/server.py has those).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,41 @@ def certificates(folder: Path) -> Certificates:
     return Certificates(ca[0], server, client)
 
 
+def stand_in_buildctl(folder: Path, docker_host: str) -> None:
+    """A `buildctl` in `folder` that can do `dial-stdio` alone: what buildx asks for at the other end of ssh."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "buildctl"
+    settings = f"SOCKET = {docker_host.removeprefix('unix://')!r}\nUPGRADE = {_UPGRADE!r}\n"
+    program.write_text(f"#!{sys.executable}\n{settings}{_DIAL_STDIO}")
+    program.chmod(0o755)
+
+
+_DIAL_STDIO = """
+import os, socket, sys, threading
+
+if sys.argv[-1] != "dial-stdio":
+    sys.exit("this buildctl can do dial-stdio alone")
+engine = socket.socket(socket.AF_UNIX)
+engine.connect(SOCKET)
+engine.sendall(UPGRADE)
+head = b""
+while not head.endswith(b"\\r\\n\\r\\n"):
+    head += engine.recv(1)
+
+
+def send():
+    while chunk := os.read(0, 65536):
+        engine.sendall(chunk)
+    engine.shutdown(socket.SHUT_WR)
+
+
+threading.Thread(target=send, daemon=True).start()
+while chunk := engine.recv(65536):
+    while chunk:
+        chunk = chunk[os.write(1, chunk):]
+"""
+
+
 class BuildKitFront:
     """A context manager; `address` is what buildx is given."""
 
@@ -69,6 +105,12 @@ class BuildKitFront:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Hang up everywhere, and listen no more."""
+        if self._loop.is_closed():
+            return
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(timeout=20)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=20)
@@ -103,8 +145,8 @@ class BuildKitFront:
                 raise RigError(f"the engine gives no BuildKit: {head[:100]!r}")
             self.connections += 1
             await asyncio.gather(_pour(reader, engine), _pour(answers, writer))
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # one side hung up: so do we
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # one side hung up, or we are stopped: so do we
         finally:
             for each in (writer, engine):
                 if each is not None:

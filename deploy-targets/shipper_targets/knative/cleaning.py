@@ -1,0 +1,89 @@
+"""Clean-up: revisions of releases that need not come back. Their records go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from shipper.model import Garbage
+from shipper.model.context import Reporter
+from shipper.targets import Conflict, Denied, Invalid, NotFound, Transient
+from shipper_targets.knative.calls import Calls
+from shipper_targets.knative.marks import ADOPTED, annotation, is_stamped, read_stamp
+from shipper_targets.knative.observing import Found
+from shipper_targets.knative.traffic import LATEST, about_to_serve, asked_for, foreign_tags
+from shipper_targets.kubernetes.values import name_of, text
+
+KIND = "revision"
+
+
+def garbage_of(found: Found, keep: Collection[int]) -> list[Garbage]:
+    """Revisions of ours that neither serve nor have one of these numbers. Images are others' to clean up: the
+    registry's own policy, which keeps every way back.
+    """
+    if found.service is None:
+        return []
+    needed = in_use(found)
+    return [
+        Garbage(kind=KIND, name=name, why=f"release {release.number} need not come back")
+        for name, release in found.releases.items()
+        if name not in needed and release.number not in keep
+    ]
+
+
+def in_use(found: Found) -> set[str]:
+    """Revisions that somebody reaches: with traffic, routed or asked for, with somebody else's tag; and the newest one,
+    which Knative would make again, for as long as there is the Service.
+    """
+    service = found.service
+    if service is None:
+        return set()
+    template = text(service, "spec", "template", "metadata", "name")
+    newest = {text(service, "status", "latestCreatedRevisionName"), template}
+    return {*about_to_serve(service), *asked_for(service), *foreign_tags(service).values(), *newest} - {"", LATEST}
+
+
+def delete_revisions(calls: Calls, found: Found, names: Collection[str], report: Reporter | None) -> list[str]:
+    """Delete those of ours among `names` that nothing needs any more; returns the names of those that are gone.
+
+    What the platform does not let us delete stays, and is told. Never raises for a deletion: the write before it was
+    carried out.
+    """
+    needed, there = in_use(found), {name_of(one): one for one in found.revisions}
+    gone = []
+    for name in names:
+        if name in needed or (name in there and name not in found.releases):
+            continue
+        try:
+            if name in there:
+                calls.delete_revision(there[name])
+        except NotFound:
+            pass
+        except Transient as error:  # a rate limit, or nothing answers: the rest would only meet the same
+            _remark(report, f"{name} and what was to go after it stay for now: {error}")
+            break
+        except (Conflict, Denied, Invalid) as error:
+            _remark(report, f"{name} stays for now: {error}")
+            continue
+        gone.append(name)
+    return gone
+
+
+def never_verified(found: Found) -> bool:
+    """Whether the whole Service is first attempts of ours: nothing of it was ever good, so it may go as a whole.
+
+    Not where something was there before our stamp: somebody else's Service, or one whose stamp was lost.
+    """
+    service = found.service
+    if service is None or annotation(service, ADOPTED) or not is_stamped(service) or _was_there(found):
+        return False
+    return not read_stamp(service).verified and len(found.releases) == len(found.revisions)
+
+
+def _was_there(found: Found) -> bool:
+    annotations = (found.service or {}).get("metadata", {}).get("annotations") or {}
+    return ADOPTED in annotations
+
+
+def _remark(report: Reporter | None, text: str) -> None:
+    if report is not None:
+        report.remark(text)

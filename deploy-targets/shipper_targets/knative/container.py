@@ -1,0 +1,152 @@
+"""The pod of a revision: one container by digest, tight unless settings loosen it, within what Knative allows. Pure.
+
+Everything about security is said of the container: Knative refuses a pod's securityContext, node selector, tolerations
+and the like unless the cluster's config-features allows them, so they are there only when they are asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from shipper.model import HealthSettings, Release, RunSettings, Settings
+from shipper_targets.knative.settings import KnativeSettings
+from shipper_targets.kubernetes.pod import literal, resources_of, user_of
+from shipper_targets.kubernetes.probes import LIVE_FAILURES, LIVE_PERIOD, READY_FAILURES, start_budget
+from shipper_targets.kubernetes.quantities import seconds_of
+from shipper_targets.kubernetes.secret_refs import parse_reference
+from shipper_targets.kubernetes.volumes import Mounted, mounted
+
+ANYBODY_MAY_READ = 0o444
+"""Of secret files: without a group of the pod's own (fsGroup) its user could not read them otherwise. Nobody else is
+in the container."""
+
+READY_PERIOD = 1
+"""Seconds: Knative asks a new instance before it gets requests, and a cold start waits for the answer."""
+
+
+def pod_of(release: Release, own: KnativeSettings) -> dict[str, Any]:
+    """The RevisionSpec. Raises Invalid for a secret's version that is none of Kubernetes'."""
+    inside = _mounted(release, own)
+    spec: dict[str, Any] = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "containers": [_container(release, own, inside)],
+    }
+    if own.service_account is not None:
+        spec["serviceAccountName"] = own.service_account
+    if own.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in own.image_pull_secrets]
+    if inside.volumes:
+        spec["volumes"] = inside.volumes
+    if own.security.group is not None:
+        spec["securityContext"] = {"fsGroup": own.security.group}
+    if release.settings.scale.concurrency is not None:
+        spec["containerConcurrency"] = release.settings.scale.concurrency
+    if own.timeout is not None:
+        spec["timeoutSeconds"] = seconds_of(own.timeout)
+    return {**spec, **_placement(own)}
+
+
+def probes_of(health: HealthSettings, port: int, started_in: float | None) -> dict[str, Any]:
+    """A start-up probe that is patient while a model loads; then readiness, which Knative's own proxy asks."""
+    timeout = seconds_of(health.timeout)
+    budget = start_budget(health.startup, started_in)
+    period = min(10, max(1, budget // 60))
+    probes = {
+        "startupProbe": _probe(health.path, port, timeout, period, math.ceil(budget / period)),
+        "readinessProbe": _probe(health.path, port, timeout, max(READY_PERIOD, timeout), READY_FAILURES),
+    }
+    if health.liveness is not None:
+        probes["livenessProbe"] = _probe(health.liveness, port, timeout, max(LIVE_PERIOD, timeout), LIVE_FAILURES)
+    return probes
+
+
+def _container(release: Release, own: KnativeSettings, inside: Mounted) -> dict[str, Any]:
+    """`[run] command` replaces the image's CMD, as everywhere; its ENTRYPOINT stays. PORT is Knative's."""
+    settings = release.settings
+    run = settings.run
+    port: dict[str, Any] = {"containerPort": run.port, "protocol": "TCP"}
+    container: dict[str, Any] = {
+        "image": release.main.reference,
+        "ports": [{"name": "h2c", **port} if own.http2 else port],
+        **probes_of(settings.health, run.port, release.started_in),
+        "securityContext": _security(settings, own),
+    }
+    if run.command is not None:
+        container["args"] = [literal(word) for word in run.command]
+    if env := _environment(run, release.secret_versions):
+        container["env"] = env
+    if resources := resources_of(settings, own.cluster):
+        container["resources"] = resources
+    if inside.mounts:
+        container["volumeMounts"] = inside.mounts
+    return container
+
+
+def _environment(run: RunSettings, versions: Mapping[str, str]) -> list[dict[str, Any]]:
+    """By name, so that the same release is the same text."""
+    made: list[dict[str, Any]] = [{"name": name, "value": literal(value)} for name, value in sorted(run.env.items())]
+    if run.secrets_as == "environment":
+        for name, version in sorted(versions.items()):
+            one = parse_reference(version)
+            made.append({"name": name, "valueFrom": {"secretKeyRef": {"name": one.secret, "key": one.key}}})
+    return made
+
+
+def _security(settings: Settings, own: KnativeSettings) -> dict[str, Any]:
+    security = own.security
+    capabilities: dict[str, Any] = {"drop": ["ALL"]}
+    if security.capabilities:
+        capabilities["add"] = sorted(security.capabilities)
+    user, group = user_of(settings.run, own.cluster)
+    made: dict[str, Any] = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": capabilities,
+        "readOnlyRootFilesystem": not security.writable_root,
+        "runAsNonRoot": not security.run_as_root,
+        "seccompProfile": {"type": security.seccomp},
+    }
+    if user is not None:
+        made["runAsUser"] = user
+    if group is not None:
+        made["runAsGroup"] = group
+    return made
+
+
+def _mounted(release: Release, own: KnativeSettings) -> Mounted:
+    """As on Kubernetes, but for the mode of secret files where the pod has no group."""
+    found = mounted(release.settings, own.cluster, release.secret_versions)
+    if own.security.group is not None:
+        return found
+    return Mounted([_readable(volume) for volume in found.volumes], found.mounts)
+
+
+def _readable(volume: Mapping[str, Any]) -> dict[str, Any]:
+    if volume["name"] != "secrets":
+        return dict(volume)
+    return {**volume, "projected": {**volume["projected"], "defaultMode": ANYBODY_MAY_READ}}
+
+
+def _placement(own: KnativeSettings) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    if own.node_selector:
+        made["nodeSelector"] = dict(sorted(own.node_selector.items()))
+    if own.tolerations:
+        made["tolerations"] = [one.model_dump(exclude_none=True, exclude_defaults=True) for one in own.tolerations]
+    if own.runtime_class is not None:
+        made["runtimeClassName"] = own.runtime_class
+    if own.priority_class is not None:
+        made["priorityClassName"] = own.priority_class
+    return made
+
+
+def _probe(path: str, port: int, timeout: int, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": port, "scheme": "HTTP"},
+        "timeoutSeconds": timeout,
+        "periodSeconds": period,
+        "successThreshold": 1,
+        "failureThreshold": failures,
+    }

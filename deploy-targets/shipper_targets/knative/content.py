@@ -1,0 +1,25 @@
+"""What the target itself adds to a release, and the Service as a file. Pure."""
+
+from __future__ import annotations
+
+from shipper.model import Release
+from shipper.model.noun import digest_of
+from shipper_targets.knative.render import rendered
+from shipper_targets.knative.settings import KnativeSettings
+from shipper_targets.kubernetes.text import yaml_text
+
+NOT_CONTENT = frozenset({"context", "kubeconfig", "in_cluster", "namespace", "name", "address", "reach"})
+"""Where it is and how it gets there: the same release at another place has the same content."""
+
+
+def content_of(own: KnativeSettings) -> str:
+    """`sha256:<hex>` of the kind's own settings that decide how instances run: part of a release's fingerprint, so that
+    changing one is a new release. Empty where everything is as it is by default.
+    """
+    chosen = own.model_dump(mode="json", exclude=set(NOT_CONTENT), exclude_defaults=True)
+    return digest_of(chosen) if chosen else ""
+
+
+def file_of(release: Release, own: KnativeSettings, service: str) -> tuple[str, str]:
+    """File name and YAML."""
+    return f"service-{service}.yaml", yaml_text(rendered(release, own, service))

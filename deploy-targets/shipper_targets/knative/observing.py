@@ -1,0 +1,113 @@
+"""What the platform has of a Service, as an observation. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from shipper.model import Address, Observation, Release, Revision
+from shipper_targets.knative.addresses import address_of
+from shipper_targets.knative.conditions import state_of
+from shipper_targets.knative.drift import drift_of
+from shipper_targets.knative.marks import ADOPTED, WRITTEN, annotation, is_stamped, own_release, read_stamp
+from shipper_targets.knative.settings import KnativeSettings
+from shipper_targets.knative.traffic import about_to_serve
+from shipper_targets.knative.written import visibility_of
+from shipper_targets.kubernetes.labels import STAMP
+from shipper_targets.kubernetes.values import Object, at, is_leaving, name_of, text, uid_of
+
+ABSENT = "absent"
+"""`seen` where there is no Service."""
+
+OWNER = "Knative"
+"""Who decides how many instances there are: no count is ever sent."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A Service and its revisions, oldest first, as they were read."""
+
+    name: str
+    own: KnativeSettings
+    service: Object | None
+    revisions: Sequence[Object]
+
+    @cached_property
+    def releases(self) -> dict[str, Release]:
+        """Our revisions' names to the releases that they are."""
+        found = {name_of(one): own_release(self.name, one) for one in self.revisions}
+        return {name: release for name, release in found.items() if release is not None}
+
+    @property
+    def adopted(self) -> str:
+        """The revision that served before shipper came: #0. Empty when there was none."""
+        service = self.service
+        if service is None or self.releases or is_stamped(service):
+            return annotation(service, ADOPTED)
+        weights = about_to_serve(service)
+        return max(weights, key=lambda name: (weights[name], name), default="")
+
+    def observation(self) -> Observation:
+        """As the seam has it."""
+        service = self.service
+        weights = about_to_serve(service) if service is not None else {}
+        there = {name_of(one): one for one in self.revisions}
+        names = dict.fromkeys([*there, *weights])
+        shown = {name: self._shown(name, there.get(name), weights.get(name, 0)) for name in names}
+        known = {name: one for name, one in shown.items() if one.release or one.weight or name == self.adopted}
+        stamp = read_stamp(service)
+        numbers = [release.number for release in self.releases.values()]
+        return Observation(
+            seen=seen_of(service),
+            serving=tuple(one for one in known.values() if one.weight),
+            revisions=tuple(known.values()),
+            stamp=stamp,
+            highest=max([stamp.highest, *numbers]),
+            in_flight=f"the deletion of {self.name}" if service is not None and is_leaving(service) else None,
+            drift=drift_of(service, self.releases, self.name) if service is not None else (),
+            capacity=None,
+            capacity_owner=OWNER,
+            address=self._address,
+        )
+
+    @property
+    def _address(self) -> Address | None:
+        return address_of(self.service, self.own) if self.service is not None else None
+
+    def _shown(self, name: str, revision: Object | None, weight: int) -> Revision:
+        release = self.releases.get(name)
+        number = release.number if release is not None else 0 if name == self.adopted else None
+        return Revision(
+            name=name,
+            release=release.id if release is not None else None,
+            number=number,
+            fingerprint=release.fingerprint if release is not None else None,
+            state=state_of(revision) if revision is not None else "failed",
+            image=release.main.config_digest if release is not None else "",
+            created=created_of(revision) if revision is not None else None,
+            weight=weight,
+        )
+
+
+def seen_of(service: Object | None) -> str:
+    """The version of what is ours: which object, what it asks for, and our annotations.
+
+    Not the resourceVersion: each status of the reconcilers changes that, and is no reason to decide anything again.
+    """
+    if service is None:
+        return ABSENT
+    ours = [annotation(service, key) for key in (STAMP, WRITTEN, ADOPTED)]
+    parts = [at(service, "metadata", "generation"), is_leaving(service), visibility_of(service), *ours]
+    return f"{uid_of(service)}.{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
+
+
+def created_of(item: Object) -> float | None:
+    """Unix seconds; None when it does not say."""
+    try:
+        return datetime.fromisoformat(text(item, "metadata", "creationTimestamp").replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return None

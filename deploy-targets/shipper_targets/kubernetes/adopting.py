@@ -1,0 +1,68 @@
+"""What was in a Deployment before shipper replaced it: kept whole, so that a first release can be put back too."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from shipper.targets import Conflict
+from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, SECRET
+from shipper_targets.kubernetes.packing import pack_json, unpack_json
+from shipper_targets.kubernetes.values import Object, mapping, text
+
+TYPE = "shipper.dev/adopted"
+_DATA = "object"
+
+
+def snapshot_name(base: str) -> str:
+    """The Secret that holds it."""
+    return f"shipper-{base}-adopted"
+
+
+def keep_snapshot(api: Api, base: str, deployment: Object, labels: Mapping[str, str]) -> None:
+    """Once, and never again: what is there later has been ours."""
+    metadata = mapping(deployment, "metadata")
+    kept = {
+        "name": metadata.get("name"),
+        "labels": dict(mapping(metadata, "labels")),
+        "annotations": dict(mapping(metadata, "annotations")),
+        "spec": dict(mapping(deployment, "spec")),
+    }
+    data = {_DATA: base64.b64encode(pack_json(kept, "what was here before shipper")).decode()}
+    body = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": TYPE,
+        "immutable": True,
+        "metadata": {"name": snapshot_name(base), "namespace": api.namespace, "labels": dict(labels)},
+        "data": data,
+    }
+    try:
+        api.create(SECRET, body)
+    except Conflict:
+        return  # it was kept by a run that did not come further
+
+
+def snapshot(api: Api, base: str) -> Mapping[str, Any] | None:
+    """Name, labels, annotations and spec of then; None where nothing was adopted."""
+    found = api.find(SECRET, snapshot_name(base))
+    if found is None or found.get("type") != TYPE:
+        return None
+    kept = unpack_json(base64.b64decode(text(found, "data", _DATA)), "what was here before shipper")
+    return kept if isinstance(kept, dict) else None
+
+
+def put_back(api: Api, kept: Mapping[str, Any], live: Object, version: str) -> dict[str, Any]:
+    """One write: the Deployment as it was then, without a mark of ours."""
+    metadata = {
+        "name": text(live, "metadata", "name"),
+        "namespace": api.namespace,
+        "uid": text(live, "metadata", "uid"),
+        "resourceVersion": version,
+        "labels": dict(kept["labels"]),
+        "annotations": dict(kept["annotations"]),
+    }
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": dict(kept["spec"])}
+    return api.replace(DEPLOYMENT, body)

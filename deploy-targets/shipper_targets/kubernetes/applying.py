@@ -1,0 +1,120 @@
+"""Server-side apply under our rules: who owns a field that would be taken, and when it may be taken.
+
+Never by force but: over ourselves (an earlier merge patch counts as another manager), where somebody changed what we
+had applied (drift, which whoever called has decided to take over), on adoption, and when the target says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shipper.targets import Invalid
+from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.kube_errors import Owned, manager_of
+from shipper_targets.kubernetes.labels import MANAGER, owner_of
+from shipper_targets.kubernetes.manifest import Manifest
+from shipper_targets.kubernetes.values import mapping
+
+
+def apply(
+    api: Api,
+    manifest: Manifest,
+    *,
+    force: bool = False,
+    before: Manifest | None = None,
+    adopts: bool = False,
+    version: str = "",
+    uid: str = "",
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Apply; `version` and `uid` make it conditional on the object that was read. `before`: what we applied last.
+    `adopts`: an object that is not ours yet may be taken over whole.
+
+    Raises Invalid, naming field and owner, where somebody else owns what it would change; Conflict, Transient.
+    """
+    body = manifest.copied()
+    for key, value in (("resourceVersion", version), ("uid", uid)):
+        if value:
+            body["metadata"][key] = value
+    try:
+        return api.apply(body, force=force, dry_run=dry_run)
+    except Owned as error:
+        theirs = others_fields(error, before)
+        if theirs and not (adopts and is_foreign(api, manifest)):
+            raise Invalid(refusal(manifest, theirs)) from error
+    return api.apply(body, force=True, dry_run=dry_run)
+
+
+def is_foreign(api: Api, manifest: Manifest) -> bool:
+    """Whether the object is nobody's service yet: then it can be adopted."""
+    live = api.find(api.kind_of(manifest.api_version, manifest.kind), manifest.name, manifest.namespace or None)
+    return live is not None and owner_of(mapping(live, "metadata", "labels")) is None
+
+
+def others_fields(error: Owned, before: Mapping[str, Any] | Manifest | None) -> dict[str, str]:
+    """Field to owner, of those that are neither ours under another name of an operation nor were applied by us."""
+    applied = before.body if isinstance(before, Manifest) else before
+    return {
+        field: owner
+        for field, owner in error.owners.items()
+        if manager_of(owner) != MANAGER and not (applied is not None and has_field(applied, field))
+    }
+
+
+def refusal(manifest: Manifest, owners: Mapping[str, str]) -> str:
+    """For people: what is owned by whom, and what to do."""
+    shown = "; ".join(f"{field.removeprefix('.')} is owned by {owner}" for field, owner in sorted(owners.items()))
+    return f"{manifest.key}: {shown} (leave the field out, or take it: force_conflicts = true in the target's settings)"
+
+
+def has_field(applied: Any, field: str) -> bool:
+    """Whether a manifest says something about a field, as a conflict names it.
+
+    Such as `.spec.template.spec.containers[name="main"].env[name="MODE"].value`.
+    """
+    value = applied
+    for name, selector in _steps(field):
+        named = value.get(name) if isinstance(value, Mapping) else None
+        value = _selected(value, selector) if selector else named
+        if value is None:
+            return False
+    return True
+
+
+def _steps(field: str) -> list[tuple[str, str]]:
+    """Names and selectors; a name may have dots where it is a label or an annotation."""
+    steps = []
+    rest = field
+    while rest:
+        if rest.startswith("["):
+            inside, _, rest = rest[1:].partition("]")
+            steps.append(("", inside))
+            continue
+        rest = rest.removeprefix(".")
+        if steps and steps[-1][0] in ("labels", "annotations", "matchLabels", "selector", "nodeSelector", "data"):
+            steps.append((rest, ""))
+            break
+        cut = min((at for at in (rest.find("."), rest.find("[")) if at >= 0), default=len(rest))
+        steps.append((rest[:cut], ""))
+        rest = rest[cut:]
+    return steps
+
+
+def _selected(value: Any, selector: str) -> Any:
+    """The member of a list: `name="main"`, `containerPort=8080,protocol="TCP"`, `="value"` or an index."""
+    if not isinstance(value, list | tuple):
+        return None
+    if selector.isdecimal():
+        return value[int(selector)] if int(selector) < len(value) else None
+    wanted = {}
+    for part in selector.split(","):
+        key, _, text = part.partition("=")
+        wanted[key] = text.strip('"')
+    if "" in wanted:
+        return wanted[""] if wanted[""] in value else None
+    for one in value:
+        # What is left out is the API server's default: it does not tell members apart here.
+        if isinstance(one, Mapping) and all(key not in one or str(one[key]) == text for key, text in wanted.items()):
+            return one
+    return None

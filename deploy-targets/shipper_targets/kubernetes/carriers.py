@@ -1,0 +1,155 @@
+"""The fence: every write begins with the stamp on the object that moves traffic, on condition of what was seen.
+
+Whoever comes with an older `seen` or a lower epoch is refused by that first write, before anything else was touched.
+The object that moves traffic is written last, with the stamp again and on condition of the resourceVersion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from shipper.model import Settings, Stamp
+from shipper.targets import Conflict, Invalid, NotFound
+from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind
+from shipper_targets.kubernetes.kube_errors import Immutable, Owned
+from shipper_targets.kubernetes.labels import MANAGER, NOTHING, STAMP, labels_of, owner_of, selector
+from shipper_targets.kubernetes.reading import Reading
+from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.stamps import carries_stamp, seen_of, stamp_text
+from shipper_targets.kubernetes.values import Object, mapping, name_of, text, uid_of
+
+TRIES = 6
+"""How often a write is made again because a controller has written a status in between."""
+
+Result = TypeVar("Result")
+KINDS: Mapping[str, Kind] = {"Deployment": DEPLOYMENT, "Service": SERVICE, "HTTPRoute": HTTP_ROUTE}
+
+
+class Fence:
+    """Of one service."""
+
+    def __init__(self, api: Api, reading: Reading, settings: Settings, own: KubernetesSettings) -> None:
+        self._api = api
+        self._reading = reading
+        self._settings = settings
+        self._own = own
+
+    def enter(self, stamp: Stamp, seen: str, *, create: bool = False) -> Found:
+        """Read, compare, and write the stamp; what is there then. `create`: make a carrier where there is none yet.
+
+        Raises Conflict when something else is there than was seen or somebody with a higher epoch was here, NotFound
+        when there is nothing to carry the stamp, Invalid when the name is somebody else's.
+        """
+        found = self.expected(stamp, seen)
+        carrier = found.carrier
+        if carrier is None:
+            if not create:
+                raise NotFound(f"there is nothing of {found.base} that could carry the stamp")
+            # Own manifests have their Services as they like; their Deployment, the last write, is the first carrier.
+            return found if self._own.has_own_manifests else self._made(found, stamp)
+        self.refuse_foreign(found)
+        return self.marked(found, stamp, carrier)
+
+    def expected(self, stamp: Stamp, seen: str) -> Found:
+        """What is there, if it is what was seen and nobody with a higher epoch was here."""
+        found = self._reading.now()
+        if found.seen != seen:
+            raise Conflict(f"{found.base} is not as it was seen: somebody wrote meanwhile")
+        if stamp.epoch < found.stamp.epoch:
+            raise Conflict(f"epoch {stamp.epoch} was overtaken by epoch {found.stamp.epoch}")
+        return found
+
+    def refuse_foreign(self, found: Found) -> None:
+        """Raises Invalid where the names are another service's, or somebody's who was not asked."""
+        wanted = (self._settings.service.service, self._settings.service.environment)
+        for carrier in found.carriers:
+            owner = owner_of(mapping(carrier, "metadata", "labels"))
+            what = f"{carrier.get('kind')} {name_of(carrier)}"
+            if owner is not None and owner != wanted:
+                raise Invalid(f"{what} is that of {' in '.join(owner)}: choose another name for this target")
+            if owner is None and not self._own.adopt and not carries_stamp(carrier):
+                raise Invalid(f"{what} is there, and shipper did not make it: adopt = true takes it over")
+
+    def marked(self, found: Found, stamp: Stamp, carrier: Object) -> Found:
+        """The stamp on a carrier, on condition that it is as it was read."""
+        value = stamp_text(stamp, found.carriers)
+
+        def write(version: str) -> dict[str, Any]:
+            patch = {"metadata": {"resourceVersion": version, "annotations": {STAMP: value}}}
+            return self._api.merge(KINDS[str(carrier["kind"])], name_of(carrier), patch)
+
+        return exchanged(found, carrier, self.conditional(carrier, write))
+
+    def conditional(self, carrier: Object, write: Callable[[str], Result]) -> Result:
+        """`write(resourceVersion)`, again where only what `seen` does not cover has changed. Raises Conflict."""
+        kind, version = KINDS[str(carrier["kind"])], text(carrier, "metadata", "resourceVersion")
+        before = seen_of([carrier])
+        for _ in range(TRIES):
+            try:
+                return write(version)
+            except Owned:
+                raise
+            except Conflict:
+                now = self._api.find(kind, name_of(carrier))
+                if now is None or seen_of([now]) != before:
+                    raise
+                version = text(now, "metadata", "resourceVersion")
+            except (NotFound, Immutable) as error:
+                # Gone, or made anew: metadata.uid is in what is applied.
+                if isinstance(error, Immutable) and "metadata.uid" not in error.fields:
+                    raise
+                raise Conflict(f"{kind} {name_of(carrier)} was removed meanwhile") from error
+        raise Conflict(f"{kind} {name_of(carrier)} was changed {TRIES} times in a row while it was written")
+
+    def _made(self, found: Found, stamp: Stamp) -> Found:
+        """The Service, which gives its traffic to nobody yet: of two that do this at once one is refused."""
+        base = found.base
+        labels = labels_of(self._settings, base)
+        body: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {
+                "name": base,
+                "namespace": self._own.namespace,
+                "labels": labels,
+                "annotations": {STAMP: stamp_text(stamp, ())},
+            },
+            "spec": {
+                "selector": selector(base, NOTHING),
+                "ports": [{"name": "http", "port": self._own.service_port, "targetPort": "http", "protocol": "TCP"}],
+            },
+        }
+        created = self._api.create(SERVICE, body)
+        return exchanged(found, None, self._as_applied(created))
+
+    def _as_applied(self, service: Object) -> dict[str, Any]:
+        """Hand the fields of a creation over to server-side apply, or it would never remove one of them again."""
+        managers = [
+            {**one, "operation": "Apply"} for one in service["metadata"].get("managedFields") or () if _creates(one)
+        ]
+        version = text(service, "metadata", "resourceVersion")
+        patch = {"metadata": {"resourceVersion": version, "managedFields": managers}}
+        return self.conditional(service, lambda now: self._api.merge(SERVICE, name_of(service), _at(patch, now)))
+
+
+def exchanged(found: Found, old: Object | None, new: dict[str, Any]) -> Found:
+    """The same with one carrier as it is after a write of ours."""
+    kind = new["kind"] = new.get("kind") or (old or {}).get("kind") or "Service"
+    if kind == "Service":
+        return replace(found, service=new)
+    if kind == "HTTPRoute":
+        return replace(found, route=new)
+    others = [one for one in found.deployments if uid_of(one) != uid_of(new)]
+    return replace(found, deployments=(*others, new))
+
+
+def _creates(manager: Object) -> bool:
+    return manager.get("manager") == MANAGER and manager.get("operation") == "Update"
+
+
+def _at(patch: Mapping[str, Any], version: str) -> dict[str, Any]:
+    return {"metadata": {**patch["metadata"], "resourceVersion": version}}

@@ -1,0 +1,118 @@
+"""A live object beside the result of a dry run: what a person wants to know of it, without the server's noise. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from shipper.model import Change
+from shipper.model.printable import has_credentials, looks_secret, printable
+from shipper.targets import change_of
+from shipper_targets.kubernetes.labels import FINGERPRINT, NUMBER, RECORD, RELEASE, STAMP
+from shipper_targets.kubernetes.manifest import CHANGE_CAUSE, Key
+
+HIDDEN = "(not shown)"
+_LONGEST = 200
+
+_NOISE = (
+    ("metadata", "managedFields"),
+    ("metadata", "resourceVersion"),
+    ("metadata", "generation"),
+    ("metadata", "uid"),
+    ("metadata", "creationTimestamp"),
+    ("metadata", "selfLink"),
+    ("status",),
+    ("metadata", "annotations", "deployment.kubernetes.io/revision"),
+    ("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"),
+    *(("metadata", "labels", name) for name in (RELEASE, NUMBER)),
+    *(("metadata", "annotations", name) for name in (RELEASE, NUMBER, FINGERPRINT, STAMP, RECORD, CHANGE_CAUSE)),
+)
+"""The server's own, and what every release changes."""
+
+_BY_NAME = ("name", "mountPath", "containerPort", "port", "topologyKey", "host", "ip", "uid")
+"""What tells the elements of a list apart: a container that was added does not change all those after it."""
+
+
+def object_changes(key: Key, live: Mapping[str, Any] | None, wanted: Mapping[str, Any] | None) -> list[Change]:
+    """Lines for one object: that it is new, or gone, or one for each value that differs. Empty when nothing does.
+
+    `live`: as read; `wanted`: as a dry run returned it, with the server's defaults.
+    """
+    if wanted is None:
+        return [Change(action="remove", subject=str(key), before="there")] if live is not None else []
+    if live is None:
+        return [Change(action="create", subject=str(key), after="new")]
+    return [
+        change_of(f"{key} {path}", before, after)
+        for path, before, after in differing(live, wanted, secret=key.kind == "Secret")
+    ]
+
+
+def differing(live: Any, wanted: Any, *, secret: bool = False) -> Iterator[tuple[str, str, str]]:
+    """(path, live value, wanted value), both as people may see them. Hidden values are compared all the same."""
+    was, will_be = dict(_leaves(live, (), _NOISE)), dict(_leaves(wanted, (), _NOISE))
+    for path in sorted({*was, *will_be}):
+        if was.get(path) != will_be.get(path):
+            yield ".".join(path), _shown(path, was.get(path), secret), _shown(path, will_be.get(path), secret)
+
+
+def without_noise(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The object without what the server adds and every release changes."""
+    return dict(_cleaned(body, ()))
+
+
+def _cleaned(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    for name, inside in value.items():
+        here = (*path, name)
+        if here in _NOISE:
+            continue
+        if isinstance(inside, Mapping):
+            kept = dict(_cleaned(inside, here))
+            if kept or not inside:
+                yield name, kept
+        else:
+            yield name, inside
+
+
+def _leaves(
+    value: Any, path: tuple[str, ...], noise: Sequence[tuple[str, ...]]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if path in noise:
+        return
+    if isinstance(value, Mapping) and value:
+        for name, inside in value.items():
+            yield from _leaves(inside, (*path, str(name)), noise)
+    elif isinstance(value, list | tuple) and value:
+        for name, inside in _elements(value):
+            yield from _leaves(inside, (*path[:-1], f"{path[-1]}[{name}]") if path else (f"[{name}]",), noise)
+    elif value is not None:
+        yield path, value
+
+
+def _elements(value: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """Each element under what it is called, else under its position."""
+    for member in _BY_NAME:
+        names = [one.get(member) for one in value if isinstance(one, Mapping)]
+        if len(names) == len(value) and None not in names and len({*map(str, names)}) == len(names):
+            yield from ((str(name), one) for name, one in zip(names, value, strict=True))
+            return
+    yield from ((str(at), one) for at, one in enumerate(value))
+
+
+def _shown(path: tuple[str, ...], value: Any, secret: bool) -> str:
+    if value is None:
+        return ""
+    if secret and path[0] in ("data", "stringData"):
+        return HIDDEN
+    if _is_variable(path) and (looks_secret(_name_in(path)) or has_credentials(str(value))):
+        return HIDDEN
+    return printable(value if isinstance(value, str) else json.dumps(value), _LONGEST)
+
+
+def _is_variable(path: tuple[str, ...]) -> bool:
+    return path[0] == "data" or any(part.startswith("env[") for part in path)
+
+
+def _name_in(path: tuple[str, ...]) -> str:
+    return next((part[4:-1] for part in path if part.startswith("env[")), path[-1])

@@ -1,0 +1,176 @@
+"""Drift: what we applied, and somebody else has changed since. Pure.
+
+Only fields that are in what was applied are looked at: what the API server fills in, what others added, and the count
+that an autoscaler owns are not ours. Where the traffic is, the objects that move it say themselves (annotation).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from shipper.model import Drift
+from shipper.model.printable import printable
+from shipper_targets.kubernetes.manifest import Manifest
+from shipper_targets.kubernetes.rollouts import release_in
+from shipper_targets.kubernetes.values import Object, at, name_of, text
+
+if TYPE_CHECKING:
+    from shipper_targets.kubernetes.found import Found
+
+TRAFFIC = "shipper.dev/traffic"
+"""Annotation of the Service and of the HTTPRoute: what shipper asked of it last, as JSON {name: weight}."""
+
+NOTHING = "(nothing)"
+_LONGEST = 200
+_KEYS = ("name", "mountPath", "key", "containerPort", "port", "topologyKey", "type")
+"""By which members of a list are told apart, as server-side apply does for the lists that manifests here have."""
+
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([numkKMGTPE]i?)?")
+_POWERS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+
+
+def drift_of(found: Found) -> tuple[Drift, ...]:
+    """Of what serves and of where its traffic is."""
+    return (*_traffic(found), *_paused(found), *_objects(found))
+
+
+def _traffic(found: Found) -> Iterator[Drift]:
+    for carrier in (found.service, found.route):
+        asked = asked_of(carrier)
+        if carrier is None or asked is None:
+            continue
+        now = found.backends() if carrier is found.route else _selected(found, carrier)
+        if now is not None and now != asked:
+            where = "spec.rules.backendRefs" if carrier is found.route else "spec.selector"
+            yield _drift(carrier, where, _shares(asked), _shares(now))
+
+
+def _selected(found: Found, service: Object) -> dict[str, int]:
+    workload = found.selected(service)
+    return {workload: 100} if workload else {}
+
+
+def asked_of(carrier: Object | None) -> dict[str, int] | None:
+    """What shipper asked of a Service or a route last; None where it did not, or where it cannot be read."""
+    told = text(carrier, "metadata", "annotations", TRAFFIC)
+    try:
+        return {str(name): int(weight) for name, weight in json.loads(told).items()} if told else None
+    except (ValueError, AttributeError, TypeError):
+        return None
+
+
+def _paused(found: Found) -> Iterator[Drift]:
+    for one in found.deployments:
+        if at(one, "spec", "paused") is True and release_in(one):
+            yield _drift(one, "spec.paused", "false", "true")
+
+
+def _objects(found: Found) -> Iterator[Drift]:
+    for manifest in found.applied:
+        live = _live(found, manifest)
+        if live is None:
+            if manifest.key in found.others or manifest.kind in ("Deployment", "Service"):
+                yield Drift(field=str(manifest.key), ours="(there)", found=NOTHING)
+            continue
+        for path, ours, theirs in differences(manifest.body, live, _not_compared(found, manifest)):
+            yield _drift(live, path, ours, theirs)
+
+
+def _live(found: Found, manifest: Manifest) -> Object | None:
+    if manifest.kind == "Deployment" and (there := found.deployment(manifest.name)) is not None:
+        return there
+    if manifest.kind == "Service":
+        every = [*([found.service] if found.service is not None else []), *found.services]
+        if (named := next((one for one in every if name_of(one) == manifest.name), None)) is not None:
+            return named
+    if manifest.kind == "HTTPRoute" and manifest.name == found.base and found.route is not None:
+        return found.route
+    return found.others.get(manifest.key)
+
+
+def _not_compared(found: Found, manifest: Manifest) -> tuple[str, ...]:
+    """What is not in a manifest's hands: traffic, and the count where somebody else owns it or it is scaled by us."""
+    if manifest.kind == "Deployment" and any(
+        text(one, "spec", "scaleTargetRef", "name") == manifest.name for one in found.autoscalers
+    ):
+        return ("spec.replicas",)
+    if manifest.kind == "Service" and manifest.name == found.base:
+        return ("spec.selector",)
+    return ("spec.rules.0.backendRefs",) if manifest.kind == "HTTPRoute" else ()
+
+
+def differences(
+    ours: Mapping[str, Any], live: Mapping[str, Any], ignored: Sequence[str] = ()
+) -> Iterator[tuple[str, str, str]]:
+    """Path, our value, the value that is there, for each leaf of `ours` that is another one there."""
+    for path, mine, theirs in _differ(ours, live, ()):
+        dotted = ".".join(path)
+        if path[:1] != ("status",) and not any(dotted == one or dotted.startswith(f"{one}.") for one in ignored):
+            yield dotted, _shown(mine), _shown(theirs)
+
+
+def _differ(ours: Any, live: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    if isinstance(ours, Mapping) and isinstance(live, Mapping):
+        for key, value in ours.items():
+            yield from _differ(value, live.get(key), (*path, str(key)))
+    elif _keyed(ours) and isinstance(live, Sequence) and not isinstance(live, str):
+        key = _key_of(ours)
+        for index, value in enumerate(ours):
+            name, there = str(index), live[index] if index < len(live) else None
+            if key:
+                name = str(value[key])
+                there = next((one for one in live if isinstance(one, Mapping) and one.get(key) == value[key]), None)
+            yield from _differ(value, there, (*path, name))
+    elif not _same(ours, live):
+        yield path, ours, live
+
+
+def _keyed(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(one, Mapping) for one in value)
+
+
+def _key_of(items: Sequence[Mapping[str, Any]]) -> str:
+    for key in _KEYS:
+        names = [one.get(key) for one in items]
+        if None not in names and len({*map(str, names)}) == len(names):
+            return key
+    return ""
+
+
+def _same(ours: Any, live: Any) -> bool:
+    """What is empty, zero or false may be left out; quantities may be written in another way ("0.5" is "500m")."""
+    if ours == live or (not ours and not live):
+        return True
+    if isinstance(ours, str | int | float) and isinstance(live, str | int | float) and not isinstance(ours, bool):
+        mine, theirs = quantity(ours), quantity(live)
+        return mine is not None and mine == theirs
+    return False
+
+
+def quantity(value: object) -> Decimal | None:
+    """A quantity of Kubernetes as a number: "500m" is 0.5, "1Gi" is 1073741824; None for anything else."""
+    found = _QUANTITY.fullmatch(str(value))
+    if found is None:
+        return None
+    unit = found[2] or ""
+    if unit.endswith("i"):
+        return Decimal(found[1]) * 1024 ** (_POWERS[unit[0]] // 3)
+    return Decimal(found[1]).scaleb(_POWERS[unit])
+
+
+def _drift(carrier: Object, path: str, ours: str, found: str) -> Drift:
+    return Drift(field=f"{carrier.get('kind')}/{name_of(carrier)} {path}", ours=ours, found=found)
+
+
+def _shares(weights: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {weight} %" for name, weight in sorted(weights.items())) or NOTHING
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return NOTHING
+    return printable(value if isinstance(value, str) else json.dumps(value, sort_keys=True), _LONGEST)

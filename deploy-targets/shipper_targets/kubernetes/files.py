@@ -1,0 +1,63 @@
+"""Manifests as files, for people and for those who bring them to a cluster another way (Argo CD, Flux). Pure.
+
+Always as one Deployment `<base>`: what is in a repository cannot be named after a release that is not made yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from shipper.errors import ConfigError
+from shipper.model import Release
+from shipper_targets.kubernetes.limits import limit_problems
+from shipper_targets.kubernetes.manifest import Manifest, Rendered
+from shipper_targets.kubernetes.own_manifests import render_own
+from shipper_targets.kubernetes.render import render
+from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.source import Source
+from shipper_targets.kubernetes.text import manifest_text
+
+_HASH = re.compile(r"-[0-9a-f]{8}$")
+
+
+def rendered_files(
+    release: Release, own: KubernetesSettings, source: Source, recorded: Rendered | None = None
+) -> tuple[tuple[str, str], ...]:
+    """File name and text. `recorded`: what was applied for this release, when it is known; the project's own manifests
+    come from there. Raises ConfigError (2) for what Kubernetes cannot do, and for manifests that cannot be read.
+    """
+    problems = limit_problems(release.settings, own)
+    if problems:
+        lines = [f"{one.key}: {one.message}; {one.hint}" for one in problems]
+        raise ConfigError("this configuration cannot be rendered", hint="correct it", details=lines)
+    if not own.has_own_manifests:
+        return files_of(render(release, own, "rolling"))
+    return files_of(recorded if recorded is not None else render_own(source.objects, release, own))
+
+
+def files_of(whole: Rendered) -> tuple[tuple[str, str], ...]:
+    """One file for each object, named after it: `deployment-shop.yaml`. In the order in which they are applied."""
+    names = [_file_name(manifest) for manifest in whole.manifests]
+    twice = Counter(names)
+    return tuple(
+        (name if twice[name] == 1 else _longer_name(manifest), manifest_text(manifest))
+        for name, manifest in zip(names, whole.manifests, strict=True)
+    )
+
+
+def _file_name(manifest: Manifest) -> str:
+    """Without the hash of an immutable ConfigMap's name: a change of its content is a change of one file."""
+    name = _HASH.sub("", manifest.name) if manifest.body.get("immutable") else manifest.name
+    return f"{manifest.kind.lower()}-{_safe(name)}.yaml"
+
+
+def _longer_name(manifest: Manifest) -> str:
+    """Where two kinds of one name, or two contents of one ConfigMap, would have the same file."""
+    group = manifest.key.group or "core"
+    return f"{manifest.kind.lower()}.{_safe(group)}-{_safe(manifest.name)}.yaml"
+
+
+def _safe(name: str) -> str:
+    """Names of RBAC objects have colons ("system:basic-user")."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)

@@ -1,0 +1,128 @@
+"""The manifests of a release, and of one that comes back: as they were recorded, so that everything of then is back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from shipper.model import Release
+from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.labels import MANAGER, SECRETS
+from shipper_targets.kubernetes.manifest import Manifest, Rendered, renamed
+from shipper_targets.kubernetes.names import workload_name
+from shipper_targets.kubernetes.observing import autoscaler_of
+from shipper_targets.kubernetes.own_manifests import render_own
+from shipper_targets.kubernetes.records import Record, Records
+from shipper_targets.kubernetes.render import render
+from shipper_targets.kubernetes.rollouts import wanted_pods
+from shipper_targets.kubernetes.secret_refs import versions_hash
+from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.source import Source
+from shipper_targets.kubernetes.values import Object, at, mapping, objects
+
+
+class Manifests:
+    """Of one service. `source` has own manifests, read at the first need."""
+
+    def __init__(self, records: Records, own: KubernetesSettings, source: Source) -> None:
+        self._records = records
+        self._own = own
+        self._source = source
+
+    def of(self, release: Release, found: Found) -> Rendered:
+        """As this release is to be applied now. Raises Invalid, ConfigError for own manifests that cannot be read."""
+        whole = self.recorded(release, found)
+        coming_back = whole is not None
+        if whole is None:
+            whole = self.rendered(release, found)
+        elif release.secret_versions:
+            whole = _with(whole, with_secrets(whole.main, release.secret_versions))
+        return _with(whole, counted(whole, found, coming_back=coming_back or release.rollback_to is not None))
+
+    def recorded(self, release: Release, found: Found) -> Rendered | None:
+        """From its own record, else that of the release which it brings back; None where neither can be applied."""
+        own = found.record(release.id)
+        if own is not None:
+            return self._fitting(own, release, found)
+        if release.rollback_to is None:
+            return None
+        for record in found.records:
+            if record.number == release.rollback_to and record.fingerprint == release.fingerprint:
+                return self._fitting(record, release, found)
+        return None
+
+    def rendered(self, release: Release, found: Found) -> Rendered:
+        """As it is rendered now."""
+        if self._own.has_own_manifests:
+            return render_own(self._source.objects, release, self._own)
+        return render(release, self._own, found.shape)
+
+    def applied(self, record: Record | None) -> Rendered | None:
+        """What was applied for a recorded release."""
+        return self._records.manifests(record) if record is not None else None
+
+    def counted(self, whole: Rendered, found: Found) -> Manifest:
+        """The Deployment of what comes back, with its number of pods."""
+        return counted(whole, found, coming_back=True)
+
+    def _fitting(self, record: Record, release: Release, found: Found) -> Rendered | None:
+        """Recorded manifests under the name that the release has here. Those of the other shape are another set of
+        objects: then it is rendered anew, from the settings of then.
+        """
+        whole = self._records.manifests(record)
+        if whole is None:
+            return None
+        per_release = whole.workload.name == record.revision
+        if per_release != (found.shape == "weighted"):
+            return None
+        name = workload_name(found.base, release, found.shape)
+        return renamed(whole, whole.workload.name, name) if per_release else whole
+
+
+def with_secrets(deployment: Manifest, versions: Mapping[str, str]) -> Manifest:
+    """The same with the versions that a release has now: other values make other pods."""
+    body = deployment.copied()
+    metadata = body["spec"]["template"].setdefault("metadata", {})
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), SECRETS: versions_hash(versions)}
+    return Manifest(body)
+
+
+def counted(whole: Rendered, found: Found, *, coming_back: bool) -> Manifest:
+    """The Deployment with the number of pods that it shall have; without one where an autoscaler decides.
+
+    A release that comes back never takes pods away: what it comes back into may be the reason for having more.
+    """
+    main = whole.main
+    live = found.deployment(main.name) or next(iter(found.foreign), None)
+    body = main.copied()
+    if whole.of_kind("HorizontalPodAutoscaler") or autoscaler_of(found, main.name) is not None:
+        body["spec"].pop("replicas", None)
+        # Left out, a field that we alone own would be taken away, and the count be 1.
+        if live is not None and owns_replicas(live):
+            body["spec"]["replicas"] = wanted_pods(live)
+    elif coming_back:
+        serving = max((wanted_pods(one) for one in found.deployments), default=0)
+        body["spec"]["replicas"] = max(int(body["spec"].get("replicas", 1)), serving)
+    return Manifest(body)
+
+
+def owns_replicas(deployment: Object) -> bool:
+    """Whether the count is a field of ours, by server-side apply."""
+    for one in objects(deployment, "metadata", "managedFields"):
+        mine = one.get("manager") == MANAGER and one.get("operation") == "Apply"
+        if mine and "f:replicas" in mapping(one, "fieldsV1", "f:spec"):
+            return True
+    return False
+
+
+def coming_count(whole: Rendered, serving: int) -> int:
+    """How many pods a revision that is started shall have: as recorded, and no fewer than what serves has."""
+    least = at(whole.main.body, "spec", "replicas")
+    for hpa in whole.of_kind("HorizontalPodAutoscaler"):
+        least = at(hpa.body, "spec", "minReplicas")
+    return max(int(least or 1), serving, 1)
+
+
+def _with(whole: Rendered, main: Manifest) -> Rendered:
+    manifests = tuple(main if one.key == whole.workload else one for one in whole.manifests)
+    return replace(whole, manifests=manifests)

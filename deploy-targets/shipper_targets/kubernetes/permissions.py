@@ -1,0 +1,188 @@
+"""What each command may do to the API server, as one table: preflight asks about it, the reference page is made of it.
+
+A Role cannot tell Secrets apart by label: who may release may list the namespace's Secrets, because the records of
+releases are Secrets. Give a service that must not a namespace of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shipper.model import Settings
+from shipper_targets.kubernetes import kinds
+from shipper_targets.kubernetes.kinds import Kind
+from shipper_targets.kubernetes.names import shape_of
+from shipper_targets.kubernetes.settings import KubernetesSettings
+
+SEE = ("get", "list")
+FOLLOW = ("get", "list", "watch")
+WRITE = ("get", "list", "create", "patch", "delete")
+ASK = ("get", "create")
+"""pods/proxy for GET and POST; a golden request with another method needs its verb: update, patch, delete."""
+
+
+@dataclass(frozen=True, order=True)
+class Need:
+    """One resource and what is done to it. `wide`: in the whole cluster. `why`, when a release goes on without it."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    wide: bool = False
+    why: str = ""
+
+    def rule(self, verbs: Sequence[str] | None = None) -> dict[str, list[str]]:
+        """As a line of a Role."""
+        return {"apiGroups": [self.group], "resources": [self.resource], "verbs": list(self.verbs if verbs is None else verbs)}
+
+
+def need(kind: Kind, verbs: Sequence[str], *, subresource: str = "", wide: bool = False, why: str = "") -> Need:
+    """For a kind, or one of its subresources."""
+    resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
+    return Need(kind.group, resource, tuple(verbs), wide or not kind.namespaced, why)
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What of Kubernetes a service uses, as far as it changes what may have to be done."""
+
+    gateway: bool = False
+    ingress: bool = False
+    weighted: bool = False
+    once: bool = False
+    volumes: bool = False
+    gpus: bool = False
+    others: tuple[Kind, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings, own: KubernetesSettings, others: Iterable[Kind] = ()) -> Uses:
+        """`others`: kinds of own manifests."""
+        return cls(
+            gateway=own.gateway is not None,
+            ingress=own.ingress is not None,
+            weighted=shape_of(settings.rollout.strategy) == "weighted",
+            once=settings.rollout.before is not None,
+            volumes=any(volume.source.startswith("pvc:") for volume in settings.run.volumes),
+            gpus=settings.run.gpu > 0,
+            others=tuple(sorted({*others}, key=str)),
+        )
+
+
+ALL = Uses(gateway=True, ingress=True, weighted=True, once=True, volumes=True, gpus=True)
+
+_ALWAYS_WRITTEN = (
+    kinds.DEPLOYMENT, kinds.SERVICE, kinds.CONFIG_MAP, kinds.SECRET, kinds.SERVICE_ACCOUNT, kinds.HPA, kinds.PDB,
+)  # fmt: skip
+
+
+def needs(command: str, uses: Uses) -> tuple[Need, ...]:
+    """Everything that one of COMMANDS does, merged: each resource once."""
+    return merged(one for activity in COMMANDS[command] for one in activity(uses))
+
+
+def merged(many: Iterable[Need]) -> tuple[Need, ...]:
+    """Each resource once, with all of its verbs, in the order of a Role that people read."""
+    found: dict[tuple[str, str, bool, bool], Need] = {}
+    for one in many:
+        key = (one.group, one.resource, one.wide, bool(one.why))
+        known = found.get(key)
+        verbs = tuple(verb for verb in _ORDER if verb in {*one.verbs, *(known.verbs if known else ())})
+        found[key] = Need(one.group, one.resource, verbs, one.wide, one.why or (known.why if known else ""))
+    return tuple(sorted(found.values()))
+
+
+def required(many: Iterable[Need]) -> tuple[Need, ...]:
+    """Those without which the command fails."""
+    return tuple(one for one in many if not one.why)
+
+
+def rules(many: Iterable[Need], *, wide: bool = False) -> list[dict[str, list[str]]]:
+    """The rules of a Role, or (`wide`) of a ClusterRole."""
+    return [one.rule() for one in many if one.wide is wide]
+
+
+def role(name: str, namespace: str, many: Sequence[Need]) -> dict[str, Any]:
+    """A Role that may do exactly this."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": name, "namespace": namespace},
+        "rules": rules(many),
+    }
+
+
+def _written(uses: Uses) -> tuple[Kind, ...]:
+    more = [
+        *([kinds.INGRESS] if uses.ingress else []),
+        *([kinds.HTTP_ROUTE] if uses.gateway else []),
+        *(kind for kind in uses.others if kind not in _ALWAYS_WRITTEN),
+    ]
+    return (*_ALWAYS_WRITTEN, *more)
+
+
+def _read(uses: Uses) -> Iterator[Need]:
+    """What serves, the records, what was changed by hand."""
+    for kind in (*_written(uses), kinds.REPLICA_SET, kinds.POD):
+        yield need(kind, SEE)
+
+
+def _write(uses: Uses) -> Iterator[Need]:
+    for kind in _written(uses):
+        yield need(kind, WRITE)
+
+
+def _follow(uses: Uses) -> Iterator[Need]:
+    for kind in (kinds.DEPLOYMENT, kinds.REPLICA_SET, kinds.POD):
+        yield need(kind, FOLLOW)
+    yield need(kinds.EVENT, ("list", "watch"), why="the words of probes, volumes and image pulls")
+
+
+def _ask(uses: Uses) -> Iterator[Need]:
+    yield need(kinds.POD, ASK, subresource="proxy")
+    yield need(kinds.ENDPOINT_SLICE, ("list",))
+
+
+def _print(uses: Uses) -> Iterator[Need]:
+    yield need(kinds.POD, ("get",), subresource="log")
+
+
+def _once(uses: Uses) -> Iterator[Need]:
+    if uses.once:
+        yield need(kinds.JOB, (*WRITE, "watch"))
+        yield need(kinds.POD, FOLLOW)
+        yield need(kinds.CONFIG_MAP, ("create",))
+        yield need(kinds.SERVICE_ACCOUNT, ("get", "create"))
+
+
+def _look(uses: Uses) -> Iterator[Need]:
+    """Before a release: only what is said earlier then than the platform would say it."""
+    # A Role in the namespace can give the right to read the namespace itself.
+    yield Need("", "namespaces", ("get",), why="whether it is there, and its Pod Security level")
+    yield need(kinds.RESOURCE_QUOTA, ("list",), why="quota that is left")
+    yield need(kinds.LIMIT_RANGE, ("list",), why="limits that are allowed")
+    yield need(kinds.POD, ("create",), why="admission's opinion of a pod, by a dry run")
+    yield need(kinds.NODE, ("list",), why="the nodes' architectures and devices")
+    if uses.volumes:
+        yield need(kinds.CLAIM, ("get",), why="whether the volumes are there")
+    if uses.gpus:
+        yield need(kinds.POD, ("list",), wide=True, why="devices that are free")
+    if uses.gateway:
+        yield need(kinds.GATEWAY, ("get",), wide=True, why="whether the Gateway is there")
+
+
+COMMANDS: Mapping[str, tuple[Any, ...]] = {
+    "status": (_read, _ask),
+    "verify": (_read, _ask),
+    "history": (_read,),
+    "logs": (_read, _print, _follow),
+    "plan": (_read, _write),
+    "release": (_read, _write, _follow, _ask, _print, _once, _look),
+    "rollback": (_read, _write, _follow, _ask, _print),
+    "gc": (_read, _write),
+    "remove": (_read, _write),
+}
+"""Command to what it does there. `render` and `doctor` without a target need nothing."""
+
+_ORDER = ("get", "list", "watch", "create", "update", "patch", "delete")

@@ -1,0 +1,221 @@
+"""Everything that would make a release fail on this cluster, found before the build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from shipper.errors import ConfigError
+from shipper.model import Problem, Release, Settings
+from shipper.model.context import Reporter
+from shipper.model.image import ImageRef
+from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient
+from shipper_targets.kubernetes.access import Access
+from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, NAMESPACE, SERVICE, Kind
+from shipper_targets.kubernetes.kube_secrets import KubeSecrets
+from shipper_targets.kubernetes.labels import owner_of
+from shipper_targets.kubernetes.limits import limit_problems, remarks_of
+from shipper_targets.kubernetes.manifest import Manifest, Rendered
+from shipper_targets.kubernetes.names import base_of, shape_of
+from shipper_targets.kubernetes.permissions import Need, Uses, needs
+from shipper_targets.kubernetes.pod_security import level_of, violations
+from shipper_targets.kubernetes.referenced import gateway_problems, reference_problems
+from shipper_targets.kubernetes.rehearsal import pod_problems, rehearsal_problems
+from shipper_targets.kubernetes.room import Room
+from shipper_targets.kubernetes.secret_refs import SCHEME
+from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.stamps import carries_stamp
+from shipper_targets.kubernetes.values import Object, is_leaving, mapping
+
+DEFAULT_PLATFORM = "linux/amd64"
+_ROLES = "see docs/reference/kubernetes-roles.md"
+_UNBUILT = "sha256:" + "0" * 64
+
+
+class Preflight:
+    """Asks the cluster; what depends on nothing there is in limits.py. Never writes.
+
+    `render` makes a release's manifests; `managed_by` says which GitOps tool an object belongs to, "" for none;
+    `before` gives what was applied last of the same object, so that drift is not taken for somebody else's field.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        own: KubernetesSettings,
+        render: Callable[[Release], Rendered],
+        *,
+        managed_by: Callable[[Object], str] = lambda _: "",
+        before: Callable[[Manifest], Manifest | None] = lambda _: None,
+        report: Reporter | None = None,
+    ) -> None:
+        self._api = api
+        self._own = own
+        self._render = render
+        self._managed_by = managed_by
+        self._before = before
+        self._report = report
+
+    def problems(self, settings: Settings, target: str) -> list[Problem]:
+        """All at once. A rehearsal follows when nothing else is wrong: the cluster's own opinion of every object."""
+        found = limit_problems(settings, self._own)
+        for text in remarks_of(settings, self._own):
+            self._remark(text)
+        try:
+            found += self._asked(settings, target, bool(found))
+        except ConfigError as error:
+            key = "targets.manifests"
+            found += [
+                Problem(code=2, key=key, message=line, hint=error.hint) for line in error.details or (error.message,)
+            ]
+        except Denied as error:
+            found.append(Problem(code=32, key="targets.context", message=str(error), hint=_ROLES))
+        except Transient as error:
+            found.append(Problem(code=33, key="targets.context", message=str(error), hint="is there a way to it?"))
+        except PlatformError as error:
+            found.append(Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own"))
+        return found
+
+    def platform(self) -> str:
+        """The platform that images must have: that of the nodes, if they are of one. Raises Transient."""
+        return _the_one(Room(self._api, self._own, self._remark).platforms())
+
+    def _asked(self, settings: Settings, target: str, is_wrong: bool) -> list[Problem]:
+        namespace, found = self._namespace()
+        if found:
+            return found
+        kinds = self._kinds_of_own(settings, target)
+        found = self._permissions(settings, kinds)
+        found += gateway_problems(self._api, self._own)
+        found += self._somebody_elses(settings)
+        versions, problems = self._versions(settings)
+        found += problems
+        if found or is_wrong:
+            return found
+        room = Room(self._api, self._own, self._remark)
+        whole = self._render(_unbuilt(settings, versions, target, _the_one(room.platforms())))
+        found += reference_problems(self._api, whole)
+        found += _not_secure(namespace, whole)
+        beside = shape_of(settings.rollout.strategy) == "weighted"
+        found += room.problems(settings, whole, beside=beside)
+        force = self._own.force_conflicts or self._own.adopt
+        if not found:
+            found += rehearsal_problems(self._api, whole, force=force, before=self._before, remark=self._remark)
+            found += pod_problems(self._api, whole, remark=self._remark)
+        return found
+
+    def _namespace(self) -> tuple[Object, list[Problem]]:
+        name = self._own.namespace
+        try:
+            there = self._api.get(NAMESPACE, name)
+        except Denied:
+            return {}, []
+        except NotFound:
+            hint = f"kubectl create namespace {name}, or correct the name"
+            return {}, [Problem(code=2, key="targets.namespace", message=f"there is no namespace {name}", hint=hint)]
+        if is_leaving(there):
+            message = f"namespace {name} is being deleted"
+            return there, [Problem(code=2, key="targets.namespace", message=message, hint="wait, or use another")]
+        return there, []
+
+    def _kinds_of_own(self, settings: Settings, target: str) -> list[Kind]:
+        """Of own manifests; these need nothing of the cluster to be read."""
+        if not self._own.has_own_manifests:
+            return []
+        whole = self._render(_unbuilt(settings, {}, target, DEFAULT_PLATFORM))
+        return [self._api.kind_of(one.api_version, one.kind) for one in whole.manifests]
+
+    def _permissions(self, settings: Settings, others: Sequence[Kind]) -> list[Problem]:
+        missing = Access(self._api).missing(needs("release", Uses.of(settings, self._own, others)))
+        for one in missing:
+            if one.why:
+                self._remark(f"not known beforehand: {one.why} ({' and '.join(one.verbs)} {one.resource} is missing)")
+        return [_forbidden(one, self._own.namespace) for one in missing if not one.why]
+
+    def _somebody_elses(self, settings: Settings) -> Iterator[Problem]:
+        base = base_of(settings, self._own.name)
+        wanted = (settings.service.service, settings.service.environment)
+        for kind in (DEPLOYMENT, SERVICE):
+            try:
+                there = self._api.find(kind, base)
+            except Denied:
+                continue
+            if there is None:
+                continue
+            what, owner = f"{kind} {base}", owner_of(mapping(there, "metadata", "labels"))
+            if tool := self._managed_by(there):
+                hint = "shipper render writes the manifests for its repository; or take the object out of it"
+                message = f"{what} is managed by {tool}, which would put back what it has in its repository"
+                yield Problem(code=2, key="targets", message=message, hint=hint)
+            if owner is not None and owner != wanted:
+                message = f"{what} is that of {' in '.join(owner)}"
+                yield Problem(code=2, key="targets.name", message=message, hint="give this one a name of its own")
+            elif owner is None and not self._own.adopt and not carries_stamp(there):
+                message = f"{what} is there, and shipper did not make it"
+                hint = "adopt = true takes it over; or give this one a name of its own"
+                yield Problem(code=2, key="targets.name", message=message, hint=hint)
+
+    def _versions(self, settings: Settings) -> tuple[dict[str, str], list[Problem]]:
+        """Of each secret of the configuration. Other schemes are the traits' to refuse."""
+        secrets, versions, problems = KubeSecrets(self._api), dict[str, str](), list[Problem]()
+        for name, reference in settings.run.secrets.items():
+            if not reference.startswith(SCHEME):
+                continue
+            try:
+                versions |= secrets.versions({name: reference})
+            except (NotFound, Invalid) as error:
+                hint = "create it in this namespace, or correct the reference"
+                problems.append(Problem(code=2, key=f"run.secrets.{name}", message=str(error), hint=hint))
+            except Denied as error:
+                hint = "verb get on secrets"
+                problems.append(Problem(code=32, key=f"run.secrets.{name}", message=str(error), hint=hint))
+        return versions, problems
+
+    def _remark(self, text: str) -> None:
+        if self._report is not None:
+            self._report.remark(text)
+
+
+def _forbidden(one: Need, namespace: str) -> Problem:
+    where = "in the cluster" if one.wide else f"in namespace {namespace}"
+    resource = f"{one.resource}.{one.group}" if one.group else one.resource
+    line = f'- {{apiGroups: ["{one.group}"], resources: ["{one.resource}"], verbs: [{", ".join(one.verbs)}]}}'
+    return Problem(
+        code=32,
+        key="targets.context",
+        message=f"permission to {' and '.join(one.verbs)} {resource} {where} is missing",
+        hint=f"a line for the Role: {line}",
+    )
+
+
+def _not_secure(namespace: Object, whole: Rendered) -> Iterator[Problem]:
+    level = level_of(namespace)
+    for key, what in violations(level, mapping(whole.main.body, "spec", "template", "spec")):
+        message = f"the namespace's Pod Security level {level} does not allow: {what}"
+        yield Problem(
+            code=2, key=key or "targets.manifests", message=message, hint="tighten it, or use another namespace"
+        )
+
+
+def _the_one(platforms: Sequence[str]) -> str:
+    return platforms[0] if len(platforms) == 1 else DEFAULT_PLATFORM
+
+
+def _unbuilt(settings: Settings, versions: dict[str, str], target: str, platform: str) -> Release:
+    """A release as it would be, with an image that nobody has built yet."""
+    image = ImageRef(
+        config_digest=_UNBUILT,
+        manifest_digest=_UNBUILT,
+        reference=f"{settings.image.repository or 'registry.invalid/image'}@{_UNBUILT}",
+        platform=settings.image.platform or platform,
+    )
+    return Release(
+        id="0" * 26,
+        number=0,
+        fingerprint=_UNBUILT,
+        images={"main": image},
+        settings=settings,
+        target=target,
+        secret_versions=versions,
+        created=0.0,
+    )

@@ -1,0 +1,40 @@
+"""What was applied before and is not rendered any more: ours alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from shipper_targets.kubernetes.labels import is_ours
+from shipper_targets.kubernetes.manifest import Key, Rendered
+
+NEVER = ("Namespace", "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition")
+"""With these goes data, or everything of their kind: a person removes them."""
+
+
+def obsolete(before: Iterable[Rendered], now: Rendered, kept: Iterable[Rendered] = ()) -> tuple[Key, ...]:
+    """Objects of what was `before` that neither `now` has nor what is `kept` to come back.
+
+    In the reverse of the order in which they were applied. Whether an object is still ours is the caller's to look at,
+    before it is deleted: see `may_go`.
+    """
+    needed = now.keys.union(*(one.keys for one in kept))
+    gone: dict[Key, None] = {}
+    for one in before:
+        gone |= {manifest.key: None for manifest in one.manifests if manifest.key not in needed}
+    return tuple(reversed([key for key in gone if key.kind not in NEVER]))
+
+
+def left(before: Iterable[Rendered], now: Rendered) -> tuple[Key, ...]:
+    """Objects that are not rendered any more and are nevertheless never removed: to be told."""
+    found = {manifest.key for one in before for manifest in one.manifests} - now.keys
+    return tuple(sorted(key for key in found if key.kind in NEVER))
+
+
+def may_go(live: Mapping[str, object], base: str) -> bool:
+    """Whether a live object is one of ours, by its labels, and belongs to nobody else by now."""
+    metadata = live.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return False
+    labels = metadata.get("labels") or {}
+    owners = metadata.get("ownerReferences") or ()
+    return isinstance(labels, Mapping) and is_ours(labels, base) and not owners

@@ -1,0 +1,148 @@
+"""Reading a service's state: all that does not depend on each other at once, then what these have named."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from shipper.model import Settings
+from shipper.targets import Denied, NotFound
+from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.found import Found, selects
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, HPA, HTTP_ROUTE, REPLICA_SET, SERVICE, Kind
+from shipper_targets.kubernetes.labels import WORKLOAD, label_query, marks_of
+from shipper_targets.kubernetes.manifest import Key, Manifest
+from shipper_targets.kubernetes.names import Shape, base_of
+from shipper_targets.kubernetes.observing import weights_of
+from shipper_targets.kubernetes.parallel import at_once
+from shipper_targets.kubernetes.pods import selector_of
+from shipper_targets.kubernetes.records import Records
+from shipper_targets.kubernetes.rollouts import release_in, sets_of
+from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.values import Object, mapping, name_of
+
+Objects = Sequence[dict[str, Any]]
+_READ = {"Deployment", "Service"}
+"""Kinds that are read anyway: of these, what is not among ours is not there."""
+
+
+class Reading:
+    """Of one service. `workload`: the name of the Deployment of own manifests, when these are here."""
+
+    def __init__(
+        self,
+        api: Api,
+        settings: Settings,
+        own: KubernetesSettings,
+        shape: Shape,
+        workload: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.base = base_of(settings, own.name)
+        self.query = label_query(marks_of(settings, self.base))
+        self.records = Records(api, self.base, self.query)
+        self._api = api
+        self._own = own
+        self._shape = shape
+        self._workload = workload
+        self._others: tuple[str, Mapping[Key, Object | None]] = ("", {})
+        self._lock = threading.Lock()
+
+    def now(self, *, drift: bool = False) -> Found:
+        """What is there. With `drift` also everything else that was applied for what serves."""
+        deployments, sets, services, service, route, autoscalers, records = at_once(
+            [
+                partial(self._ours, DEPLOYMENT),
+                partial(self._ours, REPLICA_SET),
+                partial(self._ours, SERVICE),
+                partial(self._api.find, SERVICE, self.base),
+                self._route,
+                self._autoscalers,
+                self.records.all,
+            ]
+        )
+        found = Found(
+            base=self.base,
+            shape=self._shape,
+            routes=self._own.gateway is not None,
+            deployments=deployments,
+            sets=sets,
+            services=services,
+            service=service,
+            route=route,
+            autoscalers=autoscalers,
+            records=records,
+        )
+        found = self._with_foreign(found)
+        found = replace(found, sets=(*found.sets, *self._sets_of_own(found)))
+        return self._with_applied(found) if drift else found
+
+    def _ours(self, kind: Kind) -> Objects:
+        return self._api.list(kind, labels=self.query).items
+
+    def _route(self) -> Object | None:
+        return self._api.find(HTTP_ROUTE, self.base) if self._own.gateway is not None else None
+
+    def _autoscalers(self) -> Objects:
+        """Of the whole namespace: an autoscaler may be somebody else's. None for whoever may not look at them."""
+        try:
+            return self._api.list(HPA).items
+        except (NotFound, Denied):
+            return ()
+
+    def _with_foreign(self, found: Found) -> Found:
+        """The Deployments that serve and are not ours: asked for only where a Service, or our own absence, says so."""
+        service = found.service
+        adopted = found.adopted
+        selectors = [dict(adopted[1])] if adopted is not None and adopted[1] else []
+        selected = dict(mapping(service, "spec", "selector"))
+        if selected and WORKLOAD not in selected and not any(selects(selected, one) for one in found.deployments):
+            selectors.append(selected)
+        if selectors:
+            ours = {name_of(one) for one in found.deployments}
+            every = [one for one in self._api.list(DEPLOYMENT).items if name_of(one) not in ours]
+            return replace(
+                found, foreign=tuple(one for one in every if any(selects(given, one) for given in selectors))
+            )
+        if self._shape == "rolling" and found.rolling is None and service is None:
+            named = self._api.find(DEPLOYMENT, self._workload() or self.base)
+            return replace(found, foreign=(named,)) if named is not None else found
+        return found
+
+    def _sets_of_own(self, found: Found) -> Objects:
+        """The ReplicaSets of own manifests: their pods have labels of the project's own."""
+        rolling = found.rolling
+        if rolling is None or not release_in(rolling) or sets_of(rolling, found.sets):
+            return ()
+        return self._api.list(REPLICA_SET, labels=selector_of(rolling)).items
+
+    def _with_applied(self, found: Found) -> Found:
+        """What was applied for what serves; its other objects are read again when something has been written."""
+        weights = weights_of(found)
+        main = max(weights, key=lambda name: weights[name], default="")
+        deployment = found.workload(main)
+        record = found.record(release_in(deployment)) if deployment is not None else None
+        whole = self.records.manifests(record) if record is not None else None
+        if whole is None or deployment is None:
+            return found
+        applied = tuple(one for one in whole.manifests if one.key != whole.workload)
+        found = replace(found, applied=(*applied, whole.main))
+        others = [one for one in applied if one.kind not in _READ and one.kind != "HTTPRoute"]
+        return replace(found, others=self._read_others(f"{found.seen} {main}", others))
+
+    def _read_others(self, when: str, manifests: Sequence[Manifest]) -> Mapping[Key, Object | None]:
+        with self._lock:
+            if self._others[0] == when:
+                return self._others[1]
+        read = at_once([partial(self.live, one) for one in manifests])
+        others = {one.key: there for one, there in zip(manifests, read, strict=True)}
+        with self._lock:
+            self._others = (when, others)
+        return others
+
+    def live(self, manifest: Manifest) -> dict[str, Any] | None:
+        """The object that a manifest is about, as it is now; None where it is not there."""
+        kind = self._api.kind_of(manifest.api_version, manifest.kind)
+        return self._api.find(kind, manifest.name, manifest.namespace or None)

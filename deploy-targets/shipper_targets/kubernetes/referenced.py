@@ -1,0 +1,120 @@
+"""Whether what a release refers to is there: Secrets, ConfigMaps, claims, ServiceAccounts, the Gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from shipper.model import Problem
+from shipper.targets import Denied
+from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.kinds import CLAIM, CONFIG_MAP, GATEWAY, HTTP_ROUTE, SECRET, SERVICE_ACCOUNT, Kind
+from shipper_targets.kubernetes.manifest import Rendered
+from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.values import Object, mapping, objects, text
+
+
+@dataclass(frozen=True, order=True)
+class Reference:
+    """An object of the namespace that a pod needs; `key`: a member that it must have. `setting`: who asked for it."""
+
+    kind: str
+    name: str
+    key: str = ""
+    setting: str = "targets"
+
+
+_KINDS: Mapping[str, Kind] = {
+    "Secret": SECRET, "ConfigMap": CONFIG_MAP, "PersistentVolumeClaim": CLAIM, "ServiceAccount": SERVICE_ACCOUNT,
+}  # fmt: skip
+
+
+def references_in(spec: Object) -> set[Reference]:
+    """What a pod with this spec cannot start without. Optional ones are left out. Pure."""
+    found = {
+        Reference("Secret", text(one, "name"), setting="targets.image_pull_secrets")
+        for one in objects(spec, "imagePullSecrets")
+    }
+    for volume in objects(spec, "volumes"):
+        found |= set(_of_volume(volume))
+        for source in objects(volume, "projected", "sources"):
+            found |= set(_of_volume(source))
+    for container in (*objects(spec, "initContainers"), *objects(spec, "containers")):
+        for one in objects(container, "envFrom"):
+            found |= set(_of_environment(one, "secretRef", "configMapRef"))
+        for one in objects(container, "env"):
+            found |= set(_of_environment(mapping(one, "valueFrom"), "secretKeyRef", "configMapKeyRef"))
+    if account := text(spec, "serviceAccountName"):
+        found.add(Reference("ServiceAccount", account, setting="targets.service_account"))
+    return {one for one in found if one.name}
+
+
+def reference_problems(api: Api, whole: Rendered) -> Iterator[Problem]:
+    """One for each that is missing and that the release does not bring itself. Raises Transient."""
+    brought = {(one.kind, one.name) for one in whole.manifests}
+    read: dict[tuple[str, str], Object | None] = {}
+    for one in sorted(references_in(mapping(whole.main.body, "spec", "template", "spec"))):
+        if (one.kind, one.name) in brought:
+            continue
+        try:
+            if (one.kind, one.name) not in read:
+                read[one.kind, one.name] = api.find(_KINDS[one.kind], one.name)
+        except Denied:
+            continue  # permissions are a problem, or a remark, of their own
+        there = read[one.kind, one.name]
+        if there is None:
+            message = f"there is no {one.kind} {one.name} in namespace {api.namespace}"
+            yield Problem(code=2, key=one.setting, message=message, hint="create it, or correct the name")
+        elif one.key and one.key not in {*mapping(there, "data"), *mapping(there, "binaryData")}:
+            message = f"{one.kind} {one.name} has no {one.key}"
+            yield Problem(code=2, key=one.setting, message=message, hint="add it, or correct the name")
+
+
+def gateway_problems(api: Api, own: KubernetesSettings) -> Iterator[Problem]:
+    """Whether the cluster has the Gateway API, and the Gateway is there. Raises Transient."""
+    if own.gateway is None:
+        return
+    if not api.knows(HTTP_ROUTE):
+        yield Problem(
+            code=2,
+            key="targets.gateway",
+            message="this cluster has no Gateway API (HTTPRoute of gateway.networking.k8s.io/v1)",
+            hint="install its CRDs and a controller, or use an ingress and another strategy than canary",
+        )
+        return
+    namespace = own.gateway.namespace or own.namespace
+    try:
+        there = api.find(GATEWAY, own.gateway.name, namespace)
+    except Denied:
+        return  # a route can be made without looking at its Gateway
+    if there is None:
+        message = f"there is no Gateway {own.gateway.name} in namespace {namespace}"
+        yield Problem(code=2, key="targets.gateway.name", message=message, hint="create it, or correct the name")
+        return
+    listeners = [text(one, "name") for one in objects(there, "spec", "listeners")]
+    if own.gateway.section and own.gateway.section not in listeners:
+        message = f"Gateway {own.gateway.name} has no listener {own.gateway.section} (it has {', '.join(listeners)})"
+        yield Problem(code=2, key="targets.gateway.section", message=message, hint="correct the name")
+
+
+def _of_volume(volume: Object) -> Iterator[Reference]:
+    for member, naming, kind, setting in (
+        ("secret", "secretName", "Secret", "run.secrets"),
+        ("secret", "name", "Secret", "run.secrets"),
+        ("configMap", "name", "ConfigMap", "run.volumes"),
+        ("persistentVolumeClaim", "claimName", "PersistentVolumeClaim", "run.volumes"),
+    ):
+        source = mapping(volume, member)
+        name = text(source, naming)
+        if not name or source.get("optional") is True:
+            continue
+        yield Reference(kind, name, setting=setting)
+        for item in objects(source, "items"):
+            yield Reference(kind, name, text(item, "key"), setting)
+
+
+def _of_environment(source: Object, secret: str, config_map: str) -> Iterator[Reference]:
+    for member, kind, setting in ((secret, "Secret", "run.secrets"), (config_map, "ConfigMap", "run.env")):
+        found = mapping(source, member)
+        if text(found, "name") and found.get("optional") is not True:
+            yield Reference(kind, text(found, "name"), text(found, "key"), setting)

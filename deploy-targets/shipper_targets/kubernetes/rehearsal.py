@@ -1,0 +1,82 @@
+"""A rehearsal: everything of a release as the API server would take it, with its admission, and kept by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from shipper.model import Problem
+from shipper.targets import Conflict, Denied, Invalid, NotFound
+from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.applying import apply
+from shipper_targets.kubernetes.kinds import POD
+from shipper_targets.kubernetes.kube_errors import Immutable
+from shipper_targets.kubernetes.manifest import Manifest, Rendered
+
+NO_DRY_RUN = "does not support dry run"
+"""What the API server says of a webhook with side effects: then nobody can rehearse."""
+
+
+def rehearsal_problems(
+    api: Api,
+    whole: Rendered,
+    *,
+    force: bool,
+    before: Callable[[Manifest], Manifest | None],
+    remark: Callable[[str], None],
+) -> Iterator[Problem]:
+    """`dryRun=All` with strict field validation. `before`: what was applied last of the same object.
+
+    Raises Transient.
+    """
+    for manifest in whole.manifests:
+        try:
+            apply(api, manifest, force=force, before=before(manifest), dry_run=True)
+        except Denied as error:
+            yield Problem(
+                code=32, key="targets.context", message=str(error), hint="see docs/reference/kubernetes-roles.md"
+            )
+        except Immutable as error:
+            fields = ", ".join(error.fields)
+            message = f"{manifest.key}: {fields} cannot be changed: {error}"
+            yield Problem(
+                code=2, key="targets", message=message, hint="delete the object first, or give it another name"
+            )
+        except (Invalid, Conflict, NotFound) as error:
+            if NO_DRY_RUN in str(error):
+                remark(f"whether the cluster takes {manifest.key} is not known beforehand: {error}")
+                continue
+            yield Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own")
+
+
+def pod_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:
+    """A pod of the template, as its ReplicaSet would make it: quota, LimitRanges, Pod Security, policies judge pods.
+
+    Nothing where we may not make pods. Raises Transient.
+    """
+    try:
+        api.create(POD, pod_of(whole), dry_run=True)
+    except Denied:
+        return
+    except (Invalid, Conflict, NotFound) as error:
+        if NO_DRY_RUN in str(error):
+            remark(f"whether the cluster takes its pods is not known beforehand: {error}")
+            return
+        message = f"its pods are refused: {error}"
+        yield Problem(code=2, key="targets", message=message, hint="the words are those of the cluster's admission")
+
+
+def pod_of(whole: Rendered) -> dict[str, Any]:
+    """Under another name than any of a ReplicaSet, and with an account that is there before the first release."""
+    template = whole.main.copied()["spec"]["template"]
+    metadata = {"generateName": f"{whole.workload.name}-preflight-", "namespace": whole.workload.namespace}
+    brought = {one.name for one in whole.of_kind("ServiceAccount")}
+    spec = template["spec"]
+    if spec.get("serviceAccountName") in brought:
+        spec = {key: value for key, value in spec.items() if key not in ("serviceAccountName", "serviceAccount")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**(template.get("metadata") or {}), **metadata},
+        "spec": spec,
+    }

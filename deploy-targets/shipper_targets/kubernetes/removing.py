@@ -1,0 +1,131 @@
+"""Everything of a service goes; what was there before shipper has its traffic again."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from shipper.model import Stamp
+from shipper.targets import Conflict, NotFound
+from shipper_targets.kubernetes.found import ADOPTED, Found
+from shipper_targets.kubernetes.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    HPA,
+    HTTP_ROUTE,
+    INGRESS,
+    JOB,
+    PDB,
+    POD,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    Kind,
+)
+from shipper_targets.kubernetes.labels import STAMP, label_query, owner_of
+from shipper_targets.kubernetes.manifest import Key, Manifest
+from shipper_targets.kubernetes.parallel import at_once
+from shipper_targets.kubernetes.prune import NEVER, may_go
+from shipper_targets.kubernetes.values import Object, mapping, name_of, text, uid_of
+from shipper_targets.kubernetes.writing import Writing
+
+LOOK = 0.2
+LEAST_PATIENCE = 15.0
+"""Seconds, besides `[run] stop_grace`, in which pods have to be gone."""
+
+
+class Removing:
+    """Of one service."""
+
+    def __init__(self, writing: Writing) -> None:
+        self._writing = writing
+        self._api = writing.api
+
+    def remove(self, stamp: Stamp, seen: str) -> None:
+        """What runs first, then what it was made of, records, and what carries the stamp last: killed in between, it
+        is done again. Gone already is no error.
+        """
+        found = self._writing.fence.expected(stamp, seen)
+        if found.carrier is not None:
+            self._writing.fence.refuse_foreign(found)
+            found = self._writing.fence.marked(found, stamp, found.carrier)
+        selectors = [_pods_of(one) for one in found.deployments]
+        last = found.carrier
+        kinds = [DEPLOYMENT, HPA, PDB, INGRESS, JOB, CONFIG_MAP, SERVICE_ACCOUNT, SERVICE]
+        known = [manifest for manifest in self._applied(found) if self._kind(manifest) not in kinds]
+        at_once([partial(self._all_of, kind, found, last) for kind in kinds])
+        at_once([partial(self._one, found, manifest.key, self._kind(manifest)) for manifest in known])
+        self._all_of(SECRET, found, last)
+        self._give_back(found)
+        if last is not None:
+            self._delete(_kind_of_carrier(last), last, found)
+        if found.route is not None and found.route is not last:
+            self._delete(HTTP_ROUTE, found.route, found)
+        self._until_gone([one for one in selectors if one])
+
+    def _applied(self, found: Found) -> list[Manifest]:
+        """Everything that was ever applied and is recorded: own manifests have kinds of their own."""
+        records = self._writing.reading.records
+        records.releases(found.records)
+        every = [whole for record in found.records if (whole := records.manifests(record)) is not None]
+        return list({one.key: one for whole in every for one in whole.manifests if one.kind not in NEVER}.values())
+
+    def _kind(self, manifest: Manifest) -> Kind:
+        return self._api.kind_of(manifest.api_version, manifest.kind)
+
+    def _all_of(self, kind: Kind, found: Found, last: Object | None) -> None:
+        try:
+            there = self._api.list(kind, labels=self._writing.reading.query).items
+        except NotFound:
+            return
+        for one in there:
+            if last is None or uid_of(one) != uid_of(last):
+                self._delete(kind, one, found)
+
+    def _one(self, found: Found, key: Key, kind: Kind) -> None:
+        live = self._api.find(kind, key.name, key.namespace or None)
+        if live is not None and may_go(live, found.base):
+            self._delete(kind, live, found, namespace=key.namespace or None)
+
+    def _delete(self, kind: Kind, one: Object, found: Found, namespace: str | None = None) -> None:
+        if kind == SERVICE and text(one, "metadata", "annotations", ADOPTED):
+            return  # it was there before us: it is given back instead
+        if owner_of(mapping(one, "metadata", "labels")) is None and not text(one, "metadata", "annotations", STAMP):
+            return
+        try:
+            self._api.delete(kind, name_of(one), uid=uid_of(one), namespace=namespace)
+        except Conflict:
+            return  # somebody made another one of this name meanwhile
+
+    def _give_back(self, found: Found) -> None:
+        """The Service that was there before us asks whom it asked, and has no mark of ours."""
+        service = found.service
+        if service is None or found.adopted is None or not text(service, "metadata", "annotations", ADOPTED):
+            return
+        before = dict(found.adopted[1])
+        now = mapping(service, "spec", "selector")
+        selector: dict[str, Any] = {**{key: None for key in now if key not in before}, **before}
+        marks = {
+            member: {key: None for key in mapping(service, "metadata", member) if key.startswith("shipper.dev/")}
+            for member in ("labels", "annotations")
+        }
+        self._api.merge(SERVICE, name_of(service), {"metadata": marks, "spec": {"selector": selector}})
+
+    def _until_gone(self, selectors: list[str]) -> None:
+        """Pods are given their time to end; what takes longer than that is the nodes' business."""
+        until = time.monotonic() + LEAST_PATIENCE + self._writing.settings.run.stop_grace
+        while time.monotonic() < until:
+            if not any(self._api.list(POD, labels=one).items for one in selectors):
+                return
+            time.sleep(LOOK)
+
+
+def _pods_of(deployment: Object) -> str:
+    return label_query(
+        {key: str(value) for key, value in mapping(deployment, "spec", "selector", "matchLabels").items()}
+    )
+
+
+def _kind_of_carrier(carrier: Object) -> Kind:
+    return {"Deployment": DEPLOYMENT, "Service": SERVICE, "HTTPRoute": HTTP_ROUTE}[str(carrier["kind"])]

@@ -1,0 +1,94 @@
+"""Where the traffic goes: the Service's selector, and the HTTPRoute's weights where there is a Gateway."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from shipper.model import Stamp
+from shipper.targets import Invalid
+from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.carriers import Fence, exchanged
+from shipper_targets.kubernetes.drift import TRAFFIC
+from shipper_targets.kubernetes.exposing import routed
+from shipper_targets.kubernetes.found import ADOPTED, Found
+from shipper_targets.kubernetes.kinds import HTTP_ROUTE, SERVICE
+from shipper_targets.kubernetes.labels import NOTHING, STAMP, selector
+from shipper_targets.kubernetes.manifest import Manifest
+from shipper_targets.kubernetes.stamps import stamp_text
+from shipper_targets.kubernetes.values import Object, mapping, name_of, number, objects, text
+
+ACCEPTED_WITHIN = 5.0
+"""Seconds in which a gateway says whether it takes a route; silence is no refusal."""
+
+LOOK = 0.1
+
+
+def traffic_note(weights: Mapping[str, int]) -> dict[str, str]:
+    """The annotation that says what was asked for."""
+    return {TRAFFIC: json.dumps(dict(sorted(weights.items())), separators=(",", ":"))}
+
+
+def adopted_note(found: Found) -> dict[str, str]:
+    """The annotation that says what was there before us; empty when there was nothing, or it is noted."""
+    service, adopted = found.service, found.adopted
+    if service is None or adopted is None or not adopted[1] or text(service, "metadata", "annotations", ADOPTED):
+        return {}
+    return {ADOPTED: json.dumps({"name": adopted[0], "selector": dict(adopted[1])}, sort_keys=True)}
+
+
+def select(api: Api, fence: Fence, found: Found, workload: str, stamp: Stamp) -> Found:
+    """One write: the Service gives its traffic to this Deployment ("" for nobody), with the stamp."""
+    service = found.service
+    if service is None:
+        raise Invalid(f"there is no Service {found.base} whose traffic could be moved")
+    wanted = _selector_of(found, workload)
+    gone = {key: None for key in mapping(service, "spec", "selector") if key not in wanted}
+    notes = {
+        **traffic_note({workload: 100} if workload else {}),
+        **adopted_note(found),
+        STAMP: stamp_text(stamp, found.carriers),
+    }
+
+    def write(version: str) -> dict[str, Any]:
+        metadata = {"resourceVersion": version, "annotations": notes}
+        return api.merge(SERVICE, found.base, {"metadata": metadata, "spec": {"selector": {**gone, **wanted}}})
+
+    return exchanged(found, service, fence.conditional(service, write))
+
+
+def _selector_of(found: Found, workload: str) -> dict[str, str]:
+    """By our labels; what was there before us has the selector that it had."""
+    adopted = found.adopted
+    if adopted is not None and workload == adopted[0] and adopted[1] and found.deployment(workload) is None:
+        return {key: str(value) for key, value in adopted[1].items()}
+    return selector(found.base, workload or NOTHING)
+
+
+def as_routed(route: Manifest, weights: Mapping[str, int], port: int) -> Manifest:
+    """A route with these weights by Service's name, and the note of them."""
+    return routed(route, weights, port).marked(annotations=traffic_note(weights))
+
+
+def until_accepted(api: Api, route: Object) -> str:
+    """Wait until a gateway has taken the route as it was written; "" then, else what is to be told.
+
+    Raises Invalid when one refuses it.
+    """
+    generation, until = number(route, "metadata", "generation"), time.monotonic() + ACCEPTED_WITHIN
+    while True:
+        now = api.find(HTTP_ROUTE, name_of(route)) or route
+        said = [one for parent in objects(now, "status", "parents") for one in objects(parent, "conditions")]
+        said = [one for one in said if number(one, "observedGeneration") >= generation]
+        for one in said:
+            if one.get("type") in ("Accepted", "ResolvedRefs") and one.get("status") == "False":
+                raise Invalid(
+                    f"the gateway refuses HTTPRoute {name_of(route)}: {one.get('reason')}: {one.get('message')}"
+                )
+        if {"Accepted", "ResolvedRefs"} <= {one.get("type") for one in said}:
+            return ""
+        if time.monotonic() > until:
+            return f"no gateway has said that it takes HTTPRoute {name_of(route)}"
+        time.sleep(LOOK)

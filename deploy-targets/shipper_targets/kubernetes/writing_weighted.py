@@ -1,0 +1,185 @@
+"""Writes where each release has a Deployment of its own: making one moves no traffic, a shift is the last write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shipper.model import Release, Revision, Stamp
+from shipper.targets import Invalid
+from shipper_targets.kubernetes.exposing import route_of
+from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.kinds import DEPLOYMENT
+from shipper_targets.kubernetes.labels import STAMP, WORKLOAD, labels_of
+from shipper_targets.kubernetes.manifest import Manifest, Rendered, identified
+from shipper_targets.kubernetes.manifests import coming_count, owns_replicas
+from shipper_targets.kubernetes.names import revision_name
+from shipper_targets.kubernetes.observing import capacity, weights_of
+from shipper_targets.kubernetes.rollouts import release_in, state_of, wanted_pods
+from shipper_targets.kubernetes.services import revision_service, selecting
+from shipper_targets.kubernetes.stamps import stamp_text
+from shipper_targets.kubernetes.switching import adopted_note, as_routed, select, until_accepted
+from shipper_targets.kubernetes.values import Object, at, name_of, number, text
+from shipper_targets.kubernetes.writing import Writing, as_selected, carried, is_carrier
+
+REPLICAS = "shipper.dev/replicas"
+"""Annotation of a Deployment: the number of pods that shipper asked for after it was applied."""
+
+WHOLE = 100
+
+
+class WeightedWriting(Writing):
+    """Creates and shifts."""
+
+    def create(self, release: Release, stamp: Stamp, seen: str) -> Revision:
+        """See the adapter."""
+        found = self.fence.enter(stamp, seen, create=True)
+        name = revision_name(found.base, release)
+        there = found.workload(name) or found.deployment(name)
+        if there is not None and release_in(there) != release.id:
+            raise Invalid(f"Deployment {name} is there, and it is not release {release.number}")
+        whole = self.manifests.of(release, found)
+        if there is not None and name_of(there) != name:
+            # The one Deployment of the other shape has this release: it is started where it is.
+            self._start(there, coming_count(whole, _serving_pods(found)))
+            return self.revision(release, found)
+        self.harmless(release, whole, found)
+        found = self._asked(found, whole)
+        made = self._made(found, there, whole, release)
+        self._start(made, coming_count(whole, _serving_pods(found)))
+        return self.revision(release, found)
+
+    def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
+        """See the adapter."""
+        found = self.fence.expected(stamp, seen)
+        self.fence.refuse_foreign(found)
+        workloads = self._workloads(found, weights)
+        main = max(workloads, key=lambda name: workloads[name], default="")
+        if found.routes:
+            found = self._split(found, weights, stamp)
+            route = found.route
+        else:
+            route = None
+            if len(workloads) > 1:
+                raise Invalid("two revisions share traffic only behind a Gateway: set gateway in the target's settings")
+        if found.service is None or found.selected(found.service) != main or route is None:
+            select(self.api, self.fence, found, main, stamp)
+        if route is not None and weights:
+            until_accepted(self.api, route)
+
+    # A revision.
+
+    def _made(self, found: Found, live: Object | None, whole: Rendered, release: Release) -> dict[str, Any]:
+        manifest = identified(whole.main, release)
+        if live is not None:
+            # Its number of pods is what it was started, stopped or scaled with.
+            manifest = _without_count(manifest, live)
+        return self.applied(manifest, None)
+
+    def _asked(self, found: Found, whole: Rendered) -> Found:
+        """The Service as it is to be from now on, but asking whom it asks. The route is written with a shift."""
+        for manifest in whole.others:
+            live = found.service
+            if manifest.kind != "Service" or not is_carrier(manifest, found) or live is None:
+                continue
+            wanted = carried(as_selected(manifest, live), live, adopted_note(found))
+            found = self.carrier_applied(found, live, wanted)
+        return found
+
+    def _start(self, deployment: Object, count: int) -> None:
+        """With as many pods as what serves: a shift must not take capacity away. One that runs keeps its own."""
+        now = wanted_pods(deployment)
+        if now >= count or (now and text(deployment, "metadata", "annotations", REPLICAS)):
+            return
+        scale(self, deployment, count)
+
+    # Traffic.
+
+    def _workloads(self, found: Found, weights: Mapping[str, int]) -> dict[str, int]:
+        """Deployment's name to weight. Raises Invalid for what is not there, or does not run."""
+        if weights and sum(weights.values()) != WHOLE:
+            raise Invalid(f"weights sum to {sum(weights.values())}")
+        wanted: dict[str, int] = {}
+        for revision, weight in weights.items():
+            if not weight:
+                continue
+            deployment = found.workload(revision)
+            adopted = found.adopted
+            if deployment is None and not (adopted is not None and revision == adopted[0]):
+                raise Invalid(f"there is no revision {revision} here that could take traffic")
+            if deployment is not None and not _can_serve(deployment):
+                raise Invalid(f"{revision} is {state_of(deployment)}, and cannot take traffic")
+            name = name_of(deployment) if deployment is not None else revision
+            wanted[name] = wanted.get(name, 0) + weight
+        return wanted
+
+    def _split(self, found: Found, weights: Mapping[str, int], stamp: Stamp) -> Found:
+        """The route: each revision's Service with its share, and the stamp, in one write."""
+        backends = {self._backend(found, name): weight for name, weight in weights.items() if weight}
+        manifest = self._route_manifest(found, weights)
+        wanted = as_routed(manifest, backends, self.own.service_port)
+        notes = {**wanted.metadata["annotations"], STAMP: stamp_text(stamp, found.carriers)}
+        return self.carrier_applied(found, found.route, carried(wanted, found.route, notes))
+
+    def _route_manifest(self, found: Found, weights: Mapping[str, int]) -> Manifest:
+        """As the release with the most traffic was applied with; of what has none recorded, as it is rendered now."""
+        main = max(weights, key=lambda name: weights[name], default="")
+        deployment = found.workload(main)
+        record = found.record(release_in(deployment)) if deployment is not None else None
+        whole = self.manifests.applied(record)
+        for manifest in whole.of_kind("HTTPRoute") if whole is not None else ():
+            if manifest.name == found.base:
+                return manifest
+        labels = {**self.own.labels, **labels_of(self.settings, found.base)}
+        rendered = route_of(self.own, found.base, labels, {})
+        if rendered is None:
+            raise Invalid("no gateway is configured for this target")
+        return rendered
+
+    def _backend(self, found: Found, revision: str) -> str:
+        """The Service of a revision, made where it has none: the one Deployment of the other shape, and #0."""
+        there = next((one for one in found.services if name_of(one) == revision), None)
+        if there is not None:
+            return revision
+        deployment = found.workload(revision)
+        labels = {**self.own.labels, **labels_of(self.settings, found.base)}
+        name = revision if deployment is None or release_in(deployment) else f"{found.base}-0"
+        workload = name_of(deployment) if deployment is not None else revision
+        service = revision_service(self.own, found.base, {**labels, WORKLOAD: workload}, name)
+        service = selecting(service, found.base, workload)
+        adopted = found.adopted
+        if adopted is not None and revision == adopted[0]:
+            body = service.copied()
+            body["spec"]["selector"] = dict(adopted[1])
+            body["spec"]["ports"] = [_port(port) for port in at(found.service, "spec", "ports") or ()]
+            service = Manifest(body)
+        self.applied(service, None)
+        return name
+
+
+def scale(writing: Writing, deployment: Object, count: int) -> None:
+    """Ask for a number of pods, and note that it was us."""
+    metadata = {"uid": text(deployment, "metadata", "uid"), "annotations": {REPLICAS: str(count)}}
+    writing.api.merge(DEPLOYMENT, name_of(deployment), {"metadata": metadata, "spec": {"replicas": count}})
+
+
+def _serving_pods(found: Found) -> int:
+    weights = weights_of(found)
+    return max((capacity(found, name) or 0 for name in weights), default=0)
+
+
+def _can_serve(deployment: Object) -> bool:
+    return wanted_pods(deployment) > 0 and number(deployment, "status", "availableReplicas") > 0
+
+
+def _without_count(manifest: Manifest, live: Object) -> Manifest:
+    """As `manifests.counted` does for an autoscaler: a count that is ours alone is sent as it is, others' is not."""
+    body = manifest.copied()
+    body["spec"].pop("replicas", None)
+    if owns_replicas(live):
+        body["spec"]["replicas"] = wanted_pods(live)
+    return Manifest(body)
+
+
+def _port(port: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in port.items() if key != "nodePort"}

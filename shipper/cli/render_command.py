@@ -1,0 +1,34 @@
+"""`shipper render`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shipper.cli.options import ledger_option, where_options
+from shipper.operations.where import Where
+
+
+@click.command("render")
+@where_options
+@ledger_option
+@click.option("--image", metavar="REF", help="This image, by digest, with the configuration of now.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files instead of one text."
+)
+@click.option("--kustomize", is_flag=True, help="Also a kustomization.yaml that names the files.")
+def command(where: Where, image: str | None, out: Path | None, kustomize: bool) -> int:
+    """Write out what the platform would be given: manifests with the image by digest, for Argo CD or Flux.
+
+    Without --image those of the release that serves. The same release gives the same bytes; nothing is deployed.
+    """
+    from shipper.operations.render import RenderOptions, render, write
+
+    options = RenderOptions(image=image, kustomize=kustomize)
+    if out is None:
+        click.echo("---\n".join(text for _, text in render(where, options)), nl=False)
+        return 0
+    for path in write(where, options, out):
+        click.echo(f"{'wrote' if path.exists() else 'removed'} {path}", err=True)
+    return 0

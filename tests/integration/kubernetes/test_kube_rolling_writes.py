@@ -1,0 +1,288 @@
+"""One Deployment that is replaced, on the rig's control plane: forward, back, and the shape changed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from shipper.targets import Conflict, Invalid, NotFound
+from shipper_targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, HPA, PDB, REPLICA_SET, SECRET, SERVICE
+from shipper_targets.kubernetes.values import at, name_of, text
+from tests.integration.kubernetes.kube_place import KubePlace, image_of, serving, until, until_ready
+from tests.rig.kubernetes.handle import KubeRig
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def shop(kube_rig: KubeRig, kube_namespace: str) -> KubePlace:
+    kube_rig.nodes.behave("good", namespace=kube_namespace)
+    kube_rig.nodes.behave("missing", namespace=kube_namespace, image=image_of("bad").reference.partition("@")[0])
+    kube_rig.nodes.time_factor(0.05, kube_namespace)
+    return KubePlace(kube_namespace, kube_rig.kubeconfig())
+
+
+def test_a_first_release_serves_and_carries_the_stamp(shop: KubePlace) -> None:
+    revision = shop.rolls_out(shop.release("one"))
+
+    now = shop.rolling().observe()
+    assert serving(now) == {1: 100}
+    assert (now.serving[0].name, now.serving[0].state) == (revision.name, "running")
+    assert (now.stamp.epoch, now.stamp.highest, now.stamp.verified) == (1, 1, (1,))
+    assert (now.in_flight, now.drift, now.capacity, now.capacity_owner) == (None, (), 1, "shipper")
+    assert now.address is not None
+    assert (now.address.url, now.address.reach) == (f"http://shop.{shop.namespace}.svc", "internal")
+
+
+def test_what_comes_back_is_everything_of_then_in_the_replica_set_of_then(shop: KubePlace) -> None:
+    shop.sets(run={"env": {"MODE": "then"}})
+    one = shop.release("one")
+    shop.rolls_out(one)
+    then = _configured(shop)
+    first_set = name_of(shop.api.list(REPLICA_SET).items[0])
+    shop.sets(run={"env": {"MODE": "now"}})
+    shop.rolls_out(shop.release("two"))
+    assert _configured(shop) == {"MODE": "now"} != then
+
+    shop.rolls_out(shop.release(back_to=one))
+
+    assert _configured(shop) == {"MODE": "then"}
+    sets = {name_of(one): at(one, "spec", "replicas") for one in shop.api.list(REPLICA_SET).items}
+    assert len(sets) == 2, "a rollback made another ReplicaSet"
+    assert sets[first_set] == 1
+    assert serving(shop.rolling().observe()) == {3: 100}
+
+
+def test_a_rollback_by_the_record_alone(shop: KubePlace) -> None:
+    """Another namespace setting, another rendering: what is applied is what was recorded."""
+    one = shop.release("one")
+    shop.rolls_out(one)
+    shop.own["annotations"] = {"example.com/later": "setting"}
+    shop.rolls_out(shop.release("two"))
+    assert _template_annotation(shop, "example.com/later") == "setting"
+
+    shop.rolls_out(shop.release(back_to=one))
+
+    assert _template_annotation(shop, "example.com/later") == ""
+
+
+def test_a_release_that_cannot_start_is_aborted_in_one_deployment_write(shop: KubePlace, kube_rig: KubeRig) -> None:
+    shop.rolls_out(shop.release("one"))
+    shop.own["kubeconfig"] = str(kube_rig.kubeconfig(gate=True))
+    shop.begins()
+    target, bad = shop.rolling(), shop.release("bad")
+    now = target.observe()
+    revision = target.replace(bad, shop.stamp(now), now.seen)
+    assert list(target.progress(revision))[-1].state == "failed"
+    now = target.observe()
+    assert serving(now) == {1: 100}
+    assert now.in_flight is not None
+    before = len(kube_rig.gate.writes(shop.namespace))
+
+    started = time.monotonic()
+    target.abort(now.in_flight, shop.stamp(now), now.seen)
+    assert time.monotonic() - started < 2.0
+
+    written = kube_rig.gate.writes(shop.namespace)[before:]
+    assert [(one.verb, one.resource) for one in written] == [("patch", "deployments")]
+    now = until(target, lambda now: now.in_flight is None)
+    assert serving(now) == {1: 100}
+    assert now.drift == ()
+    target.retire([one for one in now.revisions if one.number == 2], "removed", shop.stamp(now), now.seen)
+    assert [one.number for one in target.revisions()] == [1]
+
+
+def test_a_first_release_that_cannot_start_leaves_nothing_that_serves(shop: KubePlace) -> None:
+    shop.begins()
+    target = shop.rolling()
+    now = target.observe()
+    revision = target.replace(shop.release("bad"), shop.stamp(now), now.seen)
+    assert list(target.progress(revision))[-1].state == "failed"
+    now = target.observe()
+    assert now.serving == ()
+    assert now.in_flight is not None
+
+    target.abort(now.in_flight, shop.stamp(now), now.seen)
+
+    now = target.observe()
+    assert (now.serving, now.in_flight, now.stamp.epoch) == ((), None, 1)
+    shop.rolls_out(shop.release("good"))
+    assert serving(shop.rolling().observe()) == {2: 100}
+
+
+def test_an_operation_that_is_not_under_way_cannot_be_aborted(shop: KubePlace) -> None:
+    shop.rolls_out(shop.release("one"))
+    target = shop.rolling()
+    now = target.observe()
+    with pytest.raises(NotFound, match="is under way"):
+        target.abort("rollout of shop to generation 99", shop.stamp(now), now.seen)
+
+
+def test_the_same_release_twice_is_one_revision(shop: KubePlace) -> None:
+    one = shop.release("one")
+    first = shop.rolls_out(one)
+    second = shop.rolls_out(one)
+    assert first.name == second.name
+    assert [found.name for found in shop.rolling().revisions()] == [first.name]
+
+
+def test_what_an_autoscaler_has_scaled_to_survives_ten_releases(shop: KubePlace) -> None:
+    shop.sets(scale={"min": 2, "max": 6})
+    shop.rolls_out(shop.release("r0"))
+    shop.api.merge(DEPLOYMENT, "shop", {"spec": {"replicas": 5}}, subresource="scale")
+    for number in range(1, 11):
+        shop.rolls_out(shop.release(f"r{number}"))
+        assert at(shop.api.get(DEPLOYMENT, "shop"), "spec", "replicas") == 5
+    now = shop.rolling().observe()
+    assert (now.capacity, now.capacity_owner, now.drift) == (5, "hpa shop", ())
+
+
+def test_an_autoscaler_that_comes_later_takes_the_count_over_as_it_is(shop: KubePlace) -> None:
+    shop.sets(scale={"min": 3})
+    shop.rolls_out(shop.release("one"))
+    shop.sets(scale={"min": 2, "max": 9})
+    shop.rolls_out(shop.release("two"))
+    assert at(shop.api.get(DEPLOYMENT, "shop"), "spec", "replicas") == 3
+    assert shop.api.find(HPA, "shop") is not None
+
+
+def test_a_rollback_takes_no_pods_away(shop: KubePlace) -> None:
+    one = shop.release("one")
+    shop.rolls_out(one)
+    shop.sets(scale={"min": 4})
+    shop.rolls_out(shop.release("two"))
+    shop.rolls_out(shop.release(back_to=one))
+    now = shop.rolling().observe()
+    assert now.capacity == 4
+    assert now.drift == ()
+
+
+def test_what_is_not_rendered_any_more_goes_and_nothing_else(shop: KubePlace) -> None:
+    foreign = {"metadata": {"name": "somebody-elses"}, "data": {"KEY": "value"}}
+    shop.api.create(CONFIG_MAP, {"apiVersion": "v1", "kind": "ConfigMap", **foreign})
+    labelled = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "by-hand", "labels": dict(_labels_of_ours())},
+    }
+    shop.api.create(CONFIG_MAP, labelled)
+    shop.sets(scale={"min": 2, "max": 4}, run={"env": {"MODE": "one"}})
+    one = shop.release("one")
+    shop.rolls_out(one)
+    assert shop.api.find(HPA, "shop") is not None
+    assert shop.api.find(PDB, "shop") is not None
+    shop.sets(scale={"min": 1}, run={"env": {"MODE": "two"}})
+    shop.rolls_out(shop.release("two"))
+    assert shop.api.find(HPA, "shop") is not None, "it went before the release was verified"
+
+    target = shop.rolling()
+    now = target.observe()
+    target.retire([one for one in now.revisions if not one.weight], "warm", shop.stamp(now), now.seen)
+
+    assert shop.api.find(HPA, "shop") is None
+    assert shop.api.find(PDB, "shop") is None
+    names = {name_of(one) for one in shop.api.list(CONFIG_MAP).items}
+    assert {"somebody-elses", "by-hand"} <= names
+    assert len([name for name in names if name.startswith("shop-")]) == 2, "kubectl rollout undo needs that of then"
+    shop.rolls_out(shop.release(back_to=one))
+    assert shop.api.find(HPA, "shop") is not None
+
+
+def test_what_has_traffic_is_not_retired(shop: KubePlace) -> None:
+    shop.rolls_out(shop.release("one"))
+    target = shop.rolling()
+    now = target.observe()
+    with pytest.raises(Invalid, match="has traffic"):
+        target.retire(now.serving, "removed", shop.stamp(now), now.seen)
+
+
+def test_records_are_whole_and_cannot_be_changed(shop: KubePlace) -> None:
+    one = shop.release("one")
+    shop.rolls_out(one)
+    assert shop.rolling().records() == [one]
+    (record,) = shop.api.list(SECRET, fields="type=shipper.dev/release").items
+    with pytest.raises(Invalid, match="immutable"):
+        shop.api.merge(SECRET, name_of(record), {"data": {"release": ""}})
+
+
+def test_from_one_deployment_per_release_traffic_moves_when_the_new_one_is_ready(shop: KubePlace) -> None:
+    blue = shop.goes_over(shop.release("one"))
+    shop.sets(rollout={"strategy": "rolling"})
+    shop.begins()
+    target, two = shop.rolling(), shop.release("two")
+    now = target.observe()
+    assert "from one Deployment per release to rolling" in target.plan(two, now).remarks[0]
+    revision = target.replace(two, shop.stamp(now), now.seen)
+    until_ready(target, revision)
+
+    now = target.observe()
+    assert serving(now) == {1: 100}
+    assert now.in_flight is not None
+    assert blue.name in now.in_flight
+    target.finish(revision, shop.stamp(now), now.seen)
+
+    now = target.observe()
+    assert (serving(now), now.in_flight, now.drift) == ({2: 100}, None, ())
+    target.replace(shop.rolling().records()[0], shop.stamp(now), now.seen)
+    now = target.observe()
+    assert (serving(now), now.in_flight) == ({1: 100}, None), "what still ran had to wait for its traffic"
+
+
+def test_a_change_to_rolling_that_fails_is_taken_away(shop: KubePlace) -> None:
+    shop.goes_over(shop.release("one"))
+    shop.sets(rollout={"strategy": "rolling"})
+    shop.begins()
+    target = shop.rolling()
+    now = target.observe()
+    revision = target.replace(shop.release("bad"), shop.stamp(now), now.seen)
+    assert list(target.progress(revision))[-1].state == "failed"
+    now = target.observe()
+    assert now.in_flight is not None
+    target.abort(now.in_flight, shop.stamp(now), now.seen)
+    now = target.observe()
+    assert (serving(now), now.in_flight) == ({1: 100}, None)
+    assert shop.api.find(DEPLOYMENT, "shop") is None
+
+
+def test_removal_leaves_nothing_of_ours(shop: KubePlace) -> None:
+    shop.sets(scale={"min": 2, "max": 4}, run={"env": {"MODE": "one"}})
+    shop.rolls_out(shop.release("one"))
+    foreign = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "somebody-elses"}}
+    shop.api.create(CONFIG_MAP, foreign)
+    for _ in range(2):
+        target = shop.rolling()
+        now = target.observe()
+        target.remove(shop.stamp(now), now.seen)
+    left = [
+        f"{kind} {name_of(one)}"
+        for kind in (DEPLOYMENT, SERVICE, SECRET, CONFIG_MAP, HPA, PDB)
+        for one in shop.api.list(kind).items
+    ]
+    assert sorted(left) == ["ConfigMap kube-root-ca.crt", "ConfigMap somebody-elses"]
+
+
+def test_a_stamp_without_anything_to_carry_it(shop: KubePlace) -> None:
+    target = shop.rolling()
+    now = target.observe()
+    with pytest.raises(NotFound):
+        target.write_stamp(shop.stamp(now), now.seen)
+    with pytest.raises(Conflict):
+        target.write_stamp(shop.stamp(now), "something else")
+
+
+def _configured(shop: KubePlace) -> dict[str, str]:
+    (container,) = at(shop.api.get(DEPLOYMENT, "shop"), "spec", "template", "spec", "containers")
+    name = at(container["envFrom"][0], "configMapRef", "name")
+    return dict(shop.api.get(CONFIG_MAP, name)["data"])
+
+
+def _template_annotation(shop: KubePlace, key: str) -> str:
+    return text(shop.api.get(DEPLOYMENT, "shop"), "spec", "template", "metadata", "annotations", key)
+
+
+def _labels_of_ours() -> dict[str, str]:
+    from shipper_targets.kubernetes.labels import labels_of
+    from tests.integration.kubernetes.kube_service import settings_of
+
+    return labels_of(settings_of(), "shop")
