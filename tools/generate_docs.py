@@ -1,7 +1,8 @@
 """Write docs/reference from the code; `--check` only says which pages are out of date (exit 1).
 
 The pages: configuration and targets (field descriptions), exit codes (shipper.errors), events (shipper.model.event),
-commands (click's own help). Run it with the development environment: `make docs`.
+commands (click's own help), the roles of Kubernetes (the adapter's own table).
+Run it with the development environment: `make docs`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "exit-codes.md": exit_codes,
         "events.md": events,
         "commands.md": commands,
+        "kubernetes-roles.md": kubernetes_roles,
     }
 
 
@@ -45,6 +47,13 @@ def targets() -> str:
         able = ", ".join(kind.traits.strategies)
         lines += [f"## {name}", "", f"Strategies: {able}.", "", *settings_rows(kind.settings_model)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def kubernetes_roles() -> str:
+    """What each command may do to a cluster."""
+    from tools.kubernetes_roles import page
+
+    return page()
 
 
 def exit_codes() -> str:

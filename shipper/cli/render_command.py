@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from shipper.cli.options import ledger_option, where_options
+from shipper.cli.options import where_options
 from shipper.operations.where import Where
 
 
 @click.command("render")
 @where_options
-@ledger_option
 @click.option("--image", metavar="REF", help="This image, by digest, with the configuration of now.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files instead of one text."

@@ -65,7 +65,7 @@ def reference_markdown() -> str:
 
 def settings_rows(model: type[Any]) -> list[str]:
     """A table of the settings of a kind of target (docs/reference/targets.md)."""
-    return list(_rows(model, ()))
+    return [*_rows(model, ()), *_inner(model, ())]
 
 
 def _section(name: str) -> Iterator[str]:
@@ -82,6 +82,7 @@ def _section(name: str) -> Iterator[str]:
             yield f"### `[{name}.{key}]`\n"
             yield f"{node.get('description', '')}\n"
             yield from _rows(model, (key,))
+            yield from _inner(model, (key,))
 
 
 def _entries(model: type[Any], name: str, path: KeyPath) -> Iterator[str]:
@@ -89,8 +90,16 @@ def _entries(model: type[Any], name: str, path: KeyPath) -> Iterator[str]:
     about = re.split(r"\n\n", str(node_at(model, path).get("description", "")))[0]
     yield f"{about}\n"
     yield from _rows(model, path)
-    for key in node_at(model, path).get("properties", {}):
-        if node_at(model, (*path, key)).get("properties"):
+    yield from _inner(model, path)
+
+
+def _inner(model: type[Any], path: KeyPath) -> Iterator[str]:
+    """The tables in a table, and its lists of tables."""
+    for key, node in node_at(model, path).get("properties", {}).items():
+        if _is_list_of_tables(node):
+            yield f"Each of `{key}` is a table:\n"
+            yield from _rows(model, (*path, key, 0))
+        elif node_at(model, (*path, key)).get("properties"):
             yield f"`{key}` is a table:\n"
             yield from _rows(model, (*path, key))
 
@@ -114,7 +123,8 @@ def _row(key: str, node: Mapping[str, Any], raw: Mapping[str, Any], *, required:
 def _allowed(node: Mapping[str, Any]) -> str:
     for names in node.get("patternProperties", {}).values():
         return f"a table of names and {words(names)}"
-    return "any JSON value" if not node.get("type") and "enum" not in node and "const" not in node else words(node)
+    says = any(name in node for name in ("type", "enum", "const", "expected", "anyOf"))
+    return words(node) if says else "any JSON value"
 
 
 def _default(node: Mapping[str, Any], raw: Mapping[str, Any]) -> str:

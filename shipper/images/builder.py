@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipper.errors import ConfigError
+from shipper.images.builder_pods import Where
 from shipper.model import ImageSettings
 from shipper.model.noun import digest_of
 
@@ -35,6 +36,8 @@ class Instance:
     """What buildx needs besides to reach it."""
     advice: str = ""
     """The command that shows why it does not get ready."""
+    where: Where | None = None
+    """Its pods, in a cluster."""
 
 
 def instance_of(image: ImageSettings, root: Path, platform: str, environ: Mapping[str, str]) -> Instance | None:

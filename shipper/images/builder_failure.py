@@ -12,6 +12,8 @@ from shipper.model.quantities import show_duration
 
 _PREFIX = re.compile(r"^(?:ERROR|error):\s*")
 _NOISE = re.compile(r"^(?:#\d+|-+$|> |WARNING|time=|context canceled$)")
+WAITING = "it did not answer"
+"""Said for buildx, when it was still waiting."""
 _LONGEST = 300
 """Characters of what buildx says in a message; the whole of it is in the details."""
 
@@ -92,9 +94,18 @@ def too_late(said: str, instance: Instance) -> ShipperError:
     )
 
 
+def never_ready(words: str, instance: Instance) -> ShipperError:
+    """The error for pods that cannot get ready however long one waits."""
+    return UnreachableError(
+        f"the builder in {instance.place} cannot get ready: {words[:_LONGEST]}",
+        hint=f"{instance.advice} shows more; [image.kubernetes] says what is asked for",
+        details=[words],
+    )
+
+
 def gets_ready(said: str) -> bool:
     """Whether buildx gave up on what may still come: pods that start, or that another run is just making."""
-    return bool(re.search(r"expected \d+ replicas to be ready|already exists", said))
+    return said == WAITING or bool(re.search(r"expected \d+ replicas to be ready|already exists", said))
 
 
 def _lines(said: str) -> Sequence[str]:

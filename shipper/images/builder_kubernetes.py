@@ -16,6 +16,7 @@ from pathlib import Path
 from shipper.errors import ConfigError
 from shipper.images.builder import Instance, file_of, name_for
 from shipper.images.builder_home import builder_home, keep_file
+from shipper.images.builder_pods import Where
 from shipper.model.builder import KubernetesBuilder, Resources, Toleration
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -33,6 +34,7 @@ def kubernetes_instance(settings: KubernetesBuilder, root: Path, platform: str, 
     labels = f"{MANAGED_BY}=shipper,{BUILDER}={node}"
     configs = _kubeconfigs(settings, root, environ)
     name = name_for({"node": node, "context": settings.context, "configs": [str(path) for path in configs]})
+    environment = _environment(settings, name, configs, environ)
     whose = f"--context={settings.context} " if settings.context else ""
     return Instance(
         name=name,
@@ -42,8 +44,9 @@ def kubernetes_instance(settings: KubernetesBuilder, root: Path, platform: str, 
         patience=settings.start_timeout,
         options=(*options, ("labels", labels)),
         platform=platform,
-        environment=_environment(settings, name, configs, environ),
+        environment=environment,
         advice=f"kubectl {whose}--namespace={settings.namespace} describe pods -l app={node}",
+        where=Where(environment["KUBECONFIG"], settings.context, settings.namespace, node),
     )
 
 

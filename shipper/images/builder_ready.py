@@ -7,13 +7,15 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shipper.errors import UnreachableError
 from shipper.images.builder import Instance, instance_of
-from shipper.images.builder_failure import builder_failure, gets_ready, too_late
+from shipper.images.builder_failure import WAITING, builder_failure, gets_ready, never_ready, too_late
 from shipper.images.builder_home import builder_home, has_instance
+from shipper.images.builder_pods import why_not_ready
 from shipper.images.command import fields
 from shipper.images.stream import awaited
 from shipper.model import ImageSettings
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 _CREATE = 60.0
 """Seconds for making an instance: buildx itself gives up on its nodes after 20."""
+_TURNS = (5.0, 10.0, 30.0)
+"""Seconds after which we ask the cluster what buildx waits for; the last one is repeated. buildx itself takes 20 to
+reach into a pod in vain, and is to say so."""
 _AGAIN = 1.0
 """Seconds between two looks at pods that are not ready: buildx waits by itself in between."""
 
@@ -117,19 +122,36 @@ class _Buildx:
             raise builder_failure(made.stderr, self._instance)
 
     def start(self, cancel: Cancellation) -> None:
-        """Start it, and wait until it answers, for at most the patience that was configured."""
+        """Start it, and wait until it answers, for at most the patience that was configured.
+
+        In a cluster we ask every now and then what keeps its pods, and give up at once when that will not heal.
+        """
         deadline = time.monotonic() + self._instance.patience
-        while True:
-            started = self._run(self._inspect("--bootstrap"), max(1.0, deadline - time.monotonic()))
-            if started.ok and _state(started.stdout) == "running":
+        turns = chain(_TURNS if self._instance.where else (), repeat(_TURNS[-1]))
+        for turn in turns:
+            started, said = self._bootstrap(min(turn, deadline - time.monotonic()))
+            if started:
                 return
-            said = f"{started.stderr}\n{_errors(started.stdout)}"
             if not gets_ready(said):
                 raise builder_failure(said, self._instance)
+            reason = why_not_ready(self._instance.where) if self._instance.where else None
+            if reason is not None and reason.final:
+                raise never_ready(reason.words, self._instance)
             if time.monotonic() >= deadline:
-                raise too_late(said, self._instance)
+                raise too_late(reason.words if reason else said, self._instance)
             cancel.wait(_AGAIN)
             cancel.check()
+
+    def _bootstrap(self, patience: float) -> tuple[bool, str]:
+        """Whether it runs, and what buildx said. Being stopped in the middle of waiting costs nothing."""
+        from shipper.processes import TimedOut
+
+        try:
+            started = self._run(self._inspect("--bootstrap"), max(1.0, patience))
+        except TimedOut:
+            return False, WAITING
+        said = f"{started.stderr}\n{_errors(started.stdout)}"
+        return started.ok and _state(started.stdout) == "running", said
 
     def state(self) -> str:
         """For people: "running, BuildKit v0.22.0", or that it is made on first use."""
@@ -148,12 +170,9 @@ class _Buildx:
         return ["docker", "buildx", "inspect", *options, self._instance.name]
 
     def _run(self, command: Sequence[str], patience: float) -> Finished:
-        from shipper.processes import TimedOut, run
+        from shipper.processes import run
 
-        try:
-            return run(command, env=self.own, timeout=patience, cancel=self._cancel)
-        except TimedOut as error:
-            raise too_late("\n".join(error.details), self._instance) from error
+        return run(command, env=self.own, timeout=patience, cancel=self._cancel)
 
 
 def _state(inspected: str) -> str:

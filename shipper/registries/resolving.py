@@ -53,9 +53,10 @@ def _resolved(reader: RegistryReader, repository: str, name: str, reference: str
         held, manifest = _manifest(reader, _of_platform(manifest, platform, reference), reference)
     config_digest = str((manifest.get("config") or {}).get("digest") or "")
     config = reader.blob(config_digest) if config_digest.startswith("sha256:") else None
-    if config is None:
+    described = _object(config, reference) if config is not None else {}
+    if not described.get("os"):  # a chart, an SBOM, a signature: they have manifests too
         raise PublishError(f"the registry holds no image under {reference}", hint="is this a service's image?")
-    found = _platform(_object(config, reference))
+    found = _platform(described)
     if platform is not None and found != platform:
         raise UsageError(
             f"{reference} is for {found}, not for {platform}", hint="set [image] platform, or name another"

@@ -22,7 +22,8 @@ def build(
     report: Reporter,
     cancel: Cancellation,
 ) -> Image:
-    """The built image. Raises BuildError (11) with the last lines of the build."""
+    """The built image. Raises BuildError (11) with the last lines of the build; for a builder elsewhere that refuses us
+    or does not answer CredentialsError (32) and UnreachableError (33), before anything is built."""
     request = BuildRequest(
         service=service, image=image, source=source, platform=readiness.platform, secrets=secrets.build()
     )

@@ -67,7 +67,7 @@ class ClusterByHand:
         assert status == 200, f"get {kind} {name}: {status} {found}"
         return found
 
-    def list(self, version: str, kind: str, labels: str = "") -> list[dict[str, Any]]:
+    def all(self, version: str, kind: str, labels: str = "") -> list[dict[str, Any]]:
         """Those with these labels; none where the cluster does not know the kind."""
         status, found = self._ask("GET", version, kind, "", query={"labelSelector": labels} if labels else {})
         return found["items"] if status == 200 else []
@@ -86,7 +86,7 @@ class ClusterByHand:
         return [
             f"{kind}/{found['metadata']['name']}"
             for version, kind in EVERYTHING
-            for found in self.list(version, kind, labels)
+            for found in self.all(version, kind, labels)
             if "deletionTimestamp" not in found["metadata"]
         ]
 

@@ -91,7 +91,7 @@ class KubernetesPlace:
     @property
     def chosen(self) -> TargetSettings:
         way_in: dict[str, Any] = (
-            {"gateway": {"name": "rig", "hosts": [self.host]}}
+            {"gateway": {"name": "rig", "namespace": "rig-gateway", "hosts": [self.host]}}
             if self.strategy == "canary"
             else {"ingress": {"host": self.host}}
         )
@@ -100,7 +100,7 @@ class KubernetesPlace:
             "kubeconfig": str(self.hands.kubeconfig),
             "namespace": self.hands.namespace,
             "address": self._edge,
-            "pre_stop": 0,
+            "pre_stop": 1,
             **way_in,
         }
         return TargetSettings(name="cluster", kind="kubernetes", settings=own)
@@ -171,7 +171,7 @@ class KubernetesPlace:
         lost = {"metadata": {"annotations": {STAMP: None}}}
         carriers = [("apps/v1", "Deployment"), ("v1", "Service"), ("gateway.networking.k8s.io/v1", "HTTPRoute")]
         for version, what in carriers:
-            for found in self.hands.list(version, what):
+            for found in self.hands.all(version, what):
                 if STAMP in found["metadata"].get("annotations", {}):
                     self.hands.patch(version, what, found["metadata"]["name"], lost)
 
@@ -179,7 +179,7 @@ class KubernetesPlace:
         """Its Deployment, where it has one, and its record."""
         with contextlib.suppress(KeyError):
             self.hands.delete("apps/v1", "Deployment", name)
-        for found in self.hands.list("v1", "Secret"):
+        for found in self.hands.all("v1", "Secret"):
             if found.get("type") == "shipper.dev/release" and name in found["metadata"]["name"]:
                 self.hands.delete("v1", "Secret", found["metadata"]["name"])
 
@@ -211,7 +211,8 @@ class SharedPlace(KubernetesPlace):
         backend: Mapping[str, Any] = {"service": {"name": self.base, "port": {"number": 80}}}
         if self.strategy == "canary":
             rules = [{"backendRefs": [{"name": self.base, "port": 80}]}]
-            spec = {"parentRefs": [{"name": "rig"}], "hostnames": [self.host], "rules": rules}
+            parents = [{"name": "rig", "namespace": "rig-gateway"}]
+            spec = {"parentRefs": parents, "hostnames": [self.host], "rules": rules}
             self.hands.put("gateway.networking.k8s.io/v1", "HTTPRoute", self.base, {"spec": spec})
         else:
             path = {"path": "/", "pathType": "Prefix", "backend": backend}

@@ -53,6 +53,7 @@ def cold(tmp_path: Path) -> Iterator[tuple[Place, str]]:
         control_plane.stop(there)
 
 
+@pytest.mark.skipif(bool(os.environ.get(THEIRS)), reason="about the rig's own cluster")
 @pytest.mark.usefixtures("kube_rig")
 def test_a_cold_boot_is_a_whole_cluster(cold: tuple[Place, str], capsys: pytest.CaptureFixture[str]) -> None:
     there, said = cold

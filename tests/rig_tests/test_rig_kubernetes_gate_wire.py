@@ -228,6 +228,22 @@ def test_an_event_that_is_half_through_is_not_cut_in_two(gate: Gate, upstream: U
     assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
 
 
+def test_a_watch_in_protobuf_ends_without_a_word(gate: Gate, upstream: Upstream) -> None:
+    def serve(connection: ssl.SSLSocket) -> None:
+        head_of(connection)
+        kind = b"Content-Type: application/vnd.kubernetes.protobuf;stream=watch\r\n"
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + kind + b"Transfer-Encoding: chunked\r\n\r\n2\r\nk8\r\n")
+        assert connection.recv(1) == b"", "nothing more is asked there"
+
+    upstream.then(serve)
+    with gate.connect() as client:
+        client.sendall(b"GET %s?watch=true HTTP/1.1\r\n\r\n" % PODS.encode())
+        _, rest = head_of(client)
+        assert body_of(client, rest, 7) == b"2\r\nk8\r\n"
+        assert gate.hands.expire_watches("shop", oldest=9) == 1
+        assert client.recv(1) == b""
+
+
 def test_a_server_that_goes_takes_an_idle_client_along(gate: Gate, upstream: Upstream) -> None:
     def serve(connection: ssl.SSLSocket) -> None:
         head_of(connection)

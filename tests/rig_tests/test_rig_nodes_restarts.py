@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
+import docker
 import pytest
 
+from tests.rig.api import Rig
 from tests.rig.daemons import wait_until
 from tests.rig.kubernetes.handle import KubeRig
+from tests.rig.kubernetes.pods import engine_leftovers
 from tests.rig_tests.pods_on_the_rig import Pods, pods_in
 
 pytestmark = pytest.mark.integration
@@ -51,6 +55,24 @@ def test_killed_nodes_find_their_containers_again(pods: Pods) -> None:
     pods.until(lambda: pods.container("shop")["restartCount"] == 1 and pods.is_ready("shop"))
     pods.delete("deployments", "shop", "apps/v1")
     pods.until(lambda: not pods.of("shop"))
+
+
+def test_containers_of_a_rig_that_is_gone_are_removed(rig: Rig, tmp_path: Path) -> None:
+    client = docker.from_env()
+    kept, left = tmp_path / "kept", tmp_path / "gone"
+    kept.mkdir()
+    made = {
+        folder: client.containers.create(rig.base_image, "true", labels={engine_leftovers.STATE: str(folder)})
+        for folder in (kept, left)
+    }
+    try:
+        assert engine_leftovers.clear(client) >= 1
+        found = client.containers.list(all=True, filters={"label": engine_leftovers.STATE})
+        assert made[kept].id in [one.id for one in found]
+        assert made[left].id not in [one.id for one in found]
+    finally:
+        made[kept].remove(force=True)
+        client.close()
 
 
 def test_an_api_server_that_goes_away_is_waited_for(pods: Pods) -> None:

@@ -218,7 +218,8 @@ def test_readiness_follows_the_probe_and_the_endpoints_follow_readiness(pods: Po
 
 def test_liveness_starts_it_again(pods: Pods) -> None:
     probe = {**READY, "failureThreshold": 1}
-    pods.deploy("shop", BASE, command=SERVE, livenessProbe=probe, readinessProbe=READY)
+    started = {**READY, "failureThreshold": 30}  # a liveness probe that meets a process still starting would kill it
+    pods.deploy("shop", BASE, command=SERVE, livenessProbe=probe, readinessProbe=READY, startupProbe=started)
     pods.until(lambda: pods.is_ready("shop"))
     shown(pods, "/sick")
     pods.until(lambda: pods.container("shop")["restartCount"] == 1 and pods.is_ready("shop"))

@@ -63,10 +63,17 @@ def test_a_name_that_is_none_is_an_invalid_image_name(pods: Pods) -> None:
 def test_a_crash_is_a_crash_loop_with_the_previous_log(pods: Pods) -> None:
     pods.rig.nodes.behave("crash", namespace=pods.namespace, code=3, lines=["cannot load the model"])
     pods.deploy("shop", IMAGE)
-    pods.until(lambda: pods.waits_for("shop") == "CrashLoopBackOff" and pods.container("shop")["restartCount"] >= 2)
-    found = pods.container("shop")
-    assert found["state"]["waiting"]["message"].startswith("back-off ")
-    assert (found["lastState"]["terminated"]["exitCode"], found["lastState"]["terminated"]["reason"]) == (3, "Error")
+    seen: list[Object] = []
+
+    def loops() -> bool:
+        seen.append(pods.container("shop"))
+        return "waiting" in seen[-1].get("state", {}) and seen[-1]["restartCount"] >= 2
+
+    pods.until(loops)
+    assert seen[-1]["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    assert seen[-1]["state"]["waiting"]["message"].startswith("back-off ")
+    last = seen[-1]["lastState"]["terminated"]
+    assert (last["exitCode"], last["reason"]) == (3, "Error")
     name = pods.of("shop")[0]["metadata"]["name"]
     assert pods.logs(name, "?previous=true") == (200, "cannot load the model\n")
     assert f"Back-off restarting failed container app in pod {name}_{pods.namespace}" in pods.events("BackOff")[0]
@@ -160,6 +167,11 @@ def test_an_init_container_that_fails_holds_the_others_back(pods: Pods) -> None:
     assert init(pods)["state"]["waiting"]["reason"] == "CrashLoopBackOff"
     assert pods.waits_for("shop") == "PodInitializing"
     assert pods.of("shop")[0]["status"]["phase"] == "Pending"
+
+
+def test_a_label_that_says_nothing_known_is_an_event(pods: Pods) -> None:
+    pods.deploy("shop", IMAGE, labels={LABEL: "explode"})
+    pods.until(lambda: any("'explode' is no behaviour" in one for one in pods.events("FailedCreatePodSandBox")))
 
 
 def test_a_deleted_pod_is_gone_and_replaced(pods: Pods) -> None:

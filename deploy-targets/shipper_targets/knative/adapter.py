@@ -46,7 +46,7 @@ from shipper_targets.kubernetes.logs import Logs
 
 
 class KnativeTarget:
-    """Implements SplitsTraffic and Probes, AsksInside, StreamsLogs, Diagnoses, Collects, PinsSecrets, RunsOnce, Renders.
+    """Implements SplitsTraffic; Probes, AsksInside, StreamsLogs, Diagnoses, Collects, PinsSecrets, RunsOnce, Renders.
 
     Every write is one of its Service, made upon what was seen of it.
     """

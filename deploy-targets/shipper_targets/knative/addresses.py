@@ -8,15 +8,13 @@ from shipper.model import Address
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.kubernetes.values import Object, objects, text
 
-_INSIDE = (".svc", ".svc.cluster.local")
-
 
 def address_of(service: Object, own: KnativeSettings) -> Address | None:
     """None while Knative has given it none. With `address` it is asked there, under its own host name."""
     url = text(service, "status", "url")
     if not url:
         return None
-    if is_inside(url) or own.inside_only:
+    if answers_inside_only(url, own):
         return Address(url=url, reach="internal")
     if own.address is not None:
         return Address(url=own.address, host=host_of(url), reach="public")
@@ -30,10 +28,15 @@ def tag_url(service: Object, revision: str) -> str:
     return next((url for url in urls if url), "")
 
 
+def answers_inside_only(url: str, own: KnativeSettings) -> bool:
+    """As the settings say, else as the name does: what serves may have another visibility than the next release."""
+    return own.reach == "internal" if own.reach is not None else is_inside(url)
+
+
 def is_inside(url: str) -> bool:
     """Whether only who is in the cluster knows this name: the cluster's own domain may have another end."""
     host = host_of(url)
-    return host.endswith(_INSIDE) or ".svc." in host
+    return host.endswith(".svc") or ".svc." in host
 
 
 def host_of(url: str) -> str:

@@ -126,9 +126,6 @@ def _problem(one: Violation) -> Problem:
 
 def _configuration(settings: Settings, own: KnativeSettings) -> Iterator[Problem]:
     health, scale, run = settings.health, settings.scale, settings.run
-    wanted = settings.image.platform
-    if wanted is not None and not wanted.startswith("linux/"):
-        yield problem("image.platform", f"{wanted} is not Linux", 'set platform = "linux/amd64"')
     if not LEAST_HEALTHY <= health.status <= MOST_HEALTHY:
         yield problem(
             "health.status",

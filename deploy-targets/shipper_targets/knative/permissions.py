@@ -9,7 +9,7 @@ from shipper.model import Settings
 from shipper_targets.knative.kinds import REVISION, SERVICE
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.kubernetes import kinds
-from shipper_targets.kubernetes.permissions import ASK, SEE, WRITE, Need, merged, need
+from shipper_targets.kubernetes.permissions import ASK, Need, merged, need
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def needs(command: str, uses: Uses) -> tuple[Need, ...]:
 
 def _read(uses: Uses) -> Iterator[Need]:
     yield need(SERVICE, ("get",))
-    yield need(REVISION, SEE)
+    yield need(REVISION, ("get", "list"))
 
 
 def _write(uses: Uses) -> Iterator[Need]:
@@ -70,7 +70,7 @@ def _secrets(uses: Uses) -> Iterator[Need]:
 
 def _once(uses: Uses) -> Iterator[Need]:
     if uses.once:
-        yield need(kinds.JOB, (*WRITE, "watch"))
+        yield need(kinds.JOB, ("create", "delete", "list", "watch"))
         yield need(kinds.POD, ("get", "list", "watch"))
 
 

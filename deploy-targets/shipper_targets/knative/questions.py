@@ -6,7 +6,7 @@ import random
 
 from shipper.model import ProbeRequest, ProbeResponse, Revision
 from shipper.targets import NotFound, NothingListens, Transient, asked_over_http
-from shipper_targets.knative.addresses import host_of, is_inside, tag_url
+from shipper_targets.knative.addresses import answers_inside_only, host_of, tag_url
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.pods_of import RevisionPods, port_of
 from shipper_targets.knative.settings import KnativeSettings
@@ -65,7 +65,7 @@ class Questions:
         """Its tag's URL, or the service's when it has all of the traffic; "" when only its pods can be asked."""
         service = self._calls.needed()
         url = tag_url(service, name) or self._whole(service, name)
-        if not url or is_inside(url) or self._own.inside_only:
+        if not url or answers_inside_only(url, self._own):
             return ""
         self._urls[name] = url
         return url

@@ -46,12 +46,12 @@ def _service(service: Object) -> Iterator[Violation]:
         if key.startswith("autoscaling.knative.dev"):
             yield Violation(("metadata", "annotations", key), "belongs into the template's annotations")
     yield from _duration(("metadata", "annotations", "serving.knative.dev/rollout-duration"), annotations)
-    yield from unknown(("spec",), mapping(service, "spec"), ("template", "traffic"))
+    yield from unknown(("spec",), mapping(service, "spec"), ("template", "traffic"), empty=False)
 
 
 def _template(service: Object, cluster: Cluster) -> Iterator[Violation]:
     template = mapping(service, *_names(TEMPLATE))
-    yield from unknown(TEMPLATE, template, ("metadata", "spec"))
+    yield from unknown(TEMPLATE, template, ("metadata", "spec"), empty=False)
     metadata = mapping(template, "metadata")
     name = metadata.get("name")
     if name is not None and not is_label(name):
@@ -99,7 +99,7 @@ def _traffic(targets: Any) -> Iterator[Violation]:
 
 
 def _target(path: Path, target: Object) -> Iterator[Violation]:
-    yield from unknown(path, target, _TARGET)
+    yield from unknown(path, target, _TARGET, empty=False)
     for member in ("configurationName", "url"):
         if target.get(member):
             yield Violation((*path, member), "is not for a Service to say")

@@ -63,10 +63,10 @@ def not_of(path: Path, value: Any, kind: str) -> Iterator[Violation]:
         yield Violation(path, f"has to be a {kind}, not {value!r}")
 
 
-def unknown(path: Path, item: Object, known: Sequence[str]) -> Iterator[Violation]:
-    """One for each member that is not among `known`."""
+def unknown(path: Path, item: Object, known: Sequence[str], *, empty: bool = True) -> Iterator[Violation]:
+    """One for each member that is not among `known`. `empty`: such a field of a pod may be there with nothing in it."""
     for key in item:
-        if key not in known and item[key] not in (None, "", [], {}):
+        if key not in known and not (empty and item[key] in (None, "", [], {})):
             yield Violation((*path, key), "there is no such field here, or Knative does not allow it")
 
 

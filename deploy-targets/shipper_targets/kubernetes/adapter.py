@@ -145,7 +145,7 @@ class KubernetesTarget:
     def render(self, release: Release) -> Sequence[tuple[str, str]]:
         """One file for each object; own manifests as they were applied, where this release has a record."""
         recorded = None
-        if self._own.has_own_manifests:
+        if self._own.has_own_manifests and release.number:  # what was never released has no record: no cluster is asked
             record = next((one for one in self._reading.records.all() if one.release == release.id), None)
             recorded = self._manifests.applied(record)
         return rendered_files(release, self._own, self._source, recorded)
@@ -217,7 +217,7 @@ class KubernetesTarget:
 
     @cached_property
     def _asking(self) -> Asking:
-        return Asking(self._api, self._instances, self._base, self._settings.service.port, self._revision_of)
+        return Asking(self._api, self._instances, self._base, self._settings.run.port, self._revision_of)
 
     @cached_property
     def _preflight(self) -> Preflight:

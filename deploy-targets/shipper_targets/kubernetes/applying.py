@@ -16,6 +16,9 @@ from shipper_targets.kubernetes.labels import MANAGER, owner_of
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.values import mapping
 
+_PAUSED = ".spec.paused"
+"""Sent only to go on with what somebody has paused: that is drift, whoever owns it."""
+
 
 def apply(
     api: Api,
@@ -58,7 +61,7 @@ def others_fields(error: Owned, before: Mapping[str, Any] | Manifest | None) -> 
     return {
         field: owner
         for field, owner in error.owners.items()
-        if manager_of(owner) != MANAGER and not (applied is not None and has_field(applied, field))
+        if manager_of(owner) != MANAGER and field != _PAUSED and not (applied is not None and has_field(applied, field))
     }
 
 

@@ -17,7 +17,7 @@ NOT_CONTENT = frozenset(
         "unschedulable_window",
     }
 )  # fmt: skip
-"""Where it is, how it gets there, who may write, how long we wait: the same release at another place has the same content."""
+"""Where it is, how it gets there, who may write, how long we wait: elsewhere it is the same content."""
 
 
 def content_of(own: KubernetesSettings, source: Source | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from shipper.model import Change
 from shipper.model.printable import has_credentials, looks_secret, printable
 from shipper.targets import change_of
-from shipper_targets.kubernetes.labels import FINGERPRINT, NUMBER, RECORD, RELEASE, STAMP
+from shipper_targets.kubernetes.labels import NUMBER, RELEASE
 from shipper_targets.kubernetes.manifest import CHANGE_CAUSE, Key
 
 HIDDEN = "(not shown)"
@@ -26,9 +26,11 @@ _NOISE = (
     ("metadata", "annotations", "deployment.kubernetes.io/revision"),
     ("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"),
     *(("metadata", "labels", name) for name in (RELEASE, NUMBER)),
-    *(("metadata", "annotations", name) for name in (RELEASE, NUMBER, FINGERPRINT, STAMP, RECORD, CHANGE_CAUSE)),
+    ("metadata", "annotations", CHANGE_CAUSE),
 )
-"""The server's own, and what every release changes."""
+"""The server's own, and what every release changes; so do our annotations of the object itself."""
+
+_OURS = "shipper.dev/"
 
 _BY_NAME = ("name", "mountPath", "containerPort", "port", "topologyKey", "host", "ip", "uid")
 """What tells the elements of a list apart: a container that was added does not change all those after it."""
@@ -51,43 +53,28 @@ def object_changes(key: Key, live: Mapping[str, Any] | None, wanted: Mapping[str
 
 def differing(live: Any, wanted: Any, *, secret: bool = False) -> Iterator[tuple[str, str, str]]:
     """(path, live value, wanted value), both as people may see them. Hidden values are compared all the same."""
-    was, will_be = dict(_leaves(live, (), _NOISE)), dict(_leaves(wanted, (), _NOISE))
+    was, will_be = dict(_leaves(live)), dict(_leaves(wanted))
     for path in sorted({*was, *will_be}):
         if was.get(path) != will_be.get(path):
             yield ".".join(path), _shown(path, was.get(path), secret), _shown(path, will_be.get(path), secret)
 
 
-def without_noise(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The object without what the server adds and every release changes."""
-    return dict(_cleaned(body, ()))
-
-
-def _cleaned(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    for name, inside in value.items():
-        here = (*path, name)
-        if here in _NOISE:
-            continue
-        if isinstance(inside, Mapping):
-            kept = dict(_cleaned(inside, here))
-            if kept or not inside:
-                yield name, kept
-        else:
-            yield name, inside
-
-
-def _leaves(
-    value: Any, path: tuple[str, ...], noise: Sequence[tuple[str, ...]]
-) -> Iterator[tuple[tuple[str, ...], Any]]:
-    if path in noise:
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if _is_noise(path):
         return
     if isinstance(value, Mapping) and value:
         for name, inside in value.items():
-            yield from _leaves(inside, (*path, str(name)), noise)
+            yield from _leaves(inside, (*path, str(name)))
     elif isinstance(value, list | tuple) and value:
         for name, inside in _elements(value):
-            yield from _leaves(inside, (*path[:-1], f"{path[-1]}[{name}]") if path else (f"[{name}]",), noise)
+            yield from _leaves(inside, (*path[:-1], f"{path[-1]}[{name}]") if path else (f"[{name}]",))
     elif value is not None:
         yield path, value
+
+
+def _is_noise(path: tuple[str, ...]) -> bool:
+    is_mark = path[:2] == ("metadata", "annotations") and "".join(path[2:]).startswith(_OURS)
+    return path in _NOISE or is_mark
 
 
 def _elements(value: Sequence[Any]) -> Iterator[tuple[str, Any]]:

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 from shipper.model import Drift
 from shipper.model.printable import printable
 from shipper_targets.kubernetes.manifest import Manifest
-from shipper_targets.kubernetes.rollouts import release_in
+from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
 from shipper_targets.kubernetes.values import Object, at, name_of, text
 
 if TYPE_CHECKING:
     from shipper_targets.kubernetes.found import Found
+
+REPLICAS = "shipper.dev/replicas"
+"""Annotation of a Deployment: the number of pods that shipper asked for after it was applied."""
 
 TRAFFIC = "shipper.dev/traffic"
 """Annotation of the Service and of the HTTPRoute: what shipper asked of it last, as JSON {name: weight}."""
@@ -76,7 +79,7 @@ def _objects(found: Found) -> Iterator[Drift]:
             if manifest.key in found.others or manifest.kind in ("Deployment", "Service"):
                 yield Drift(field=str(manifest.key), ours="(there)", found=NOTHING)
             continue
-        for path, ours, theirs in differences(manifest.body, live, _not_compared(found, manifest)):
+        for path, ours, theirs in differences(manifest.body, live, _not_compared(found, manifest, live)):
             yield _drift(live, path, ours, theirs)
 
 
@@ -92,12 +95,12 @@ def _live(found: Found, manifest: Manifest) -> Object | None:
     return found.others.get(manifest.key)
 
 
-def _not_compared(found: Found, manifest: Manifest) -> tuple[str, ...]:
+def _not_compared(found: Found, manifest: Manifest, live: Object) -> tuple[str, ...]:
     """What is not in a manifest's hands: traffic, and the count where somebody else owns it or it is scaled by us."""
-    if manifest.kind == "Deployment" and any(
-        text(one, "spec", "scaleTargetRef", "name") == manifest.name for one in found.autoscalers
-    ):
-        return ("spec.replicas",)
+    if manifest.kind == "Deployment":
+        scaled = any(text(one, "spec", "scaleTargetRef", "name") == manifest.name for one in found.autoscalers)
+        asked = text(live, "metadata", "annotations", REPLICAS)
+        return ("spec.replicas",) if scaled or asked == str(wanted_pods(live)) else ()
     if manifest.kind == "Service" and manifest.name == found.base:
         return ("spec.selector",)
     return ("spec.rules.0.backendRefs",) if manifest.kind == "HTTPRoute" else ()

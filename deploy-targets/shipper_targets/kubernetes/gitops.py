@@ -47,4 +47,4 @@ def managed_by(carrier: Object) -> str:
 
 def _named(tool: str, value: str) -> str:
     name = value.partition(":")[0]
-    return f"{tool} ({name})" if name and len(name) < 64 and tool != "Fleet" else tool
+    return f"{tool} ({name})" if name and len(name) < 64 and tool in ("Argo CD", "Flux") else tool

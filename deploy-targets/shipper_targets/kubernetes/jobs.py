@@ -34,6 +34,9 @@ from shipper_targets.kubernetes.verdicts_pods import pod_finding
 from shipper_targets.kubernetes.watching import POD_EVENTS, by_pod
 
 STEP = 0.2
+_OVER = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
+"""Conditions of a Job whose command has ended; the last two come first, while its pod is still counted."""
+
 LAST_LINES = 10.0
 """Seconds that the end of the log is waited for when the command has ended."""
 
@@ -122,7 +125,7 @@ class Jobs:
     def _clear(self) -> None:
         """What killed runs left; one that is still at work is not disturbed, and not overlapped."""
         for job in self._api.list(JOB, labels=f"{ONCE}={self._base}").items:
-            if not (is_true(job, "Complete") or is_true(job, "Failed") or at(job, "spec", "suspend") is True):
+            if not (any(is_true(job, kind) for kind in _OVER) or at(job, "spec", "suspend") is True):
                 raise Conflict(f"a command that an earlier run started is still at work: Job {name_of(job)}")
             self._api.delete(JOB, name_of(job), uid=uid_of(job), propagation="Foreground")
             self._wait_until_gone(name_of(job), uid_of(job))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,9 @@ _ADMISSION = (
 
 _STARTING = ("not yet been synced", "caches not synchronized", "not yet ready to handle request")
 """The API server's words just after its start."""
+
+
+_WHOLE_OBJECT = re.compile(r'Invalid value: "\{\\?"apiVersion.*\}\\?n?": ', re.DOTALL)
 
 
 class Gone(Transient):
@@ -57,7 +61,7 @@ class Refused(Invalid):
 def error_of(doing: str, status: int, body: bytes) -> PlatformError:
     """What an answer with this HTTP status means; `doing` begins the message ("apply Deployment shop")."""
     told = _status(body)
-    message = one_line(str(told.get("message") or "") or body.decode(errors="replace") or f"HTTP status {status}")
+    message = _short(str(told.get("message") or "") or body.decode(errors="replace") or f"HTTP status {status}")
     words = f"{doing}: {message}"
     reason = str(told.get("reason") or "")
     causes = _causes(told)
@@ -108,15 +112,21 @@ def _unprocessable(words: str, causes: Sequence[tuple[str, str]]) -> PlatformErr
     return Immutable(words, fixed) if fixed else Refused(words, causes)
 
 
+def _short(message: str) -> str:
+    """Without the whole object that a refused patch would have made: the API server prints it before the reason."""
+    return one_line(_WHOLE_OBJECT.sub("Invalid value: (the object): ", message))
+
+
 def manager_of(owner: str) -> str:
     """The manager's name in a conflict's words: `"hpa-like" using apps/v1 at …` -> hpa-like."""
     return owner.partition('"')[2].partition('"')[0] or owner
 
 
 def one_line(text: object) -> str:
-    """Everything in one line, at most 700 characters."""
+    """Everything in one line, at most 700 characters: what is too long has the reason at its beginning or its end."""
     line = " ".join(str(text).split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    half = _LONGEST // 2
+    return line if len(line) <= _LONGEST else f"{line[:half]} … {line[3 - half :]}"
 
 
 def is_status(body: bytes) -> bool:

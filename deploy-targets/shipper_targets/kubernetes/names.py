@@ -6,7 +6,6 @@ A Service's name is a DNS label that starts with a letter, at most 63 characters
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -19,8 +18,6 @@ LONGEST_BASE = 40
 """Characters: with a number of seven digits and six of the id a revision's record has 62."""
 
 LONGEST_NAME = 63
-
-_REVISION = re.compile(r"-([0-9]+)-[0-9a-z]{6}$")
 
 
 def base_of(settings: Settings, name: str | None) -> str:
@@ -48,12 +45,6 @@ def workload_name(base: str, release: Release, shape: Shape) -> str:
 def record_name(revision: str) -> str:
     """The Secret that holds the record of the release with this revision."""
     return f"shipper-{revision}"
-
-
-def number_in(revision: str) -> int | None:
-    """The release number in a revision's name; None when it is not one of ours."""
-    found = _REVISION.search(revision)
-    return int(found.group(1)) if found else None
 
 
 def shape_of(strategy: str | None) -> Shape:

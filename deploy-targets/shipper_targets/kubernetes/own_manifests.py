@@ -5,6 +5,7 @@ Raises ConfigError (2) with file and line of every problem at once.
 
 from __future__ import annotations
 
+import base64
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -28,7 +29,7 @@ def render_own(objects: Sequence[Document], release: Release, own: KubernetesSet
 
     An image reference that is not known yet (a plan before the build) leaves images as they are.
     """
-    checked(objects, release.settings, own)
+    checked(objects, own)
     workload = workload_of(objects, release.settings, own)
     bodies = [copy.deepcopy(one.value) for one in objects]
     for body in bodies:
@@ -38,7 +39,7 @@ def render_own(objects: Sequence[Document], release: Release, own: KubernetesSet
     return rendered(_in_order(bodies), _key(found))
 
 
-def checked(objects: Sequence[Document], settings: Settings, own: KubernetesSettings) -> None:
+def checked(objects: Sequence[Document], own: KubernetesSettings) -> None:
     """Everything but the workload. Raises ConfigError."""
     problems = [*_scope_problems(objects, own), *_twice(objects, own), *_hooks(objects)]
     if problems:
@@ -97,8 +98,19 @@ def _finish(body: dict[str, Any], release: Release, own: KubernetesSettings) -> 
     if not is_cluster_scoped(body["apiVersion"], body["kind"]):
         metadata["namespace"] = own.namespace
     body.pop("status", None)
+    if body["kind"] == "Secret":
+        _encode(body)
     if metadata.get("creationTimestamp", "") is None:  # what generators leave behind
         del metadata["creationTimestamp"]
+
+
+def _encode(secret: dict[str, Any]) -> None:
+    """`stringData` as the API server keeps it, in `data`: only so can what is there be compared with what was sent."""
+    plain = secret.get("stringData")
+    if isinstance(plain, Mapping) and all(isinstance(text, str) for text in plain.values()):
+        encoded = {name: base64.b64encode(text.encode()).decode() for name, text in plain.items()}
+        secret["data"] = {**(secret.get("data") or {}), **encoded}
+        del secret["stringData"]
 
 
 def _scope_problems(objects: Sequence[Document], own: KubernetesSettings) -> Iterator[str]:

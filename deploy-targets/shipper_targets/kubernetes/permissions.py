@@ -6,7 +6,7 @@ releases are Secrets. Give a service that must not a namespace of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,9 @@ from shipper_targets.kubernetes.kinds import Kind
 from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
 
-SEE = ("get", "list")
-FOLLOW = ("get", "list", "watch")
-WRITE = ("get", "list", "create", "patch", "delete")
+APPLY = ("create", "patch")
+"""Server-side apply of what may not be there yet; a dry run needs the same."""
+
 ASK = ("get", "create")
 """pods/proxy for GET and POST; a golden request with another method needs its verb: update, patch, delete."""
 
@@ -35,7 +35,11 @@ class Need:
 
     def rule(self, verbs: Sequence[str] | None = None) -> dict[str, list[str]]:
         """As a line of a Role."""
-        return {"apiGroups": [self.group], "resources": [self.resource], "verbs": list(self.verbs if verbs is None else verbs)}
+        return {
+            "apiGroups": [self.group],
+            "resources": [self.resource],
+            "verbs": list(self.verbs if verbs is None else verbs),
+        }
 
 
 def need(kind: Kind, verbs: Sequence[str], *, subresource: str = "", wide: bool = False, why: str = "") -> Need:
@@ -72,9 +76,11 @@ class Uses:
 
 ALL = Uses(gateway=True, ingress=True, weighted=True, once=True, volumes=True, gpus=True)
 
-_ALWAYS_WRITTEN = (
-    kinds.DEPLOYMENT, kinds.SERVICE, kinds.CONFIG_MAP, kinds.SECRET, kinds.SERVICE_ACCOUNT, kinds.HPA, kinds.PDB,
+_ALWAYS_APPLIED = (
+    kinds.DEPLOYMENT, kinds.SERVICE, kinds.CONFIG_MAP, kinds.SERVICE_ACCOUNT, kinds.HPA, kinds.PDB,
 )  # fmt: skip
+_CARRIERS = (kinds.DEPLOYMENT, kinds.SERVICE)
+"""What may carry the stamp, besides the HTTPRoute: each write begins with it."""
 
 
 def needs(command: str, uses: Uses) -> tuple[Need, ...]:
@@ -113,45 +119,70 @@ def role(name: str, namespace: str, many: Sequence[Need]) -> dict[str, Any]:
     }
 
 
-def _written(uses: Uses) -> tuple[Kind, ...]:
+def _applied(uses: Uses) -> tuple[Kind, ...]:
     more = [
         *([kinds.INGRESS] if uses.ingress else []),
         *([kinds.HTTP_ROUTE] if uses.gateway else []),
-        *(kind for kind in uses.others if kind not in _ALWAYS_WRITTEN),
+        *(kind for kind in uses.others if kind not in (*_ALWAYS_APPLIED, kinds.INGRESS, kinds.HTTP_ROUTE)),
     ]
-    return (*_ALWAYS_WRITTEN, *more)
+    return (*_ALWAYS_APPLIED, *more)
 
 
 def _read(uses: Uses) -> Iterator[Need]:
     """What serves, the records, what was changed by hand."""
-    for kind in (*_written(uses), kinds.REPLICA_SET, kinds.POD):
-        yield need(kind, SEE)
+    for kind in (*_applied(uses), kinds.SECRET):
+        yield need(kind, ("get",))
+    for kind in (kinds.DEPLOYMENT, kinds.REPLICA_SET, kinds.SERVICE, kinds.SECRET, kinds.HPA):
+        yield need(kind, ("list",))
+
+
+def _rehearse(uses: Uses) -> Iterator[Need]:
+    for kind in _applied(uses):
+        yield need(kind, APPLY)
 
 
 def _write(uses: Uses) -> Iterator[Need]:
-    for kind in _written(uses):
-        yield need(kind, WRITE)
+    yield from _rehearse(uses)
+    yield need(kinds.SECRET, ("create",))
+
+
+def _prune(uses: Uses) -> Iterator[Need]:
+    """What is not rendered any more, what never served, records that nothing needs."""
+    for kind in (*_applied(uses), kinds.SECRET):
+        yield need(kind, ("get", "delete"))
+    for kind in (*_CARRIERS, *([kinds.HTTP_ROUTE] if uses.gateway else [])):
+        yield need(kind, ("patch",))
+
+
+def _remove(uses: Uses) -> Iterator[Need]:
+    """Everything with our labels, of every kind that we ever made."""
+    yield from _prune(uses)
+    for kind in (*_ALWAYS_APPLIED, kinds.SECRET, kinds.INGRESS, kinds.JOB):
+        yield need(kind, ("list", "delete"))
+    yield need(kinds.POD, ("list",))
 
 
 def _follow(uses: Uses) -> Iterator[Need]:
     for kind in (kinds.DEPLOYMENT, kinds.REPLICA_SET, kinds.POD):
-        yield need(kind, FOLLOW)
+        yield need(kind, ("list", "watch"))
     yield need(kinds.EVENT, ("list", "watch"), why="the words of probes, volumes and image pulls")
 
 
 def _ask(uses: Uses) -> Iterator[Need]:
+    yield need(kinds.POD, ("get", "list"))
     yield need(kinds.POD, ASK, subresource="proxy")
     yield need(kinds.ENDPOINT_SLICE, ("list",))
 
 
 def _print(uses: Uses) -> Iterator[Need]:
+    yield need(kinds.POD, ("list",))
     yield need(kinds.POD, ("get",), subresource="log")
 
 
 def _once(uses: Uses) -> Iterator[Need]:
     if uses.once:
-        yield need(kinds.JOB, (*WRITE, "watch"))
-        yield need(kinds.POD, FOLLOW)
+        yield need(kinds.JOB, ("list", "watch", *APPLY, "delete"))
+        yield need(kinds.POD, ("list", "watch"))
         yield need(kinds.CONFIG_MAP, ("create",))
         yield need(kinds.SERVICE_ACCOUNT, ("get", "create"))
 
@@ -172,17 +203,18 @@ def _look(uses: Uses) -> Iterator[Need]:
         yield need(kinds.GATEWAY, ("get",), wide=True, why="whether the Gateway is there")
 
 
-COMMANDS: Mapping[str, tuple[Any, ...]] = {
+Activity = Callable[[Uses], Iterator[Need]]
+COMMANDS: Mapping[str, tuple[Activity, ...]] = {
     "status": (_read, _ask),
     "verify": (_read, _ask),
     "history": (_read,),
-    "logs": (_read, _print, _follow),
-    "plan": (_read, _write),
-    "release": (_read, _write, _follow, _ask, _print, _once, _look),
-    "rollback": (_read, _write, _follow, _ask, _print),
-    "gc": (_read, _write),
-    "remove": (_read, _write),
+    "logs": (_read, _print),
+    "plan": (_read, _rehearse),
+    "release": (_read, _write, _remove, _follow, _ask, _print, _once, _look),
+    "rollback": (_read, _write, _prune, _follow, _ask, _print),
+    "gc": (_read, _prune),
+    "remove": (_read, _remove),
 }
-"""Command to what it does there. `render` and `doctor` without a target need nothing."""
+"""Command to what it does there. `render` needs `status` where it renders what serves, else nothing."""
 
 _ORDER = ("get", "list", "watch", "create", "update", "patch", "delete")

@@ -64,11 +64,12 @@ def deployment_of(
     spec: dict[str, Any] = {
         "selector": {"matchLabels": pods},
         "strategy": _strategy(settings, own),
-        "minReadySeconds": seconds_of(own.min_ready) if own.min_ready else 0,
         "progressDeadlineSeconds": seconds_of(settings.rollout.timeout),
         "revisionHistoryLimit": max(LEAST_HISTORY, settings.rollback.releases + 1),
         "template": template_of(release, own, labels, pods, own.service_account or base, env_map_name),
     }
+    if own.min_ready:
+        spec["minReadySeconds"] = seconds_of(own.min_ready)
     if not is_autoscaled(settings.scale):
         spec["replicas"] = least_pods(settings.scale)
     return Manifest(

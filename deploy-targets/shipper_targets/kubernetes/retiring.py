@@ -19,7 +19,6 @@ from shipper_targets.kubernetes.values import name_of, uid_of
 from shipper_targets.kubernetes.writing import Writing
 from shipper_targets.kubernetes.writing_weighted import scale
 
-
 _TRAFFIC = ("Deployment", "Service", "HTTPRoute")
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from shipper_targets.kubernetes.labels import RELEASE
-from shipper_targets.kubernetes.pods import REVISION, newest_set
+from shipper_targets.kubernetes.pods import REVISION
 from shipper_targets.kubernetes.values import Object, at, condition, mapping, name_of, number, owner_uid, text, uid_of
 
 State = Literal["running", "stopped", "starting", "failed"]
 DONE = "NewReplicaSetAvailable"
+HASH = "pod-template-hash"
 GIVEN_UP = "ProgressDeadlineExceeded"
 
 
@@ -31,11 +32,10 @@ def is_complete(deployment: Object, sets: Sequence[Object] = ()) -> bool:
     reason alone is not enough: when an old ReplicaSet is used again it stays what it was for a moment.
     """
     status = mapping(deployment, "status")
-    if number(status, "observedGeneration") < number(deployment, "metadata", "generation"):
-        # An annotation alone, such as our stamp, makes a new generation too: then its pods are what they were.
-        current = newest_set(deployment, sets)
-        if current is None or _revision(current) != _revision(deployment):
-            return False
+    observed = number(status, "observedGeneration") >= number(deployment, "metadata", "generation")
+    # An annotation alone, such as our stamp, makes a new generation too: then its pods are what they were.
+    if not observed and not any(_is_current(deployment, one) for one in sets_of(deployment, sets)):
+        return False
     if wanted_pods(deployment) == 0:
         return number(status, "replicas") == 0
     updated = number(status, "updatedReplicas")
@@ -81,8 +81,18 @@ def release_shares(deployment: Object, sets: Sequence[Object]) -> dict[str, int]
     return shares
 
 
-def _revision(carrier: Object) -> str:
-    return text(carrier, "metadata", "annotations", REVISION)
+def _is_current(deployment: Object, one: Object) -> bool:
+    """Whether this ReplicaSet is the one that was rolled out last, and has the template that is asked for now."""
+    last = text(deployment, "metadata", "annotations", REVISION)
+    return text(one, "metadata", "annotations", REVISION) == last != "" and _template(one) == _template(deployment)
+
+
+def _template(carrier: Object) -> dict[str, Any]:
+    """Without the label that tells the pods of ReplicaSets apart."""
+    template = mapping(carrier, "spec", "template")
+    metadata = mapping(template, "metadata")
+    labels = {key: value for key, value in mapping(metadata, "labels").items() if key != HASH}
+    return {**template, "metadata": {**metadata, "labels": labels}}
 
 
 def percents(shares: dict[str, int], whole: int = 100) -> dict[str, int]:

@@ -25,15 +25,6 @@ def least_pods(scale: ScaleSettings) -> int:
     return max(1, scale.min if scale.min is not None else 1)
 
 
-def with_replicas(deployment: Manifest, replicas: int | None) -> Manifest:
-    """The same Deployment with this number of pods; None: the number is somebody else's."""
-    body = deployment.copied()
-    body["spec"].pop("replicas", None)
-    if replicas is not None:
-        body["spec"]["replicas"] = replicas
-    return Manifest(body)
-
-
 def hpa_of(scale: ScaleSettings, own: KubernetesSettings, labels: Mapping[str, str], workload: str) -> Manifest | None:
     """The HorizontalPodAutoscaler of one Deployment, under its name; None where the number is fixed."""
     if not is_autoscaled(scale):

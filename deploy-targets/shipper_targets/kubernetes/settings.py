@@ -22,6 +22,7 @@ from shipper_targets.kubernetes.settings_parts import (
     ReplicaShare,
     SecuritySettings,
     TolerationSettings,
+    expected,
 )
 
 ROLLING = ("rolling", "recreate")
@@ -40,13 +41,34 @@ TRAITS = Traits(
 )
 """The most that the kind can do; a canary needs a Gateway, and other manifests than ours are replaced only."""
 
-BaseName = Annotated[str, StringConstraints(pattern=r"^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
-NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
-ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,200}/[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-ObjectName = Annotated[
-    str, StringConstraints(pattern=r"^(?:[A-Z][A-Za-z0-9]{0,62}/)?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$")
+BaseName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$"),
+    expected("lower-case letters, digits and hyphens, at most 40, starting with a letter"),
 ]
-Address = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\[\]:-]+(?::[0-9]{1,5})?$", max_length=300)]
+NamespaceName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"),
+    expected("the name of a namespace: lower-case letters, digits and hyphens"),
+]
+ResourceName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,200}/[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
+    expected('a resource such as "nvidia.com/gpu"'),
+]
+ObjectName = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:[A-Z][A-Za-z0-9]{0,62}/)?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$"),
+    expected('a name such as "web" or "Deployment/web"'),
+]
+Address = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[A-Za-z0-9.\[\]:-]+(?::[0-9]{1,5})?$", max_length=300),
+    expected('an address such as "http://127.0.0.1:8080"'),
+]
+Directory = Annotated[
+    str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f:]*$", max_length=1024), expected("an absolute path")
+]
 _reach: Any = {"json_schema_extra": {"reach": True}}
 
 
@@ -113,7 +135,7 @@ class KubernetesSettings(Closed):
         description="[run] cpu is a limit too. Without it it is a request: a container may use what is idle, and is "
         "not throttled in the middle of a request.",
     )
-    scratch: tuple[Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f:]*$", max_length=1024)], ...] = Field(
+    scratch: tuple[Directory, ...] = Field(
         default=(),
         max_length=10,
         description="Further writable directories besides /tmp, empty in each pod, on the node's disk.",
@@ -185,7 +207,7 @@ class KubernetesSettings(Closed):
         """What excludes each other."""
         for first, second in (("ingress", "gateway"), ("manifests", "manifests_command"), ("context", "in_cluster")):
             if getattr(self, first) and getattr(self, second):
-                raise ValueError(f"{first} and {second} exclude each other: keep one of them")
+                raise ValueError(f"one of {first} and {second}, not both")
         return self
 
     @property

@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from shipper.model.quantities import parse_duration
 from shipper.model.settings import HostName, Line, UrlPath
 
-DnsName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$")]
+
+def expected(words: str) -> Any:
+    """What a pattern means, for people: shown in error messages and on the reference page."""
+    return Field(json_schema_extra={"expected": words})
+
+
+DnsName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$"),
+    expected("the name of an object: lower-case letters, digits, hyphens and dots"),
+]
 LabelKey = Annotated[
     str,
     StringConstraints(
         pattern=r"^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
     ),
+    expected('a name such as "team" or "example.com/team"'),
 ]
-LabelValue = Annotated[str, StringConstraints(pattern=r"^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$")]
-Percent = Annotated[str, StringConstraints(pattern=r"^(?:[0-9]|[1-9][0-9]|100)%$")]
-ReplicaShare = Annotated[int, Field(ge=0, le=1000)] | Percent
-"""A number of pods, or a percentage of them such as "25%"."""
+LabelValue = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$"),
+    expected("at most 63 letters, digits, dots, hyphens and underscores"),
+]
+_PERCENT = re.compile(r"(?:[0-9]|[1-9][0-9]|100)%")
+_SHARE = 'a number of pods, or a percentage such as "25%"'
 
 
-Pause = Annotated[float, BeforeValidator(parse_duration), Field(ge=0, le=3600, allow_inf_nan=False)]
+def _share(value: Any) -> Any:
+    """Before the types are looked at: of a choice of types a mistake would be told twice."""
+    is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000
+    if not is_number and not (isinstance(value, str) and _PERCENT.fullmatch(value)):
+        raise ValueError(_SHARE)
+    return value
+
+
+ReplicaShare = Annotated[int | str, BeforeValidator(_share), expected(_SHARE)]
+"""A number of pods, or a percentage of those wanted."""
+
+Pause = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Field(ge=0, le=3600, allow_inf_nan=False, json_schema_extra={"format": "duration"}),
+]
 """Seconds as people write them; 0 for none."""
 
 
@@ -80,7 +110,9 @@ class AutoscaleSettings(Closed):
     )
 
 
-Capability = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z_]{1,40}$")]
+Capability = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z][A-Z_]{1,40}$"), expected('a capability such as "NET_BIND_SERVICE"')
+]
 
 
 class SecuritySettings(Closed):

@@ -7,7 +7,7 @@ that is a word to all of them is written plain, all other text in quotes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -22,11 +22,6 @@ _WORDS = frozenset("y yes n no on off true false null nan inf".split())  # noqa:
 def manifest_text(manifest: Manifest) -> str:
     """One YAML document, without separator."""
     return yaml_text(manifest.body)
-
-
-def manifests_text(manifests: Iterable[Manifest]) -> str:
-    """Several YAML documents in one text."""
-    return "---\n".join(manifest_text(manifest) for manifest in manifests)
 
 
 def yaml_text(value: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.rollouts import release_in
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from shipper_targets.kubernetes.values import Object, mapping, text, uid_of
+from shipper_targets.kubernetes.values import Object, at, mapping, text, uid_of
 
 KEPT = (STAMP, ADOPTED, TRAFFIC)
 """Annotations of a carrier that no manifest has: left out of an apply they could be taken away."""
@@ -109,4 +109,13 @@ def as_selected(manifest: Manifest, live: Object) -> Manifest:
     """A Service that goes on giving its traffic to whom it does."""
     body = manifest.copied()
     body["spec"]["selector"] = dict(mapping(live, "spec", "selector"))
+    return Manifest(body)
+
+
+def going_on(manifest: Manifest, live: Object | None) -> Manifest:
+    """A Deployment that somebody has paused would never roll out what it is given."""
+    if at(live, "spec", "paused") is not True:
+        return manifest
+    body = manifest.copied()
+    body["spec"]["paused"] = False
     return Manifest(body)

@@ -22,7 +22,7 @@ from shipper_targets.kubernetes.services import selecting
 from shipper_targets.kubernetes.stamps import carries_stamp, stamp_text, stamped_at
 from shipper_targets.kubernetes.switching import adopted_note, as_routed, select, traffic_note
 from shipper_targets.kubernetes.values import Object, name_of, number, objects, text, uid_of
-from shipper_targets.kubernetes.writing import Writing, as_selected, carried, is_carrier
+from shipper_targets.kubernetes.writing import Writing, as_selected, carried, going_on, is_carrier
 
 WHOLE = 100
 
@@ -154,7 +154,7 @@ class RollingWriting(Writing):
         if waits:
             epoch, count = stamped_at(manifest.body)
             manifest = manifest.marked(annotations={PENDING: f"{waits}@{epoch}.{count}"})
-        return self.carrier_applied(found, live, manifest)
+        return self.carrier_applied(found, live, going_on(manifest, live))
 
     # Putting back.
 
@@ -182,7 +182,7 @@ class RollingWriting(Writing):
         counted, value = self.manifests.counted(whole, found), stamp_text(stamp, found.carriers)
         if release is None:
             raise Invalid(f"the record of #{record.number} cannot be read: a newer shipper wrote it")
-        return self.carrier_applied(found, rolling, identified(counted, release, value), force=True)
+        return self.carrier_applied(found, rolling, going_on(identified(counted, release, value), rolling), force=True)
 
     def _mend(self, whole: Rendered, failed: Rendered | None, found: Found) -> None:
         """What the failed release had changed besides is as it was; nothing is written where it had changed nothing."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from shipper.model import Release, Revision, Stamp
 from shipper.targets import Invalid
+from shipper_targets.kubernetes.drift import REPLICAS
 from shipper_targets.kubernetes.exposing import route_of
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT
@@ -20,10 +21,7 @@ from shipper_targets.kubernetes.services import revision_service, selecting
 from shipper_targets.kubernetes.stamps import stamp_text
 from shipper_targets.kubernetes.switching import adopted_note, as_routed, select, until_accepted
 from shipper_targets.kubernetes.values import Object, at, name_of, number, text
-from shipper_targets.kubernetes.writing import Writing, as_selected, carried, is_carrier
-
-REPLICAS = "shipper.dev/replicas"
-"""Annotation of a Deployment: the number of pods that shipper asked for after it was applied."""
+from shipper_targets.kubernetes.writing import Writing, as_selected, carried, going_on, is_carrier
 
 WHOLE = 100
 
@@ -73,7 +71,7 @@ class WeightedWriting(Writing):
         manifest = identified(whole.main, release)
         if live is not None:
             # Its number of pods is what it was started, stopped or scaled with.
-            manifest = _without_count(manifest, live)
+            manifest = going_on(_without_count(manifest, live), live)
         return self.applied(manifest, None)
 
     def _asked(self, found: Found, whole: Rendered) -> Found:

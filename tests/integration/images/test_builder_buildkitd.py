@@ -21,7 +21,7 @@ from tests.rig.buildkitd.build import VERSION
 from tests.rig.buildkitd.front import NAME, Certificates, certificates
 from tests.rig.buildkitd.server import BuildKit
 
-pytestmark = [pytest.mark.integration, pytest.mark.sweep]
+pytestmark = [pytest.mark.integration, pytest.mark.sweep, pytest.mark.timeout(1800)]
 
 MakeProject = Callable[[Mapping[str, str]], Project]
 

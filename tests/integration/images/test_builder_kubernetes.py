@@ -111,6 +111,8 @@ def test_the_configured_context_is_used_whatever_the_current_one_is(
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps({**both, "current-context": "wrong"}))
 
+    kube_rig.nodes.behave("slow", namespace=kube_namespace, seconds=600)
+
     with pytest.raises(UnreachableError, match="not ready"):
         start(settings(kubeconfig=str(file), start_timeout=2.0))
 
@@ -121,6 +123,7 @@ def test_the_configured_context_is_used_whatever_the_current_one_is(
 def test_two_runs_at_once_and_a_second_machine_share_one_deployment(
     settings: Callable[..., ImageSettings], kube_rig: KubeRig, kube_namespace: str, tmp_path: Path
 ) -> None:
+    kube_rig.nodes.behave("slow", namespace=kube_namespace, seconds=600)
     copy = tmp_path / "of-another-machine"
     copy.write_bytes(kube_rig.kubeconfig().read_bytes())
     images = [
@@ -149,12 +152,34 @@ def test_two_runs_at_once_and_a_second_machine_share_one_deployment(
 def test_pods_that_never_get_ready_are_given_up_with_the_command_that_says_why(
     settings: Callable[..., ImageSettings], kube_namespace: str
 ) -> None:
-    with pytest.raises(UnreachableError, match=r"was not ready after 2\.0 s") as failed:
+    with pytest.raises(
+        UnreachableError, match=r"was not ready after 2\.0 s: Unschedulable: .*[Ii]nsufficient"
+    ) as failed:
         start(settings(requests={"cpu": 900}, start_timeout=2.0))
 
     assert f"kubectl --context=rig --namespace={kube_namespace} describe pods -l app=shipper-" in failed.value.hint
 
 
+def test_pods_that_may_not_be_made_are_given_up_at_once(
+    settings: Callable[..., ImageSettings], kube_rig: KubeRig
+) -> None:
+    strict = kube_rig.namespace(labels={"pod-security.kubernetes.io/enforce": "restricted"})
+
+    with pytest.raises(UnreachableError, match=r"cannot get ready: pods cannot be made: .*privileged"):
+        start(settings(namespace=strict, start_timeout=300.0))
+
+
+def test_an_image_that_cannot_be_pulled_is_given_up_at_once(
+    settings: Callable[..., ImageSettings], kube_rig: KubeRig, kube_namespace: str
+) -> None:
+    kube_rig.nodes.behave("missing", namespace=kube_namespace)
+    kube_rig.nodes.time_factor(0.05, kube_namespace)
+
+    with pytest.raises(UnreachableError, match=r"cannot get ready: ImagePullBackOff: .*registry\.test/buildkit:none"):
+        start(settings(image="registry.test/buildkit:none", start_timeout=300.0))
+
+
+@pytest.mark.sweep  # buildx tries for 20 s, and we look in between
 def test_a_pod_that_is_ready_is_reached_into(
     settings: Callable[..., ImageSettings], kube_rig: KubeRig, kube_namespace: str
 ) -> None:
@@ -194,6 +219,7 @@ def test_one_permission_less_is_named(
 def test_exactly_these_permissions_suffice_to_make_it(
     settings: Callable[..., ImageSettings], kube_rig: KubeRig, kube_namespace: str
 ) -> None:
+    kube_rig.nodes.behave("slow", namespace=kube_namespace, seconds=600)
     file = kube_rig.kubeconfig_for(kube_namespace, NEEDED)
 
     with pytest.raises(UnreachableError, match="was not ready"):

@@ -56,12 +56,16 @@ class KubePlace:
             "namespace": namespace,
             **own,
         }
+        self.root: Path | None = None
         self.epoch = 0
         self.number = 0
 
     @property
     def settings(self) -> Settings:
-        return settings_of(**self.sections)
+        settings = settings_of(**self.sections)
+        if self.root is None:
+            return settings
+        return settings.model_copy(update={"service": settings.service.model_copy(update={"root": str(self.root)})})
 
     def sets(self, **sections: Any) -> None:
         """Sections that are other ones from now on."""

@@ -16,6 +16,7 @@ from shipper_targets.kubernetes.asking import Asking
 from shipper_targets.kubernetes.kinds import DEPLOYMENT
 from shipper_targets.kubernetes.permissions import Uses, needs, rules
 from tests.integration.kubernetes.kube_service import KubeService
+from tests.integration.kubernetes.waiting import until
 from tests.rig.images import BASE
 from tests.rig.kubernetes.handle import KubeRig
 
@@ -190,7 +191,7 @@ def test_each_of_several_pods_is_asked_and_a_rollout_shows_both_revisions(
             labels["twin"] = "yes"
 
     shop.apply(second, beside)
-    _until(lambda: (shop.admin.get(DEPLOYMENT, "shop-beside").get("status") or {}).get("availableReplicas") == 1)
+    until(lambda: (shop.admin.get(DEPLOYMENT, "shop-beside").get("status") or {}).get("availableReplicas") == 1)
 
     told = Counter(_patiently(lambda: shop.asking().ask(ProbeRequest())).revision for _ in range(40))
 
@@ -206,10 +207,3 @@ def _patiently(ask: Callable[[], ProbeResponse]) -> ProbeResponse:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
-
-
-def _until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.permissions import Uses, needs, rules
 from shipper_targets.kubernetes.values import at, name_of, text
 from tests.integration.kubernetes.kube_service import KubeService, settings_of
+from tests.integration.kubernetes.waiting import until
 from tests.rig.images import BASE
 from tests.rig.kubernetes.handle import KubeRig
 
@@ -88,7 +88,7 @@ def test_its_exit_status_and_its_output_are_told(place: Place, code: int) -> Non
 
     assert status == code
     assert place.told.lines == ["migrating", "done"]
-    _until(lambda: not place.leftovers())
+    until(lambda: not place.leftovers())
 
 
 def test_it_has_the_new_releases_environment_before_anything_of_it_is_applied(place: Place) -> None:
@@ -103,7 +103,7 @@ def test_it_has_the_new_releases_environment_before_anything_of_it_is_applied(pl
     assert (status, place.told.lines) == (0, ["migrate 1234"])
     assert place.admin.find(DEPLOYMENT, "shop") is None
     ours = [name_of(one) for one in place.admin.list(CONFIG_MAP, labels=f"{ONCE}=shop").items]
-    _until(lambda: all(place.admin.find(CONFIG_MAP, name) is None for name in ours))
+    until(lambda: all(place.admin.find(CONFIG_MAP, name) is None for name in ours))
 
 
 def test_no_service_sends_it_requests(place: Place) -> None:
@@ -128,7 +128,7 @@ def test_an_image_that_cannot_be_pulled_is_said_at_once(place: Place) -> None:
     with pytest.raises(Invalid, match="cannot be pulled"):
         place.jobs().run(release, place.render(release), ["migrate"])
 
-    _until(lambda: not place.leftovers())
+    until(lambda: not place.leftovers())
 
 
 def test_a_pod_that_quota_refuses_is_said_in_its_words(place: Place) -> None:
@@ -136,7 +136,7 @@ def test_a_pod_that_quota_refuses_is_said_in_its_words(place: Place) -> None:
         RESOURCE_QUOTA,
         {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "tiny"}, "spec": {"hard": {"pods": "0"}}},
     )
-    _until(lambda: at(place.admin.get(RESOURCE_QUOTA, "tiny"), "status", "hard") is not None)
+    until(lambda: at(place.admin.get(RESOURCE_QUOTA, "tiny"), "status", "hard") is not None)
     release = place.release()
 
     with pytest.raises(Invalid, match="exceeded quota: tiny"):
@@ -159,7 +159,7 @@ def test_cancelled_it_is_removed(place: Place) -> None:
     with _meanwhile(lambda: bool(place.admin.list(POD).items), place.cancel.now.set), pytest.raises(Interrupted):
         jobs.run(release, place.render(release), ["sleep"])
 
-    _until(lambda: not place.leftovers())
+    until(lambda: not place.leftovers())
 
 
 def test_one_that_is_still_at_work_is_not_overlapped_and_a_finished_one_is_cleared_away(place: Place) -> None:
@@ -173,9 +173,9 @@ def test_one_that_is_still_at_work_is_not_overlapped_and_a_finished_one_is_clear
         place.jobs().run(place.release(), place.render(release), ["sleep"])
 
     place.rig.nodes.behave("exit", namespace=place.namespace, code=0)
-    _until(lambda: [text(pod, "status", "phase") for pod in place.admin.list(POD).items] == ["Running"])
+    until(lambda: [text(pod, "status", "phase") for pod in place.admin.list(POD).items] == ["Running"])
     place.rig.nodes.kill(place.namespace, name_of(place.admin.list(POD).items[0]))
-    _until(lambda: bool(at(place.admin.get(JOB, name_of(made.job)), "status", "conditions")))
+    until(lambda: bool(at(place.admin.get(JOB, name_of(made.job)), "status", "conditions")))
     assert place.jobs().run(release, place.render(release), ["migrate"]) == 0
 
 
@@ -214,10 +214,3 @@ def _meanwhile(holds: Callable[[], bool], action: Callable[[], object]) -> Itera
     yield
     ended.set()
     looking.join(10)
-
-
-def _until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)

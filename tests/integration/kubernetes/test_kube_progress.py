@@ -13,6 +13,7 @@ from shipper.targets import NotFound
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, RESOURCE_QUOTA
 from shipper_targets.kubernetes.values import at, objects, text
 from tests.integration.kubernetes.kube_service import REPOSITORY, KubeService, settings_of
+from tests.integration.kubernetes.waiting import until
 from tests.rig.kubernetes.handle import KubeRig
 
 pytestmark = pytest.mark.integration
@@ -131,7 +132,7 @@ def test_quota_is_named_in_the_api_servers_words(shop: KubeService) -> None:
         RESOURCE_QUOTA,
         {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "tiny"}, "spec": {"hard": {"pods": "0"}}},
     )
-    _until(lambda: at(shop.admin.get(RESOURCE_QUOTA, "tiny"), "status", "hard") is not None)
+    until(lambda: at(shop.admin.get(RESOURCE_QUOTA, "tiny"), "status", "hard") is not None)
 
     started = time.monotonic()
     last = shop.roll_out()
@@ -255,7 +256,7 @@ def test_watching_ends_with_whoever_asked(shop: KubeService) -> None:
 
     steps.close()
 
-    _until(lambda: not _watchers())
+    until(lambda: not _watchers())
 
 
 def test_the_pods_that_run_print_their_logs_side_by_side(shop: KubeService) -> None:
@@ -265,7 +266,7 @@ def test_the_pods_that_run_print_their_logs_side_by_side(shop: KubeService) -> N
     last = shop.follow(revision)[-1]
     assert last.state == "failed"
 
-    _until(lambda: len({line.split("]")[0] for line in shop.logs.last(revision, 50)}) == 2)
+    until(lambda: len({line.split("]")[0] for line in shop.logs.last(revision, 50)}) == 2)
     lines = shop.logs.last(revision, 50)
 
     assert all(line.startswith("[") for line in lines)
@@ -293,11 +294,4 @@ def _watchers() -> list[str]:
 
 
 def _wait_for(known: list[float]) -> None:
-    _until(lambda: bool(known))
-
-
-def _until(holds: Any, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
+    until(lambda: bool(known))

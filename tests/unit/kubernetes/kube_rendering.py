@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
 
 from shipper.model import ImageRef, Release, Settings, TargetSettings, fingerprint_of
+from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.text import manifest_text
 
 DIGEST = "sha256:" + "ab" * 32
 OTHER_DIGEST = "sha256:" + "cd" * 32
@@ -67,6 +70,11 @@ def release_of(
         rollback_to=rollback_to,
         created=1_795_000_000.0,
     )
+
+
+def manifests_text(manifests: Iterable[Manifest]) -> str:
+    """Several YAML documents in one text."""
+    return "---\n".join(manifest_text(manifest) for manifest in manifests)
 
 
 # Whatever shipper.toml may say.

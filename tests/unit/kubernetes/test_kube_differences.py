@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
 
-from shipper_targets.kubernetes.differences import HIDDEN, object_changes, without_noise
+from shipper_targets.kubernetes.differences import HIDDEN, object_changes
 from shipper_targets.kubernetes.manifest import Key, identified
 from shipper_targets.kubernetes.render import render
 from tests.unit.kubernetes.kube_rendering import own, release_of, settings_of
@@ -86,16 +85,6 @@ def test_variables_that_look_like_secrets_are_not_shown() -> None:
     ]
     assert lines(map_of({"DB": "postgres://u:p@h"}), map_of({"DB": "x"}), key)[0][1] == HIDDEN
     assert lines(map_of({"COLOUR": "red"}), map_of({"COLOUR": "blue"}), key)[0][1:] == ("red", "blue")
-
-
-def test_noise_is_taken_out_without_changing_the_object() -> None:
-    before = live()
-    untouched = copy.deepcopy(before)
-    clean = without_noise(before)
-    assert before == untouched
-    assert "status" not in clean
-    assert "uid" not in clean["metadata"]
-    assert clean["spec"] == before["spec"]
 
 
 def test_a_list_of_plain_values_is_told_by_position() -> None:

@@ -137,6 +137,13 @@ def test_another_configuration_makes_new_pods(tmp_path: Path) -> None:
     )
 
 
+def test_plain_text_of_a_secret_is_what_the_api_server_makes_of_it(tmp_path: Path) -> None:
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: b25l}\nstringData: {b: two}\n"
+    found = by_kind(render_text(f"{secret}---\n{DEPLOYMENT}", tmp=tmp_path), "Secret")
+    assert found["data"] == {"a": "b25l", "b": "dHdv"}
+    assert "stringData" not in found
+
+
 def test_what_others_need_comes_first(tmp_path: Path) -> None:
     whole = render_text(f"{DEPLOYMENT}---\n{SETTINGS}", tmp=tmp_path)
     assert [one.kind for one in whole.manifests] == ["ConfigMap", "Deployment"]

@@ -16,7 +16,7 @@ from shipper.targets import Invalid
 from shipper_targets.kubernetes.files import files_of, rendered_files
 from shipper_targets.kubernetes.labels import is_ours, label_query, owner_of
 from shipper_targets.kubernetes.manifest import Key, Manifest, rendered
-from shipper_targets.kubernetes.names import LONGEST_BASE, base_of, number_in, record_name, revision_name, shape_of
+from shipper_targets.kubernetes.names import LONGEST_BASE, base_of, record_name, revision_name, shape_of
 from shipper_targets.kubernetes.packing import MOST_BYTES, pack, pack_json, unpack
 from shipper_targets.kubernetes.prune import left, may_go, obsolete
 from shipper_targets.kubernetes.quantities import show_cpu, show_memory
@@ -47,11 +47,6 @@ def test_a_name_says_service_and_environment_and_fits() -> None:
     assert len(long) == LONGEST_BASE
     assert long != base_of(settings_of("a" * 40, "b" * 39 + "c"), None)
     assert len(record_name(revision_name(long, release_of(number=9_999_999)))) <= 63
-
-
-def test_a_revisions_name_gives_its_number_back() -> None:
-    assert number_in(revision_name("shop-2", release_of(number=41))) == 41
-    assert number_in("shop-2") is None
 
 
 def test_the_shape_follows_from_the_strategy() -> None:

@@ -19,9 +19,7 @@ from shipper_targets.kubernetes.names import Shape, base_of, revision_name
 from shipper_targets.kubernetes.pod import literal
 from shipper_targets.kubernetes.probes import start_budget
 from shipper_targets.kubernetes.render import render
-from shipper_targets.kubernetes.scaling import with_replicas
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from shipper_targets.kubernetes.text import manifests_text
 from tests.unit.kubernetes.kube_rendering import (
     DIGEST,
     ID,
@@ -29,6 +27,7 @@ from tests.unit.kubernetes.kube_rendering import (
     REPOSITORY,
     UID,
     configurations,
+    manifests_text,
     own,
     release_of,
     settings_of,
@@ -306,13 +305,6 @@ def test_a_number_of_pods_is_ours(scale: dict[str, int], pods: int) -> None:
     assert deployment(whole)["spec"]["replicas"] == pods
     assert not whole.of_kind("HorizontalPodAutoscaler")
     assert len(whole.of_kind("PodDisruptionBudget")) == (1 if pods > 1 else 0)
-
-
-def test_the_number_of_pods_can_be_somebody_elses() -> None:
-    main = rendered().main
-    assert with_replicas(main, 5).body["spec"]["replicas"] == 5
-    assert "replicas" not in with_replicas(main, None).body["spec"]
-    assert main.body["spec"]["replicas"] == 1
 
 
 def test_a_rolling_release_never_has_less_than_it_needs() -> None:

@@ -166,14 +166,15 @@ class Connection:
             if answer.first[1] != "200" or not answer.chunked:
                 await unless_gone(self.here.ended, pass_on(body_of(self.there, answer, of_answer=True), self.back))
                 return not answer.closing
+            in_lines = "json" in answer.headers.get("content-type", "")
             asked.space.watches.add(ended)
             try:
-                expiry = await unless_gone(self.here.ended, self._events(ended))
+                expiry = await unless_gone(self.here.ended, self._events(ended, in_lines=in_lines))
             finally:
                 asked.space.watches.discard(ended)
         if expiry is None:
             return not answer.closing
-        if not expiry.oldest or "json" not in answer.headers.get("content-type", ""):
+        if not expiry.oldest or not in_lines:  # protobuf: there is no 410 in it that the gate could write
             return False
         asked_from = int(version) if version.isdigit() else 0
         await send(self.back, chunk(statuses.expired(asked_from, expiry.oldest)) + chunk(b""))
@@ -181,7 +182,7 @@ class Connection:
         self.there, self.on = await self.open()
         return True
 
-    async def _events(self, ended: asyncio.Future[Expiry]) -> Expiry | None:
+    async def _events(self, ended: asyncio.Future[Expiry], *, in_lines: bool) -> Expiry | None:
         """Pass events on until the server ends the watch (None) or the gate does, which is never inside an event."""
         stream, inside = chunks(self.there), False
         coming = asyncio.ensure_future(_next(stream))
@@ -195,7 +196,7 @@ class Connection:
                 await send(self.back, chunk(content))
                 if not content:
                     return None
-                inside = not content.endswith(b"\n")
+                inside = in_lines and not content.endswith(b"\n")
                 coming = asyncio.ensure_future(_next(stream))
         finally:
             coming.cancel()

@@ -41,7 +41,7 @@ class Kubelet:
         keeper = self._container(namespace, pod, container)
         who = f'container "{container}" in pod "{pod}"'
         if previous:
-            running = keeper.previous or (keeper.current if "waiting" in keeper.seen.state else None)
+            running = keeper.current if "waiting" in keeper.seen.state else keeper.previous  # the newest dead one
             if running is None:
                 raise NoLog(400, f"previous terminated {who} not found")
             return running.logs(query)
@@ -84,13 +84,20 @@ class Kubelet:
             if kind == "DELETED":
                 self._keepers.pop(uid, None)
             elif keeper is None and self._ours(str(pod["spec"].get("nodeName", ""))):
-                self._keepers[uid] = new = PodKeeper(self._world, pod)
-                new.start()
+                self._take(uid, pod)
                 return
         if keeper is not None and kind == "DELETED":
             keeper.gone()
         elif keeper is not None:
             keeper.update(pod)
+
+    def _take(self, uid: str, pod: Object) -> None:
+        try:
+            self._keepers[uid] = keeper = PodKeeper(self._world, pod)
+        except ValueError as error:  # a label that says nothing known
+            self._world.events.write(pod, "Warning", "FailedCreatePodSandBox", str(error))
+            return
+        keeper.start()
 
     def _find(self, namespace: str, pod: str) -> PodKeeper:
         found = self._pods.get(namespace, pod)

@@ -59,6 +59,12 @@ class Watched:
                 log.warning("watch %s: %s", self._path, error)
             pause.wait(_PAUSE)
 
+    def _tell(self, kind: str, thing: Object) -> None:
+        try:
+            self._heard(kind, thing)
+        except Exception:  # a bug of ours must not end the watch for everybody
+            log.exception("%s %s of %s", kind, key(thing), self._path)
+
     def _list(self) -> str:
         found = self._api.get(self._path)
         now = {key(item): item for item in found["items"]}
@@ -66,9 +72,9 @@ class Watched:
             before, self._objects = self._objects, dict(now)
         for name, item in before.items():
             if name not in now or now[name]["metadata"]["uid"] != item["metadata"]["uid"]:
-                self._heard("DELETED", item)
+                self._tell("DELETED", item)
         for name, item in now.items():
-            self._heard("MODIFIED" if name in before else "ADDED", item)
+            self._tell("MODIFIED" if name in before else "ADDED", item)
         self.listed.set()
         return str(found["metadata"]["resourceVersion"])
 
@@ -83,5 +89,5 @@ class Watched:
                     self._objects.pop(key(item), None)
                 else:
                     self._objects[key(item)] = item
-            self._heard(event["type"], item)
+            self._tell(event["type"], item)
         return version

@@ -78,19 +78,18 @@ class Engine:
         with self._making:
             self._refuse_if_closed()
             try:
-                made = self._client.api.create_container_from_config(  # type: ignore[no-untyped-call]
+                made = self._create(
+                    f"k8s_{plan.container['name']}_{uid}_{plan.attempt}",
                     engine_options.config(self._client, plan, sandbox, labels),
-                    name=f"k8s_{plan.container['name']}_{uid}_{plan.attempt}",
                 )
-            except APIError as error:
-                raise Trouble("CreateContainerError", f"Error response from daemon: {error.explanation}") from error
             except DockerException as error:
-                raise Trouble("CreateContainerError", str(error)) from error
-            running = EngineContainer(self._client, str(made["Id"]), plan.termination_log, plan.container)
+                said = error.explanation if isinstance(error, APIError) else str(error)
+                raise Trouble("CreateContainerError", f"Error response from daemon: {said}") from error
+            running = EngineContainer(self._client, made, plan.termination_log, plan.container)
             with self._lock:
-                self._watched[str(made["Id"])] = running
+                self._watched[made] = running
             try:
-                self._client.api.start(made["Id"])
+                self._client.api.start(made)
             except APIError as error:
                 running.remove()
                 said = f"failed to create containerd task: failed to create shim task: {error.explanation}"
@@ -142,18 +141,36 @@ class Engine:
             raise Trouble("ContainerCreating", "the node is shutting down", "NodeShutdown")
 
     def _make_sandbox(self, pod: Object) -> str:
-        made = self._client.api.create_container_from_config(  # type: ignore[no-untyped-call]
-            {
-                "Image": BASE,
-                "Entrypoint": ["sleep", "infinity"],
-                "Hostname": pod["spec"].get("hostname") or str(pod["metadata"]["name"])[:63],
-                "Labels": self._labels(pod, _SANDBOX, 0),
-                "HostConfig": {"NetworkMode": NETWORK, "Sysctls": {"net.ipv4.ip_unprivileged_port_start": "0"}},
-            },
-            name=f"k8s_{_SANDBOX}_{pod['metadata']['uid']}",
-        )
-        self._client.api.start(made["Id"])
-        return str(made["Id"])
+        from docker.errors import DockerException
+
+        config = {
+            "Image": BASE,
+            "Entrypoint": ["sleep", "infinity"],
+            "Hostname": pod["spec"].get("hostname") or str(pod["metadata"]["name"])[:63],
+            "Labels": self._labels(pod, _SANDBOX, 0),
+            "HostConfig": {"NetworkMode": NETWORK, "Sysctls": {"net.ipv4.ip_unprivileged_port_start": "0"}},
+        }
+        try:
+            made = self._create(f"k8s_{_SANDBOX}_{pod['metadata']['uid']}", config)
+            self._client.api.start(made)
+        except DockerException as error:
+            said = f"Failed to create pod sandbox: {error}"
+            raise Trouble("ContainerCreating", said, "FailedCreatePodSandBox") from error
+        return made
+
+    def _create(self, name: str, config: dict[str, Any]) -> str:
+        """A container's id; one of that name which an earlier process left behind makes way."""
+        from docker.errors import APIError
+
+        for _ in range(2):
+            try:
+                made = self._client.api.create_container_from_config(config, name=name)  # type: ignore[no-untyped-call]
+                return str(made["Id"])
+            except APIError as error:
+                if error.status_code != 409:
+                    raise
+                self._remove_one(name)
+        raise Trouble("CreateContainerError", f"the engine does not let go of the name {name}")
 
     def _labels(self, pod: Object, container: str, attempt: int) -> dict[str, str]:
         return {

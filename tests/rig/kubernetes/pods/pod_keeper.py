@@ -20,7 +20,8 @@ from tests.rig.kubernetes.pods.world import World
 
 log = logging.getLogger(__name__)
 
-_LEAST = 2.0
+_LEAST = 2.0  # seconds that sidecars get when the others took the whole grace
+_AGAIN = 1.0  # seconds until what the API server did not take is sent again
 _REPLACE = {"$patch": "replace"}
 _RETRY = 2.0  # seconds until volumes that failed are tried again, scaled
 
@@ -77,6 +78,9 @@ class PodKeeper:
             except (ApiFailure, urllib3.exceptions.HTTPError) as error:
                 if not (isinstance(error, ApiFailure) and error.status in (404, 409)):
                     log.warning("status of %s: %s", metadata["name"], error)
+                    again = threading.Timer(_AGAIN, self.publish)
+                    again.daemon = True
+                    again.start()
 
     def termination_log(self, container: str, attempt: int) -> str:
         file = self._folder / "containers" / f"{container}-{attempt}"
@@ -191,18 +195,21 @@ class PodKeeper:
         if self._world.engine is not None:
             self._world.engine.remove(self.pod)
         self.volumes.remove()
-        if not self._removed:
-            self._delete()
+        self._delete()
         self._world.events.forget(self.pod)
 
     def _delete(self) -> None:
         metadata = self.pod["metadata"]
         options: Object = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
-        try:
-            self._world.api.delete(path("pods", metadata["namespace"], metadata["name"]), options)
-        except ApiFailure as failure:
-            if failure.status not in (404, 409):
-                raise
+        while not self._removed:
+            try:
+                self._world.api.delete(path("pods", metadata["namespace"], metadata["name"]), options)
+                return
+            except (ApiFailure, urllib3.exceptions.HTTPError) as error:
+                if isinstance(error, ApiFailure) and error.status in (404, 409):
+                    return
+                log.warning("deletion of %s: %s", metadata["name"], error)
+            time.sleep(_AGAIN)
 
     def _grace(self) -> float:
         wanted = self.pod["metadata"].get("deletionGracePeriodSeconds")

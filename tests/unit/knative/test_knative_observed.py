@@ -1,0 +1,166 @@
+"""What the platform has of a Service, as an observation; and what of it is drift."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shipper.model import Stamp
+from shipper.targets import Invalid
+from shipper_targets.knative.cleaning import garbage_of, in_use, never_verified
+from shipper_targets.knative.marks import stamp_text
+from shipper_targets.knative.observing import ABSENT, Found, seen_of
+from shipper_targets.knative.planning import plan_of
+from tests.unit.knative.knative_objects import own, release_of, revision, revision_of, serving, settings_of
+
+pytestmark = pytest.mark.unit
+
+NAME = "shop-7-wmrerd"
+
+
+def found(service: dict[str, Any] | None, *revisions: dict[str, Any]) -> Found:
+    """As it was read."""
+    return Found("shop", own(), service, revisions)
+
+
+def test_nothing_is_there() -> None:
+    now = found(None).observation()
+    assert (now.seen, now.serving, now.revisions, now.address) == (ABSENT, (), (), None)
+
+
+def test_what_serves_is_a_release_of_ours() -> None:
+    release = release_of()
+    now = found(serving(release), revision_of(release)).observation()
+
+    (one,) = now.serving
+    assert (one.name, one.release, one.number, one.weight) == (NAME, release.id, 7, 100)
+    assert now.stamp.verified == (7,)
+    assert now.drift == ()
+    assert now.address is not None
+    assert now.address.url == "http://shop.shops.example.com"
+    assert now.capacity_owner == "Knative"
+
+
+def test_a_status_is_no_reason_to_decide_again_and_a_stamp_is() -> None:
+    service = serving(release_of())
+    before = seen_of(service)
+    service["metadata"]["resourceVersion"] = "11"
+    service["status"]["conditions"] = []
+    assert seen_of(service) == before
+
+    service["metadata"]["annotations"]["shipper.dev/stamp"] = stamp_text(Stamp(epoch=4))
+    assert seen_of(service) != before
+
+
+def test_what_was_before_shipper_is_number_zero() -> None:
+    service = serving(release_of())
+    service["metadata"]["annotations"] = {}
+    service["status"]["traffic"] = [{"revisionName": "shop-00003", "percent": 100}]
+    now = found(service, revision("shop-00003")).observation()
+    (one,) = now.serving
+    assert (one.number, one.release) == (0, None)
+    assert now.drift == ()
+
+
+def test_an_unreadable_stamp_is_never_written_over() -> None:
+    service = serving(release_of())
+    service["metadata"]["annotations"]["shipper.dev/stamp"] = '{"epoch": "newer"}'
+    with pytest.raises(Invalid, match="a newer shipper wrote it"):
+        found(service).observation()
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"traffic": [{"revisionName": "shop-6-old", "percent": 100}]}, ["traffic"]),
+        ({"traffic": [{"latestRevision": True, "percent": 100}]}, ["traffic"]),
+        ({"traffic": [{"revisionName": NAME, "percent": 100, "tag": "demo"}]}, []),
+    ],
+    ids=["other traffic", "the newest", "somebody's tag"],
+)
+def test_traffic_by_hand_is_drift(change: dict[str, Any], fields: list[str]) -> None:
+    release = release_of()
+    now = found(serving(release, **change), revision_of(release)).observation()
+    assert [one.field for one in now.drift] == fields
+
+
+def test_visibility_by_hand_is_drift() -> None:
+    release = release_of()
+    service = serving(release)
+    service["metadata"]["labels"]["networking.knative.dev/visibility"] = "cluster-local"
+    (one,) = found(service, revision_of(release)).observation().drift
+    assert (one.field, one.ours, one.found) == ("visibility", "public", "cluster-local")
+
+
+def test_a_template_by_hand_is_told_field_by_field() -> None:
+    release = release_of(settings_of(run={"env": {"MODE": "fast", "API_KEY": "x"}}))
+    service = serving(release)
+    template = service["spec"]["template"]
+    template["metadata"]["name"] = "shop-by-hand"
+    template["spec"]["containers"][0]["env"] = [{"name": "MODE", "value": "slow"}, {"name": "MORE", "value": "1"}]
+    template["spec"]["timeoutSeconds"] = 300  # which the webhook fills in
+
+    told = {one.field: (one.ours, one.found) for one in found(service, revision_of(release)).observation().drift}
+
+    assert told == {
+        "template.env.MODE": ("fast", "slow"),
+        "template.env.MORE": ("(nothing)", "1"),
+        "template.env.API_KEY": ("(not shown)", "(nothing)"),
+        "template.name": (NAME, "shop-by-hand"),
+    }
+
+
+def test_marks_that_are_gone_are_drift_where_releases_are_there() -> None:
+    release = release_of()
+    service = serving(release)
+    service["metadata"]["annotations"] = {}
+    (one,) = found(service, revision_of(release)).observation().drift
+    assert one.field == "annotations"
+
+
+def test_a_plan_says_that_traffic_goes_by_name_from_now_on() -> None:
+    service = serving(release_of(), traffic=[{"latestRevision": True, "percent": 100}])
+    service["metadata"]["annotations"] = {}
+    service["status"]["traffic"] = [{"revisionName": "shop-00003", "percent": 100}]
+    now = found(service, revision("shop-00003", {"spec": {"containers": [{"image": "shop:1"}]}}))
+
+    plan = plan_of(release_of(number=1), now.observation(), now, own())
+
+    line = next(one for one in plan.changes if one.subject == "latestRevision")
+    assert (line.before, line.after) == ("latestRevision 100 %", "by name: shop-00003 100 %")
+    assert any("from now on it is by name" in remark for remark in plan.remarks)
+
+
+def test_the_same_again_changes_nothing() -> None:
+    release = release_of()
+    now = found(serving(release), revision_of(release))
+    assert plan_of(release, now.observation(), now, own()).empty
+
+
+def test_a_plan_names_the_fields_and_hides_what_looks_secret() -> None:
+    before = release_of(settings_of(run={"env": {"MODE": "a", "TOKEN": "x"}}))
+    after = release_of(settings_of(run={"env": {"MODE": "b", "TOKEN": "y"}}), number=8)
+    now = found(serving(before), revision_of(before))
+    told = {one.subject: (one.before, one.after) for one in plan_of(after, now.observation(), now, own()).changes}
+    assert told["template.env.MODE"] == ("a", "b")
+    assert told["template.env.TOKEN"] == ("(not shown)", "(not shown)")
+    assert told["traffic"] == (NAME, "shop-8-wmrerd")
+
+
+def test_only_what_nothing_needs_is_garbage() -> None:
+    serves, kept, old = release_of(number=7), release_of(number=6), release_of(number=5)
+    now = found(serving(serves), *(revision_of(one) for one in (old, kept, serves)))
+    assert [one.name for one in garbage_of(now, [6])] == ["shop-5-wmrerd"]
+    assert in_use(now) == {NAME}
+
+
+def test_a_service_of_first_attempts_may_go_whole_and_others_not() -> None:
+    release = release_of()
+    service = serving(release)
+    service["metadata"]["annotations"]["shipper.dev/stamp"] = stamp_text(Stamp(epoch=3, highest=7))
+    assert never_verified(found(service, revision_of(release)))
+    assert not never_verified(found(service, revision_of(release), revision("shop-00001")))
+
+    service["metadata"]["annotations"]["shipper.dev/adopted"] = ""
+    assert not never_verified(found(service, revision_of(release)))

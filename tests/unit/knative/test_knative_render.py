@@ -1,0 +1,221 @@
+"""A release becomes a Knative Service: whole, by name, the same each time, and one that Knative takes."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from shipper_targets.knative.cluster import Cluster
+from shipper_targets.knative.content import content_of, file_of
+from shipper_targets.knative.limits import limit_problems
+from shipper_targets.knative.marks import own_release
+from shipper_targets.knative.render import replacing, template_of
+from shipper_targets.knative.rules import violations
+from tests.unit.knative.knative_objects import VERSION, manifest_of, own, release_of, settings_of
+
+pytestmark = pytest.mark.unit
+
+MANY = hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+_variable = st.builds(lambda head, rest: head + rest, st.sampled_from("ABC_xyz"), st.text("AB_9z", max_size=20))
+_text = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=40)
+_path = st.text("abc/-.", max_size=20).map(lambda text: "/" + text)
+_seconds = st.floats(min_value=0.1, max_value=900, allow_nan=False)
+_runs = st.fixed_dictionaries(
+    {},
+    optional={
+        "port": st.one_of(st.integers(1, 65535), st.sampled_from([8012, 9090])),
+        "env": st.dictionaries(st.one_of(_variable, st.just("PORT")), _text, max_size=4),
+        "cpu": st.floats(0.01, 64),
+        "memory": st.integers(2**23, 2**36),
+        "gpu": st.integers(0, 2),
+        "secrets_as": st.sampled_from(["files", "environment"]),
+        "volumes": st.lists(
+            st.fixed_dictionaries(
+                {"source": st.sampled_from(["configmap:settings", "pvc:models/v1", "/srv"]), "target": _path}
+            ),
+            max_size=3,
+        ),
+    },
+)
+_scales = st.fixed_dictionaries(
+    {}, optional={"min": st.integers(0, 20), "max": st.integers(1, 20), "concurrency": st.integers(1, 2000)}
+)
+_healths = st.fixed_dictionaries(
+    {}, optional={"path": _path, "liveness": _path, "startup": _seconds, "timeout": _seconds}
+)
+_targets = st.fixed_dictionaries(
+    {},
+    optional={
+        "visibility": st.sampled_from(["public", "cluster-local"]),
+        "timeout": st.floats(0.5, 1000),
+        "http2": st.booleans(),
+        "cpu_limit": st.booleans(),
+        "service_account": st.sampled_from(["shop", "shop.v1", "a-.b"]),
+        "node_selector": st.just({"pool": "gpu"}),
+        "labels": st.dictionaries(st.text(string.ascii_lowercase, min_size=1, max_size=8), st.just("x"), max_size=2),
+        "security": st.fixed_dictionaries(
+            {},
+            optional={
+                "writable_root": st.booleans(),
+                "run_as_root": st.booleans(),
+                "capabilities": st.just(["NET_BIND_SERVICE"]),
+                "user": st.integers(1, 70000),
+                "group": st.integers(1, 70000),
+            },
+        ),
+        "autoscale": st.fixed_dictionaries(
+            {},
+            optional={
+                "by": st.sampled_from(["kpa", "hpa"]),
+                "metric": st.sampled_from(["concurrency", "rps", "cpu"]),
+                "target": st.floats(0.001, 1000),
+                "window": st.floats(1, 5000),
+                "initial": st.integers(0, 3),
+                "activation": st.integers(2, 30),
+                "burst": st.sampled_from([-1, 0, 200]),
+            },
+        ),
+    },
+)
+
+
+@MANY
+@given(_runs, _scales, _healths, _targets, st.booleans())
+def test_what_our_own_checks_let_through_breaks_no_rule(
+    run: dict[str, Any], scale: dict[str, Any], health: dict[str, Any], target: dict[str, Any], secret: bool
+) -> None:
+    settings = settings_of(run=run, scale=scale, health=health)
+    release = release_of(settings, secrets={"TOKEN": VERSION} if secret else {})
+    chosen = own(**target)
+    problems = limit_problems(release, chosen, "shop", Cluster())
+    if not problems:
+        assert violations(manifest_of(release, chosen), Cluster()) == []
+
+
+@MANY
+@given(_runs, _scales, _healths)
+def test_the_same_release_is_the_same_text(run: dict[str, Any], scale: dict[str, Any], health: dict[str, Any]) -> None:
+    release = release_of(settings_of(run=run, scale=scale, health=health))
+    assert file_of(release, own(), "shop") == file_of(release.model_copy(deep=True), own(), "shop")
+    assert template_of(release, own(), "shop") == template_of(release, own(), "shop")
+
+
+def test_a_release_is_in_its_revisions_annotations_and_comes_back_whole() -> None:
+    release = release_of(settings_of(run={"env": {"MODE": "fast"}}))
+    template = template_of(release, own(), "shop")
+
+    found = own_release("shop", {"metadata": {**template["metadata"]}})
+
+    assert template["metadata"]["name"] == "shop-7-wmrerd"
+    assert found == release
+
+
+def test_annotations_that_another_tool_has_copied_are_no_release() -> None:
+    copied = template_of(release_of(), own(), "shop")["metadata"] | {"name": "shop-00009"}
+    assert own_release("shop", {"metadata": copied}) is None
+
+
+def test_a_container_is_tight_unless_it_is_loosened() -> None:
+    container = _container(release_of())
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
+
+
+def test_secret_files_are_readable_where_the_pod_may_have_no_group() -> None:
+    release = release_of(secrets={"TOKEN": VERSION})
+    volumes = {one["name"]: one for one in manifest_of(release)["spec"]["template"]["spec"]["volumes"]}
+    grouped = manifest_of(release, own(security={"group": 2000}))["spec"]["template"]["spec"]
+
+    assert volumes["secrets"]["projected"]["defaultMode"] == 0o444
+    assert {one["name"]: one for one in grouped["volumes"]}["secrets"]["projected"]["defaultMode"] == 0o440
+    assert grouped["securityContext"] == {"fsGroup": 2000}
+
+
+def test_port_is_knatives_to_set_and_dollars_stay_dollars() -> None:
+    container = _container(release_of(settings_of(run={"port": 9000, "env": {"PRICE": "$(A) $$"}})))
+    assert container["ports"] == [{"containerPort": 9000, "protocol": "TCP"}]
+    assert container["env"] == [{"name": "PRICE", "value": "$$(A) $$$$"}]
+
+
+def test_scale_becomes_annotations_of_the_template() -> None:
+    settings = settings_of(scale={"min": 2, "max": 5, "concurrency": 8}, rollout={"timeout": "90s"})
+    target = own(autoscale={"by": "kpa", "metric": "rps", "target": 150, "window": "1m", "scale_down_delay": "10s"})
+    template = manifest_of(release_of(settings), target)["spec"]["template"]
+    annotations = {key: value for key, value in template["metadata"]["annotations"].items() if "knative" in key}
+
+    assert annotations == {
+        "autoscaling.knative.dev/min-scale": "2",
+        "autoscaling.knative.dev/max-scale": "5",
+        "autoscaling.knative.dev/class": "kpa.autoscaling.knative.dev",
+        "autoscaling.knative.dev/metric": "rps",
+        "autoscaling.knative.dev/target": "150",
+        "autoscaling.knative.dev/window": "60s",
+        "autoscaling.knative.dev/scale-down-delay": "10s",
+        "serving.knative.dev/progress-deadline": "90s",
+        "serving.knative.dev/no-gc": "true",
+    }
+    assert template["spec"]["containerConcurrency"] == 8
+
+
+def test_a_file_says_nothing_of_the_release() -> None:
+    first, second = release_of(number=7), release_of(number=8, release_id=new_id("ZZZZZZ"))
+    name, text = file_of(first, own(visibility="cluster-local"), "shop")
+
+    assert name == "service-shop.yaml"
+    assert file_of(second, own(visibility="cluster-local"), "shop") == (name, text)
+    assert yaml.safe_load(text)["metadata"]["labels"]["networking.knative.dev/visibility"] == "cluster-local"
+    assert "traffic" not in yaml.safe_load(text)["spec"]
+
+
+def test_settings_of_the_kind_are_part_of_what_is_released() -> None:
+    assert content_of(own()) == ""
+    assert content_of(own(context="other", address="http://10.0.0.1")) == ""
+    assert content_of(own(timeout="60s")) != content_of(own(timeout="61s")) != ""
+
+
+@MANY
+@given(st.data())
+def test_a_template_is_replaced_whole(data: st.DataObject) -> None:
+    values = st.recursive(
+        st.one_of(st.integers(), st.text("ab", max_size=2)),
+        lambda inner: st.one_of(st.dictionaries(st.text("abc", max_size=1), inner, max_size=3), st.lists(inner)),
+    )
+    objects = st.dictionaries(st.text("abc", max_size=1), values, max_size=3)
+    there, wanted = data.draw(objects), data.draw(objects)
+    assert _merged(there, replacing(there, wanted)) == wanted
+
+
+def _merged(there: Any, patch: Any) -> Any:
+    """RFC 7396, 2."""
+    if not isinstance(patch, dict):
+        return patch
+    made = dict(there) if isinstance(there, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            made.pop(key, None)
+        else:
+            made[key] = _merged(made.get(key), value)
+    return made
+
+
+def _container(release: Any) -> dict[str, Any]:
+    found: dict[str, Any] = manifest_of(release)["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def new_id(end: str) -> str:
+    """Another release's."""
+    return "01M7Z6KKGHFZM5B2GX6J" + end

@@ -1,0 +1,81 @@
+"""Own manifests from a command: its output is read, its failure told in its own words, its environment small."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipper.errors import ConfigError
+from shipper.processes import ProgramMissing, TimedOut
+from shipper_targets.kubernetes.source import Source
+from tests.unit.kubernetes.kube_rendering import own
+
+pytestmark = pytest.mark.unit
+
+OBJECT = "apiVersion: v1\\nkind: ConfigMap\\nmetadata:\\n  name: made\\n  annotations:\\n    from: %s\\n"
+
+
+def source(program: str, root: Path, **settings: Any) -> Source:
+    """Of a command that runs this Python program."""
+    return Source(own(manifests_command=[sys.executable, "-c", program], **settings), root)
+
+
+def test_what_it_writes_is_what_is_applied(tmp_path: Path) -> None:
+    program = f"import os; print('{OBJECT}' % os.getcwd(), end='')"
+    (found,) = source(program, tmp_path).objects
+    assert found.value["metadata"]["annotations"]["from"] == str(tmp_path.resolve())
+    assert found.origin == f"the output of {sys.executable} -c"
+
+
+def test_it_runs_once_for_whatever_is_asked(tmp_path: Path) -> None:
+    program = f"open('runs', 'a').write('x'); print('{OBJECT}' % 'here', end='')"
+    made = source(program, tmp_path)
+    assert made.content == made.content
+    assert len(made.objects) == 1
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_it_gets_the_variables_that_are_named_and_no_secret_by_accident(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVERLAY", "prod")
+    monkeypatch.setenv("SHOP_TOKEN", "hidden")
+    seen = "', '.join(str(os.environ.get(name)) for name in ('OVERLAY', 'SHOP_TOKEN'))"
+    program = f"import os; print('{OBJECT}' % {seen}, end='')"
+    (found,) = source(program, tmp_path, manifests_env=["OVERLAY"]).objects
+    assert found.value["metadata"]["annotations"]["from"] == "prod, None"
+
+
+def test_a_failure_is_told_in_its_own_words(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _ = source("import sys; sys.exit('no overlay prod')", tmp_path).objects
+    assert caught.value.exit_code == 2
+    assert "ended with status 1" in caught.value.message
+    assert caught.value.details == ("no overlay prod",)
+    assert "manifests_env" in caught.value.hint
+
+
+def test_one_that_does_not_end_is_stopped(tmp_path: Path) -> None:
+    with pytest.raises(TimedOut):
+        _ = source("import time; time.sleep(60)", tmp_path, manifests_timeout="200ms").objects
+
+
+def test_one_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ProgramMissing) as caught:
+        _ = Source(own(manifests_command=["no-such-tool-here", "build"]), tmp_path).objects
+    assert caught.value.exit_code == 2
+
+
+def test_output_without_an_object_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _ = source("print('# nothing')", tmp_path).objects
+    assert caught.value.details == ("there is no object in them",)
+
+
+def test_output_without_end_is_refused(tmp_path: Path) -> None:
+    program = "import sys; sys.stdout.writelines('# ' + 'x' * 30 + chr(10) for _ in range(500_000))"
+    with pytest.raises(ConfigError, match="has more than 8 MiB"):
+        _ = source(program, tmp_path).objects

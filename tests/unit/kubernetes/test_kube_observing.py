@@ -1,0 +1,303 @@
+"""What was found on the platform, as an observation: pure, from objects as the API server sends them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from shipper.model import Stamp
+from shipper.targets import Invalid
+from shipper_targets.kubernetes.drift import differences, drift_of, quantity
+from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.manifest import Manifest
+from shipper_targets.kubernetes.observing import observation_of, weights_of
+from shipper_targets.kubernetes.rollouts import is_complete, percents, release_shares, state_of, under_way
+from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.stamps import read_stamp, seen_of, stamp_text, stamped_at
+
+pytestmark = pytest.mark.unit
+
+OWN = KubernetesSettings.model_validate({"context": "c", "namespace": "shop"})
+LABELS = {"shipper.dev/service": "shop", "shipper.dev/environment": "production", "shipper.dev/instance": "shop"}
+
+
+def marks(number: int) -> dict[str, str]:
+    return {"shipper.dev/release": f"01ARZ3NDEKTSV4RRFFQ69000{number:02}", "shipper.dev/number": str(number)}
+
+
+def revision(number: int) -> str:
+    return f"shop-{number}-9000{number:02}"
+
+
+def deployment(
+    number: int,
+    *,
+    name: str = "shop",
+    replicas: int = 3,
+    updated: int = 3,
+    total: int = 3,
+    available: int = 3,
+    **more: Any,
+) -> dict[str, Any]:
+    annotations = {**marks(number), "deployment.kubernetes.io/revision": str(number), **more.pop("annotations", {})}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": name,
+            "uid": f"uid of {name}",
+            "generation": more.pop("generation", 2),
+            "labels": LABELS,
+            "annotations": annotations,
+        },
+        "spec": {"replicas": replicas, "template": {"spec": {"image": number}}, **more.pop("spec", {})},
+        "status": {
+            "observedGeneration": more.pop("observed", 2),
+            "replicas": total,
+            "updatedReplicas": updated,
+            "availableReplicas": available,
+            "conditions": [{"type": "Progressing", "reason": more.pop("reason", "NewReplicaSetAvailable")}],
+        },
+    }
+
+
+def replica_set(number: int, available: int, *, of: str = "shop") -> dict[str, Any]:
+    owner = [{"uid": f"uid of {of}", "controller": True}]
+    annotations = {**marks(number), "deployment.kubernetes.io/revision": str(number)}
+    return {
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": f"{of}-{number}",
+            "uid": f"{number}",
+            "ownerReferences": owner,
+            "annotations": annotations,
+        },
+        "spec": {"template": {"spec": {"image": number}}},
+        "status": {"availableReplicas": available},
+    }
+
+
+def service(workload: str, **annotations: str) -> dict[str, Any]:
+    selector = {"app.kubernetes.io/instance": "shop", "shipper.dev/workload": workload}
+    metadata = {"name": "shop", "uid": "service", "labels": LABELS, "annotations": annotations}
+    return {"kind": "Service", "metadata": metadata, "spec": {"selector": selector}}
+
+
+def found(**more: Any) -> Found:
+    return Found(**{"base": "shop", "shape": "rolling", "routes": False, **more})
+
+
+def test_a_complete_rollout_has_all_of_the_traffic_whatever_its_pods_do_now() -> None:
+    now = observation_of(found(deployments=[deployment(4, available=0)], service=service("shop")), OWN)
+    assert [(one.name, one.number, one.weight, one.state) for one in now.serving] == [(revision(4), 4, 100, "failed")]
+    assert now.in_flight is None
+
+
+def test_while_a_rollout_is_under_way_traffic_is_shared_by_pods_that_can_answer() -> None:
+    there = deployment(5, updated=1, total=4, available=4, reason="ReplicaSetUpdated")
+    now = observation_of(
+        found(deployments=[there], sets=[replica_set(4, 3), replica_set(5, 1)], service=service("shop")), OWN
+    )
+    assert {one.name: one.weight for one in now.serving} == {revision(4): 75, revision(5): 25}
+    assert now.in_flight == "rollout of shop to generation 2"
+
+
+def test_a_rollback_to_an_old_replica_set_is_not_over_because_its_condition_is_an_old_one() -> None:
+    there = deployment(3, updated=0, total=3)
+    assert not is_complete(there)
+    assert under_way(there) is not None
+
+
+def test_a_stamp_alone_is_no_rollout_although_it_makes_a_new_generation() -> None:
+    stamped = deployment(4, generation=9, observed=8)
+    assert not is_complete(stamped)
+    assert is_complete(stamped, [replica_set(4, 3)])
+    another = deployment(5, generation=9, observed=8, annotations={"deployment.kubernetes.io/revision": "4"})
+    assert not is_complete(another, [replica_set(4, 3)])
+    again = deployment(4, generation=9, observed=8, annotations={"deployment.kubernetes.io/revision": "5"})
+    assert not is_complete(again, [replica_set(4, 3), replica_set(5, 3)])
+
+
+@pytest.mark.parametrize(
+    ("there", "state"),
+    [
+        (deployment(1), "running"),
+        (deployment(1, replicas=0, updated=0, total=0, available=0), "stopped"),
+        (deployment(1, updated=1, available=0, reason="ReplicaSetUpdated"), "starting"),
+        (deployment(1, updated=1, available=0, reason="ProgressDeadlineExceeded"), "failed"),
+        (deployment(1, observed=1), "starting"),
+    ],
+)
+def test_states(there: dict[str, Any], state: str) -> None:
+    assert state_of(there) == state
+
+
+def test_of_one_deployment_per_release_the_selector_says_who_serves() -> None:
+    blue, green = deployment(1, name=revision(1)), deployment(2, name=revision(2))
+    there = found(shape="weighted", deployments=[blue, green], service=service(revision(2)))
+    now = observation_of(there, OWN)
+    assert {one.name: one.weight for one in now.revisions} == {revision(1): 0, revision(2): 100}
+    assert weights_of(found(shape="weighted", deployments=[blue], service=service("none"))) == {}
+    assert weights_of(found(shape="weighted", deployments=[blue], service=service(revision(9)))) == {}
+
+
+def test_a_route_shares_by_weight() -> None:
+    blue, green = deployment(1, name=revision(1)), deployment(2, name=revision(2))
+    services = [{**service(name), "metadata": {"name": name}} for name in (revision(1), revision(2))]
+    backends = [{"name": revision(1), "weight": 90}, {"name": revision(2), "weight": 10}]
+    route = {"kind": "HTTPRoute", "metadata": {"name": "shop"}, "spec": {"rules": [{"backendRefs": backends}]}}
+    there = found(
+        shape="weighted",
+        routes=True,
+        deployments=[blue, green],
+        services=services,
+        service=service(revision(1)),
+        route=route,
+    )
+    assert weights_of(there) == {revision(1): 90, revision(2): 10}
+
+
+def test_the_one_deployment_waits_for_what_serves_until_the_service_is_given_to_it() -> None:
+    pending = {"shipper.dev/waits-for": f"{revision(1)}@3.7"}
+    rolling, blue = deployment(2, annotations=pending), deployment(1, name=revision(1))
+    early = stamp_text(Stamp(epoch=3), [])
+    waiting = found(deployments=[rolling, blue], service=service(revision(1), **{"shipper.dev/stamp": early}))
+    now = observation_of(waiting, OWN)
+    assert {one.name: one.weight for one in now.serving} == {revision(1): 100}
+    assert now.in_flight is not None
+    assert "takes over from" in now.in_flight
+    later = stamp_text(Stamp(epoch=4), [])
+    given_back = found(deployments=[rolling, blue], service=service(revision(1), **{"shipper.dev/stamp": later}))
+    assert observation_of(given_back, OWN).in_flight is None
+
+
+def test_the_newest_stamp_counts_whoever_carries_it() -> None:
+    first = {"metadata": {"annotations": {"shipper.dev/stamp": stamp_text(Stamp(epoch=3, highest=3), [])}}}
+    second = {"metadata": {"annotations": {"shipper.dev/stamp": stamp_text(Stamp(epoch=3, highest=4), [first])}}}
+    older = {"metadata": {"annotations": {"shipper.dev/stamp": stamp_text(Stamp(epoch=2, highest=9), [second])}}}
+    assert read_stamp([second, older, first]).highest == 4
+    assert read_stamp([]) == Stamp()
+    assert stamped_at(first) < stamped_at(second)
+
+
+def test_a_stamp_that_cannot_be_read_is_never_written_over() -> None:
+    broken = {"kind": "Service", "metadata": {"name": "shop", "annotations": {"shipper.dev/stamp": '{"epoch": "x"}'}}}
+    with pytest.raises(Invalid, match="newer shipper"):
+        read_stamp([broken])
+
+
+def test_a_stamp_stays_short() -> None:
+    stamp = Stamp(epoch=99_999, highest=99_999, verified=tuple(range(99_990, 99_999)), quarantined=("a" * 12,) * 3)
+    assert len(stamp_text(stamp, [])) < 256
+    assert read_stamp([{"metadata": {"annotations": {"shipper.dev/stamp": stamp_text(stamp, [])}}}]) == stamp
+
+
+def test_seen_is_what_decides_traffic_and_nothing_else() -> None:
+    before = deployment(1)
+    after = json.loads(json.dumps(before))
+    after["status"]["replicas"] = 9
+    after["spec"]["replicas"] = 7
+    after["metadata"].update(resourceVersion="77", generation=12)
+    after["metadata"]["annotations"]["example.com/other"] = "x"
+    assert seen_of([before]) == seen_of([after])
+    for change in (("spec", "template"), ("metadata", "uid")):
+        other = json.loads(json.dumps(before))
+        other[change[0]][change[1]] = "other"
+        assert seen_of([before]) != seen_of([other])
+    stamped = json.loads(json.dumps(before))
+    stamped["metadata"]["annotations"]["shipper.dev/stamp"] = stamp_text(Stamp(epoch=1), [])
+    assert seen_of([before]) != seen_of([stamped])
+    assert seen_of([before, service("shop")]) == seen_of([service("shop"), before])
+
+
+OURS = {
+    "spec": {
+        "replicas": 2,
+        "minReadySeconds": 0,
+        "containers": [{"name": "app", "resources": {"limits": {"cpu": "0.5", "memory": "1Gi"}}, "env": []}],
+        "args": ["a", "b"],
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("live", "differing"),
+    [
+        ({"spec": {"replicas": 2, "args": ["a", "b"], "containers": [
+            {"name": "side"},
+            {"name": "app", "resources": {"limits": {"cpu": "500m", "memory": "1073741824"}}, "image": "added"},
+        ]}}, []),
+        ({"spec": {"replicas": 3, "args": ["a"], "containers": [
+            {"name": "app", "resources": {"limits": {"cpu": "1", "memory": "1Gi"}}},
+        ]}}, ["spec.args", "spec.containers.app.resources.limits.cpu", "spec.replicas"]),
+        ({"spec": {"replicas": 2, "args": ["a", "b"]}}, ["spec.containers"]),
+    ],
+    ids=["quantities and defaults", "changed", "gone"],
+)  # fmt: skip
+def test_only_fields_of_ours_that_are_other_ones_are_drift(live: dict[str, Any], differing: list[str]) -> None:
+    assert sorted(path for path, _, _ in differences(OURS, live)) == differing
+
+
+def test_what_is_not_compared() -> None:
+    assert list(differences({"spec": {"replicas": 2}}, {"spec": {"replicas": 3}}, ["spec.replicas"])) == []
+    assert list(differences({"a": {"b": 1}}, {"a": {"b": 2}}, ["a"])) == []
+
+
+def test_a_count_that_shipper_asked_for_later_is_no_drift() -> None:
+    there = deployment(1, replicas=5, annotations={"shipper.dev/replicas": "5"})
+    applied = [
+        Manifest({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}, "spec": {"replicas": 2}})
+    ]
+    assert drift_of(found(deployments=[there], applied=applied)) == ()
+    by_hand = deployment(1, replicas=6, annotations={"shipper.dev/replicas": "5"})
+    assert [one.found for one in drift_of(found(deployments=[by_hand], applied=applied))] == ["6"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("500m", "0.5"),
+        ("1Ki", "1024"),
+        ("1.5Gi", "1610612736"),
+        ("2", "2"),
+        ("25%", None),
+        ("abc", None),
+        ("1e3", None),
+    ],
+)
+def test_quantities(text: str, value: str | None) -> None:
+    found_value = quantity(text)
+    assert (str(found_value) if found_value is None else float(found_value)) == (
+        str(None) if value is None else float(value)
+    )
+
+
+@given(some.dictionaries(some.text(min_size=1, max_size=5), some.integers(0, 1000), max_size=6), some.integers(1, 100))
+def test_percents_always_sum_to_the_whole(shares: dict[str, int], whole: int) -> None:
+    result = percents(shares, whole)
+    assert all(value > 0 for value in result.values())
+    assert sum(result.values()) == (whole if sum(shares.values()) else 0)
+
+
+_JSON: some.SearchStrategy[Any] = some.recursive(
+    some.none() | some.booleans() | some.integers(-5, 5) | some.text(max_size=3),
+    lambda inner: (
+        some.lists(inner, max_size=3)
+        | some.dictionaries(some.sampled_from(["metadata", "spec", "status", "name", "replicas", "annotations"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(_JSON, _JSON)
+def test_whatever_the_api_server_sends_nothing_here_raises(value: Any, other: Any) -> None:
+    carrier = value if isinstance(value, dict) else {"spec": value}
+    is_complete(carrier, [carrier])
+    state_of(carrier)
+    release_shares(carrier, [carrier])
+    list(differences(carrier, other if isinstance(other, dict) else {}))
+    seen_of([carrier])

@@ -1,0 +1,133 @@
+"""The Job of `[rollout] before`, and the table of permissions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shipper_targets.kubernetes import kinds
+from shipper_targets.kubernetes.asking import ready_endpoints
+from shipper_targets.kubernetes.job_render import OnceRun, once_run, owned_by_job
+from shipper_targets.kubernetes.manifest import Manifest, rendered
+from shipper_targets.kubernetes.permissions import ALL, COMMANDS, Uses, needs, required, role, rules
+from shipper_targets.kubernetes.referenced import references_in
+from shipper_targets.kubernetes.render import render
+from tests.unit.kubernetes.kube_rendering import own, release_of, settings_of
+
+pytestmark = pytest.mark.unit
+
+
+def once(command: tuple[str, ...] = ("migrate",), target: dict[str, Any] | None = None, **sections: Any) -> OnceRun:
+    release = release_of(settings_of(**sections))
+    whole = render(release, own(**(target or {})), "rolling")
+    return once_run(whole, release, command, base="shop", gpu_resource="nvidia.com/gpu")
+
+
+def container(made: OnceRun) -> dict[str, Any]:
+    found: dict[str, Any] = made.job["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def test_it_runs_once_and_goes_by_itself() -> None:
+    spec = once(rollout={"deadline": "10m"}).job["spec"]
+
+    assert (spec["backoffLimit"], spec["template"]["spec"]["restartPolicy"]) == (0, "Never")
+    assert (spec["activeDeadlineSeconds"], spec["ttlSecondsAfterFinished"]) == (600, 600)
+
+
+def test_the_command_replaces_cmd_and_is_taken_literally() -> None:
+    made = container(once(("echo", "$(HOME)")))
+
+    assert made["args"] == ["echo", "$$(HOME)"]
+    assert not {"command", "readinessProbe", "startupProbe", "lifecycle", "ports"} & set(made)
+
+
+def test_it_is_as_tight_as_the_service_and_takes_no_gpu() -> None:
+    made = once(run={"gpu": 1, "memory": "1GiB"})
+
+    assert container(made)["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container(made)["resources"]["limits"] == {"memory": "1Gi"}
+
+
+def test_what_it_reads_of_its_own_release_is_a_copy_that_goes_with_it() -> None:
+    made = once(run={"env": {"MODE": "x"}})
+    (copy,) = made.copies
+
+    assert made.job["spec"]["suspend"] is True
+    assert copy["data"] == {"MODE": "x"}
+    names = {one.name for one in references_in(made.job["spec"]["template"]["spec"]) if one.kind == "ConfigMap"}
+    assert names == {copy["metadata"]["name"]}
+    owned = owned_by_job(copy, {"metadata": {"name": "j", "uid": "u"}})
+    assert owned["metadata"]["ownerReferences"] == [{"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "u"}]
+
+
+def test_without_anything_of_its_own_it_starts_at_once() -> None:
+    made = once()
+
+    assert (made.job["spec"]["suspend"], made.copies) == (False, ())
+    assert made.account is not None
+    assert once(target={"service_account": "keeper"}).account is None
+
+
+def test_of_several_containers_the_one_with_the_image_is_run() -> None:
+    release = release_of()
+    whole = render(release, own(), "rolling")
+    body = whole.main.copied()
+    body["spec"]["template"]["spec"]["containers"].insert(0, {"name": "proxy", "image": "envoy"})
+    changed = rendered([Manifest(body)], whole.workload)
+
+    made = once_run(changed, release, ["x"], base="shop", gpu_resource="nvidia.com/gpu")
+
+    assert made.container == whole.main.body["spec"]["template"]["spec"]["containers"][0]["name"]
+    assert [one["name"] for one in made.job["spec"]["template"]["spec"]["containers"]] == [made.container]
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_whoever_only_looks_writes_nothing(command: str) -> None:
+    writes = {"create", "patch", "delete", "update"}
+    written = {one.resource for one in required(needs(command, ALL)) if writes & {*one.verbs}}
+
+    if command in ("status", "verify"):
+        assert written == {"pods/proxy"}  # a golden request may be a POST
+    elif command in ("history", "logs"):
+        assert written == set()
+    else:
+        assert {"deployments", "services", "secrets"} <= written
+
+
+def test_only_what_is_used_is_asked_for() -> None:
+    least = {one.resource for one in needs("release", Uses())}
+
+    assert not {"jobs", "ingresses", "httproutes", "persistentvolumeclaims"} & least
+    assert {"jobs", "ingresses", "httproutes", "persistentvolumeclaims"} <= {
+        one.resource for one in needs("release", ALL)
+    }
+
+
+def test_kinds_of_own_manifests_are_written_too() -> None:
+    found = next(one for one in needs("release", Uses(others=(kinds.CRON_JOB,))) if one.resource == "cronjobs")
+
+    assert (found.group, found.verbs) == ("batch", ("get", "list", "create", "patch", "delete"))
+
+
+def test_a_role_names_each_resource_once_and_nothing_of_the_whole_cluster() -> None:
+    least = required(needs("release", ALL))
+    made = role("shipper", "shops", least)
+
+    names = [(rule["apiGroups"][0], rule["resources"][0]) for rule in made["rules"]]
+    assert len(names) == len(set(names))
+    assert ("", "nodes") not in names
+    assert not any("*" in verb for rule in made["rules"] for verb in rule["verbs"])
+    assert rules(least, wide=True) == []
+
+
+def test_endpoints_of_two_address_families_are_asked_as_one() -> None:
+    ready = {"targetRef": {"kind": "Pod", "name": "a", "uid": "1"}, "conditions": {"ready": True}}
+    silent = {"targetRef": {"kind": "Pod", "name": "b", "uid": "2"}, "conditions": {}}
+    leaving = {"targetRef": {"kind": "Pod", "name": "c", "uid": "3"}, "conditions": {"ready": False}}
+    ports = [{"name": "http", "port": 8080}]
+
+    found = ready_endpoints([{"ports": ports, "endpoints": one} for one in ([ready, leaving], [ready, silent])])
+
+    assert [(one["targetRef"]["name"], port) for one, port in found] == [("a", 8080), ("b", 8080)]
