@@ -36,7 +36,7 @@ def page() -> str:
 
 def _role(command: str) -> Iterator[str]:
     """YAML, and which lines depend on the configuration."""
-    always = {(one.group, one.resource) for one in needs(command, Uses())}
+    always = {(one.group, one.resource) for one in required(needs(command, Uses()))}
     yield "```yaml"
     yield "rules:"
     for one in required(needs(command, ALL)):
@@ -56,7 +56,7 @@ def _earlier() -> Iterator[str]:
             where = "ClusterRole" if one.wide else "Role"
             yield f"| {where} | `{_line(one)}` | {one.why} |"
     yield ""
-    yield "With own manifests every kind in them needs `get, list, create, patch, delete` too."
+    yield "With own manifests every kind in them needs `get, create, patch, delete` too."
 
 
 def _line(one: Need) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import http.client
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -152,9 +153,10 @@ class KubernetesPlace:
         self.hands.drop()
 
     def store_secret(self, name: str, value: str) -> str:
-        secret = f"store-{name.lower().replace('_', '-')}"
+        """One that cannot be changed for each value, as those do it whose secrets are to come back."""
+        secret = f"store-{name.lower().replace('_', '-')}-{hashlib.sha256(value.encode()).hexdigest()[:8]}"
         content = {"value": base64.b64encode(value.encode()).decode()}
-        self.hands.put("v1", "Secret", secret, {"data": content})
+        self.hands.put("v1", "Secret", secret, {"data": content, "immutable": True})
         return f"kubernetes:{secret}/value"
 
     def command(self, status: int) -> Sequence[str]:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from shipper.model import Release, Stamp
 from shipper.targets import Invalid
 from shipper_targets.knative.names import name_of_release
+from shipper_targets.kubernetes import stamps
 from shipper_targets.kubernetes.labels import FINGERPRINT, NUMBER, RECORD, RELEASE, STAMP
 from shipper_targets.kubernetes.values import Object, mapping, name_of, text
 
@@ -69,20 +70,13 @@ def is_stamped(service: Object | None) -> bool:
     return bool(annotation(service, STAMP))
 
 
-def stamp_text(stamp: Stamp) -> str:
-    """The stamp as it is written."""
-    return stamp.model_dump_json()
+def stamp_text(stamp: Stamp, service: Object | None = None) -> str:
+    """The stamp as it is written, with a count: each write is told from the one before, also when it says the same."""
+    return stamps.stamp_text(stamp, [] if service is None else [service])
 
 
 def read_stamp(service: Object | None) -> Stamp:
     """The Service's stamp; an empty one when it has none. Raises Invalid for one that cannot be read: a newer shipper
     wrote it, whose epoch and quarantine must not be written over.
     """
-    told = annotation(service, STAMP)
-    try:
-        return Stamp.model_validate_json(told) if told else Stamp()
-    except ValueError as error:
-        raise Invalid(
-            f"the stamp of {name_of(service)} cannot be read (annotation {STAMP}): "
-            "a newer shipper wrote it, or somebody changed it"
-        ) from error
+    return stamps.read_stamp([] if service is None else [service])

@@ -304,7 +304,7 @@ def _annotated(service: Object, stamp: Stamp, more: Mapping[str, str]) -> Patch:
     """Others' annotations stay. Where there was no stamp something was there before: that is noted for good."""
     there = mapping(service, "metadata", "annotations")
     before = {} if is_stamped(service) or ADOPTED in there else {ADOPTED: ""}
-    return {"metadata": {"annotations": {**before, STAMP: stamp_text(stamp), **more}}}
+    return {"metadata": {"annotations": {**before, STAMP: stamp_text(stamp, service), **more}}}
 
 
 def _untagged(service: Object, names: Collection[str], stamp: Stamp) -> Patch:

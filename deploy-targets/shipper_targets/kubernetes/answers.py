@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 _ERROR_WORDS = 1 << 20
+_STRANGER = b"system:anonymous"
 
 
 class Answer:
@@ -143,6 +144,7 @@ def checked(doing: str, connection: Connection, answer: Answer) -> dict[str, Any
 
 def failure(doing: str, connection: Connection, answer: Answer) -> Exception:
     """What an answer that is no success means."""
-    if answer.status == 401:
+    # A server that lets strangers ask takes credentials that it does not know for no credentials.
+    if answer.status == 401 or (answer.status == 403 and _STRANGER in answer.body[:_ERROR_WORDS]):
         doing = f"{doing}, {connection.refused()}"
     return error_of(doing, answer.status, answer.body[:_ERROR_WORDS])

@@ -19,6 +19,7 @@ from shipper_targets.kubernetes.values import name_of, uid_of
 from shipper_targets.kubernetes.writing import Writing
 from shipper_targets.kubernetes.writing_weighted import scale
 
+_EMPTY = Rendered((), Key("", "", "", ""), "")
 _TRAFFIC = ("Deployment", "Service", "HTTPRoute")
 
 
@@ -50,13 +51,15 @@ class Retiring:
         """
         before = list(found.records)
         self._records.releases(before)  # all of them are opened by one call
-        stays = [*self._needed(found, gone)]
-        if not stays:
+        stays = self._needed(found, gone)
+        if stays is None:
             return []
+        if not stays:  # a first release that failed: only what belonged to it
+            before = [record for record in before if record.revision in gone]
         opened = [whole for record in before if (whole := self._records.manifests(record)) is not None]
-        kept = [record for record in before if record.revision not in gone]
+        kept = [record for record in found.records if record.revision not in gone]
         held = [whole for record in kept if (whole := self._records.manifests(record)) is not None]
-        keys = obsolete(opened, stays[0], stays[1:])
+        keys = obsolete(opened, stays[0] if stays else _EMPTY, stays[1:] if stays else held)
         immutable = {one.key for whole in held for one in whole.manifests if one.body.get("immutable") is True}
         return self.delete(found, [key for key in keys if key not in immutable])
 
@@ -89,20 +92,22 @@ class Retiring:
             if manifest is not None:
                 yield manifest.api_version, manifest.kind
 
-    def _needed(self, found: Found, gone: Collection[str]) -> Iterable[Rendered]:
-        """Of what has traffic, what runs beside it, and what is being rolled out: what serves first."""
-        weights = weights_of(found)
+    def _needed(self, found: Found, gone: Collection[str]) -> list[Rendered] | None:
+        """Of what has traffic, what runs beside it, and what is being rolled out: what serves first. None where nobody
+        knows what serves needs: then nothing is removed.
+        """
+        weights, needed = weights_of(found), list[Rendered]()
         carried = [one for one in found.deployments if release_in(one)]
-        order = sorted(carried, key=lambda one: -weights.get(found.named_after_release(one), 0))
-        for one in order:
-            if found.named_after_release(one) in gone:
-                continue
-            record = found.record(release_in(one))
+        for one in sorted(carried, key=lambda one: -weights.get(found.named_after_release(one), 0)):
+            name, record = found.named_after_release(one), found.record(release_in(one))
             whole = self._records.manifests(record) if record is not None else None
+            if name in gone:
+                continue
             if whole is not None:
-                yield whole
-            elif found.named_after_release(one) in weights:
-                return  # nobody knows what it needs: nothing is removed
+                needed.append(whole)
+            elif name in weights:
+                return None
+        return needed
 
     def _refuse_serving(self, found: Found, names: Collection[str]) -> None:
         weights = weights_of(found)

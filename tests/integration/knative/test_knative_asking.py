@@ -71,7 +71,8 @@ def test_who_has_no_pods_cannot_be_asked_inside(shop: KnativePlace) -> None:
     shop.rig.nodes.behave("missing", namespace=shop.namespace)
     shop.own["address"] = None
     revision = shop.creates(shop.release())
-    with pytest.raises(Transient):
+    assert shop.follows(revision).state == "failed"
+    with pytest.raises(Transient, match="no pod that runs"):
         shop.target().probe(revision, ProbeRequest(timeout=2))
 
 

@@ -67,6 +67,7 @@ def test_a_pod_that_finds_no_node_has_a_window(place: KnativePlace) -> None:
 
 def test_a_crash_that_heals_is_no_failure(place: KnativePlace) -> None:
     image = image_of("slow").reference
+    place.rig.nodes.time_factor(0.5, place.namespace)
     place.rig.nodes.behave("crash", namespace=place.namespace, image=image, code=1, seconds=0)
     revision = place.creates(place.release("slow"))
     steps = place.target().progress(revision)

@@ -172,9 +172,9 @@ def test_one_that_is_still_at_work_is_not_overlapped_and_a_finished_one_is_clear
     with pytest.raises(Conflict, match="still at work"):
         place.jobs().run(place.release(), place.render(release), ["sleep"])
 
-    place.rig.nodes.behave("exit", namespace=place.namespace, code=0)
     until(lambda: [text(pod, "status", "phase") for pod in place.admin.list(POD).items] == ["Running"])
     place.rig.nodes.kill(place.namespace, name_of(place.admin.list(POD).items[0]))
+    place.rig.nodes.behave("exit", namespace=place.namespace, code=0)
     until(lambda: bool(at(place.admin.get(JOB, name_of(made.job)), "status", "conditions")))
     assert place.jobs().run(release, place.render(release), ["migrate"]) == 0
 

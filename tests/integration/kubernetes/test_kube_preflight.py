@@ -183,7 +183,7 @@ def test_what_no_node_could_ever_hold(place: Looking) -> None:
 
 def test_gpus_that_nobody_has_free_deadlock_a_surge(place: Looking, gpu_node: dict[str, Any]) -> None:
     """The node has two: the service holds both, and rolling would wait for a third."""
-    room = {"run": {"gpu": 2}}
+    room: dict[str, Any] = {"run": {"gpu": 2}}
     looking = place.named(**gpu_node)
     looking.apply(looking.release(settings=settings_of(**room)))
     _until_scheduled(looking)

@@ -94,6 +94,7 @@ def test_a_release_that_cannot_start_is_aborted_in_one_deployment_write(shop: Ku
 
 
 def test_a_first_release_that_cannot_start_leaves_nothing_that_serves(shop: KubePlace) -> None:
+    shop.sets(run={"env": {"MODE": "one"}}, scale={"min": 2})
     shop.begins()
     target = shop.rolling()
     now = target.observe()
@@ -107,6 +108,9 @@ def test_a_first_release_that_cannot_start_leaves_nothing_that_serves(shop: Kube
 
     now = target.observe()
     assert (now.serving, now.in_flight, now.stamp.epoch) == ((), None, 1)
+    target.retire(now.revisions, "removed", shop.stamp(now), now.seen)
+    left = [name_of(one) for kind in (DEPLOYMENT, CONFIG_MAP, SECRET, PDB) for one in shop.api.list(kind).items]
+    assert left == ["kube-root-ca.crt"]
     shop.rolls_out(shop.release("good"))
     assert serving(shop.rolling().observe()) == {2: 100}
 

@@ -99,7 +99,7 @@ MISTAKES = {
         '[run.secrets]\nAPI_TOKEN = "hunter2"\n',
         (
             'shipper.toml:3:1 run.secrets.API_TOKEN: found text (not shown), expected a reference: "env:NAME",\n'
-            '    "file:PATH" or "secret-manager:NAME@VERSION"\n'
+            '    "file:PATH", "secret-manager:NAME@VERSION" or "kubernetes:SECRET/KEY"\n'
             '  write "env:NAME" or "file:PATH" and keep the value itself out of this file'
         ),
     ),

@@ -17,7 +17,7 @@ from tests.unit.kubernetes.kube_rendering import settings_of
 pytestmark = pytest.mark.unit
 
 SETTINGS = settings_of(run={"memory": "256MiB"}, health={"path": "/ready"})
-IN_POD = {"pod": "shop-1-a", "container": "main"}
+IN_POD: dict[str, Any] = {"pod": "shop-1-a", "container": "main"}
 
 
 def crashed(**more: Any) -> Finding:

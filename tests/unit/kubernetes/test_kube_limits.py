@@ -47,7 +47,6 @@ def test_a_plain_service_has_no_problem() -> None:
         ("targets.scratch", {"scratch": ["/tmp"]}, {}),
         ("run.memory", {}, {"run": {"memory": 1000}}),
         ("health.status", {}, {"health": {"status": 404}}),
-        ("health.json", {}, {"health": {"json": {"ok": True}}}),
         ("scale.min", {}, {"scale": {"min": 0}}),
         ("scale.min", {}, {"scale": {"min": 3, "max": 2}}),
         ("scale.cpu_idle", {}, {"scale": {"cpu_idle": True}}),
