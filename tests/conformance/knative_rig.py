@@ -7,8 +7,8 @@ router. Nothing wakes a revision that is at zero there (no activator), and nothi
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
-import itertools
 import os
 import threading
 import time
@@ -135,10 +135,9 @@ class KnativePlace:
         self._edge = edge
         self._images = images
         self._cluster = cluster
-        self._secrets = itertools.count(1)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {name: value for name, value in self.__dict__.items() if name not in ("_api", "_secrets")}
+        kept = {name: value for name, value in self.__dict__.items() if name != "_api"}
         return {**kept, "_images": None, "_cluster": None}
 
     @property
@@ -209,9 +208,13 @@ class KnativePlace:
     # By hand.
 
     def store_secret(self, name: str, value: str) -> str:
-        called = f"secret-{next(self._secrets)}"  # whatever the configuration calls it
+        """One Secret for each name, changed in place, as its owner would."""
+        called = f"secret-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": called}, "stringData": {"value": value}}
-        self._api.create(SECRET, body)
+        try:
+            self._api.create(SECRET, body)
+        except Conflict:
+            self._api.merge(SECRET, called, {"stringData": {"value": value}})
         return f"kubernetes:{called}/value"
 
     def drift(self) -> None:

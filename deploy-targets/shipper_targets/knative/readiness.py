@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from shipper.model import Dossier, Progress, Revision, Settings
 from shipper.targets import Denied, NotFound, PlatformError
@@ -19,11 +20,12 @@ from shipper_targets.knative.conditions import (
     told_by,
 )
 from shipper_targets.knative.dossiers import finding_of
+from shipper_targets.knative.kinds import USER_CONTAINER
 from shipper_targets.knative.scaling import MIN
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.knative.traffic import asked_for, tags
 from shipper_targets.kubernetes.dossiers import dossier_of, wants_log
-from shipper_targets.kubernetes.findings import FOREVER, Finding, Patience, waiting, worst
+from shipper_targets.kubernetes.findings import Finding, Patience, waiting, worst
 from shipper_targets.kubernetes.logs import Logs, last_lines
 from shipper_targets.kubernetes.values import Object, condition, number, objects, text, uid_of
 from shipper_targets.kubernetes.verdicts_pods import pod_finding
@@ -36,6 +38,7 @@ LOG_LINES = 40
 _OVER = ("ProgressDeadlineExceeded",)
 """Reasons after which Knative does nothing more for a revision."""
 
+QUEUE_PROXY = "queue-proxy"
 READY_NOW = Finding("ready")
 
 
@@ -95,12 +98,10 @@ class Readiness:
             return self._routed(name, revision)
         pods = self._of_pods(name)
         told = condition(revision, READY)
-        if pods is not None and (pods.state == "failed" or pods.patience < FOREVER or pods.cause != "not-ready"):
+        if pods is not None:  # they know sooner, and heal: a container that has crashed once may be starting again
             return pods if told_by(told)[0] not in _OVER else _out_of_time(pods, told)
         if says(revision, READY, "False"):
             return _standing(finding_of(told))
-        if pods is not None:
-            return pods
         reason, message = told_by(told)
         return waiting("not-ready", message or reason or "starting")
 
@@ -110,7 +111,8 @@ class Readiness:
         events = self._events() if pods else {}
         window = self._own.unschedulable_window
         found = (pod_finding(pod, events.get(uid_of(pod), ()), window=window) for pod in pods)
-        return worst(one for one in found if one is not None)
+        told = worst(one for one in found if one is not None)
+        return _of_users(told) if told is not None else None
 
     def _events(self) -> Mapping[str, list[Object]]:
         """They only explain."""
@@ -155,10 +157,20 @@ class Readiness:
         return READY_NOW
 
 
+def _of_users(found: Finding) -> Finding:
+    """Knative's own container asks the user's for readiness, and its probe fails for it: with a status of its own, and
+    whatever the reason was. The user's says more.
+    """
+    if found.container != QUEUE_PROXY or found.cause != "not-ready":
+        return found
+    words = "running, not ready: Readiness probe failed: Knative's proxy gets no good answer from it"
+    return replace(found, container=USER_CONTAINER, reason=words, exit_code=None, previous=False)
+
+
 def _standing(found: Finding) -> Finding:
     """What Knative says may turn True by itself a moment later: it fails when it has stood for a while."""
     return waiting(found.cause, found.reason, found.hint, patience=WINDOW)
 
 
 def _out_of_time(found: Finding, told: Object) -> Finding:
-    return Finding(**{**vars(found.failed), "reason": f"{told_by(told)[0]}: {found.reason}"})
+    return replace(found.failed, reason=f"{told_by(told)[0]}: {found.reason}")

@@ -217,7 +217,8 @@ class KubernetesTarget:
 
     @cached_property
     def _asking(self) -> Asking:
-        return Asking(self._api, self._instances, self._base, self._settings.run.port, self._revision_of)
+        port = self._settings.run.port
+        return Asking(self._api, self._instances, self._base, port, self._revision_of, self._own_serving)
 
     @cached_property
     def _preflight(self) -> Preflight:
@@ -251,6 +252,11 @@ class KubernetesTarget:
             return str(workload_of(self._source.objects, self._settings, self._own).value["metadata"]["name"])
         except ConfigError:
             return None
+
+    def _own_serving(self) -> str | None:
+        """The Deployment of own manifests that serves; their Services have names of the project's own."""
+        found = self._reading.now().rolling if self._own.has_own_manifests else None
+        return name_of(found) if found is not None else None
 
     def _workload_of(self, revision: Revision) -> str:
         """The name of the Deployment that runs a revision."""

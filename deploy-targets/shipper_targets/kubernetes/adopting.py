@@ -56,13 +56,11 @@ def snapshot(api: Api, base: str) -> Mapping[str, Any] | None:
 
 def put_back(api: Api, kept: Mapping[str, Any], live: Object, version: str) -> dict[str, Any]:
     """One write: the Deployment as it was then, without a mark of ours."""
-    metadata = {
-        "name": text(live, "metadata", "name"),
-        "namespace": api.namespace,
-        "uid": text(live, "metadata", "uid"),
-        "resourceVersion": version,
-        "labels": dict(kept["labels"]),
-        "annotations": dict(kept["annotations"]),
-    }
-    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": dict(kept["spec"])}
-    return api.replace(DEPLOYMENT, body)
+    operations = [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        {"op": "test", "path": "/metadata/uid", "value": text(live, "metadata", "uid")},
+        {"op": "add", "path": "/metadata/labels", "value": dict(kept["labels"])},
+        {"op": "add", "path": "/metadata/annotations", "value": dict(kept["annotations"])},
+        {"op": "replace", "path": "/spec", "value": dict(kept["spec"])},
+    ]
+    return api.json_patch(DEPLOYMENT, text(live, "metadata", "name"), operations)

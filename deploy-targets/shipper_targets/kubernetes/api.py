@@ -28,6 +28,7 @@ _WATCH_GRACE = 10.0
 _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY = "application/apply-patch+yaml"
+_PATCH = "application/json-patch+json"
 _MERGE = "application/merge-patch+json"
 Query = Sequence[tuple[str, str]]
 
@@ -148,11 +149,12 @@ class Api:
         query = [("fieldManager", MANAGER), ("fieldValidation", "Strict"), *_dry(dry_run)]
         return self._object(f"change {kind} {name}", "PATCH", path, query, patch, _MERGE)
 
-    def replace(self, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole object, on condition of its metadata.resourceVersion. Raises NotFound, Conflict, Invalid."""
-        name = str(body["metadata"]["name"])
+    def json_patch(self, kind: Kind, name: str, operations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """A JSON patch as "shipper"; one that replaces /metadata/resourceVersion is conditional. Raises as `merge`."""
         query = [("fieldManager", MANAGER), ("fieldValidation", "Strict")]
-        return self._object(f"replace {kind} {name}", "PUT", kind.path(self.namespace, name), query, body, _JSON)
+        return self._object(
+            f"change {kind} {name}", "PATCH", kind.path(self.namespace, name), query, operations, _PATCH
+        )
 
     def delete(
         self,
@@ -207,7 +209,7 @@ class Api:
         method: str,
         path: str,
         query: Query = (),
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         content: str = "",
         accept: str = _JSON,
     ) -> dict[str, Any]:

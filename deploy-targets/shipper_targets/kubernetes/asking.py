@@ -16,10 +16,10 @@ from shipper.targets import Denied, NotFound, Transient
 from shipper_targets.kubernetes.answers import Answer
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.instances import Instances
-from shipper_targets.kubernetes.kinds import ENDPOINT_SLICE, POD, REPLICA_SET
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, REPLICA_SET
 from shipper_targets.kubernetes.kube_errors import error_of, is_status
 from shipper_targets.kubernetes.labels import NUMBER, RELEASE, WORKLOAD
-from shipper_targets.kubernetes.pods import is_ready, is_running
+from shipper_targets.kubernetes.pods import is_ready, is_running, selector_of
 from shipper_targets.kubernetes.values import Object, at, name_of, number, objects, owner_uid, text, uid_of
 
 SLICE_OF = "kubernetes.io/service-name"
@@ -35,6 +35,7 @@ class Asking:
     """Needs pods/proxy with the verb of each method: get, and create for POST.
 
     `base` is the Service, `port` the container's, `revision_of(release id, number, workload)` names a revision.
+    `workload` gives the Deployment of own manifests, whose Services have names of their own; else None.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Asking:
         base: str,
         port: int,
         revision_of: Callable[[str, int, str], str],
+        workload: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._api = api
         self._instances = instances
         self._base = base
         self._port = port
         self._revision_of = revision_of
+        self._workload = workload
 
     def probe(self, revision: Revision, request: ProbeRequest) -> ProbeResponse:
         """A ready pod of it, else one that runs. Raises Transient when none answers, NotFound, Denied."""
@@ -62,15 +65,26 @@ class Asking:
 
     def ask(self, request: ProbeRequest) -> ProbeResponse:
         """One of the Service's ready endpoints, each as likely as the other: as kube-proxy does it."""
-        slices = self._api.list(ENDPOINT_SLICE, labels=f"{SLICE_OF}={self._base}").items
-        endpoints = [one for one in ready_endpoints(slices) if text(one[0], "targetRef", "kind") == "Pod"]
+        workload = self._workload()
+        endpoints = self._endpoints() if workload is None else self._endpoints_of(workload)
         if not endpoints:
-            raise Transient(f"Service {self._base} has no ready endpoint")
+            raise Transient(f"no Service in front of {workload or self._base} has a ready endpoint")
         endpoint, port = _any(endpoints)
         pod = text(endpoint, "targetRef", "name")
         revision = self._revision(pod, text(endpoint, "targetRef", "uid"))
         answer = self._passed(pod, port or self._port, request)
         return answer.model_copy(update={"revision": revision})
+
+    def _endpoints(self) -> list[tuple[Object, int]]:
+        slices = self._api.list(ENDPOINT_SLICE, labels=f"{SLICE_OF}={self._base}").items
+        return [one for one in ready_endpoints(slices) if text(one[0], "targetRef", "kind") == "Pod"]
+
+    def _endpoints_of(self, workload: str) -> list[tuple[Object, int]]:
+        """Of whatever Services have this Deployment's pods."""
+        selector = selector_of(self._api.get(DEPLOYMENT, workload))
+        pods = {uid_of(pod) for pod in self._api.list(POD, labels=selector).items}
+        endpoints = ready_endpoints(self._api.list(ENDPOINT_SLICE).items)
+        return [one for one in endpoints if text(one[0], "targetRef", "uid") in pods]
 
     def _revision(self, pod: str, uid: str) -> str | None:
         """The revision that a pod is of: its ReplicaSet has the release from its Deployment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from shipper.model import Revision
@@ -66,7 +66,7 @@ class Logs:
         for line in answer.lines():
             yield line.decode(errors="replace").rstrip("\r")
 
-    def follow(self, revision: Revision, lines: int) -> Iterator[str]:
+    def follow(self, revision: Revision, lines: int) -> Generator[str, None, None]:
         """The last lines and then what comes, of new pods too, until the revision is gone or the run is cancelled."""
         with _Following(self._api, revision, self._instances, lines) as following:
             yield from following.lines(self._cancel)

@@ -11,7 +11,7 @@ from shipper.model.image import ImageRef
 from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient
 from shipper_targets.kubernetes.access import Access
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.kinds import DEPLOYMENT, NAMESPACE, SERVICE, Kind
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, NAMESPACE, SERVICE
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.labels import owner_of
 from shipper_targets.kubernetes.limits import limit_problems, remarks_of
@@ -84,10 +84,10 @@ class Preflight:
         namespace, found = self._namespace()
         if found:
             return found
-        kinds = self._kinds_of_own(settings, target)
-        found = self._permissions(settings, kinds)
+        own = self._own_as_they_are(settings, target)
+        found = self._permissions(settings, own)
         found += gateway_problems(self._api, self._own)
-        found += self._somebody_elses(settings)
+        found += self._somebody_elses(settings, own)
         versions, problems = self._versions(settings)
         found += problems
         if found or is_wrong:
@@ -118,31 +118,31 @@ class Preflight:
             return there, [Problem(code=2, key="targets.namespace", message=message, hint="wait, or use another")]
         return there, []
 
-    def _kinds_of_own(self, settings: Settings, target: str) -> list[Kind]:
-        """Of own manifests; these need nothing of the cluster to be read."""
-        if not self._own.has_own_manifests:
-            return []
-        whole = self._render(_unbuilt(settings, {}, target, DEFAULT_PLATFORM))
-        return [self._api.kind_of(one.api_version, one.kind) for one in whole.manifests]
+    def _own_as_they_are(self, settings: Settings, target: str) -> Rendered | None:
+        """Own manifests need nothing of the cluster to be read. Raises ConfigError."""
+        return self._render(_unbuilt(settings, {}, target, DEFAULT_PLATFORM)) if self._own.has_own_manifests else None
 
-    def _permissions(self, settings: Settings, others: Sequence[Kind]) -> list[Problem]:
+    def _permissions(self, settings: Settings, own: Rendered | None) -> list[Problem]:
+        others = [self._api.kind_of(one.api_version, one.kind) for one in own.manifests] if own is not None else []
         missing = Access(self._api).missing(needs("release", Uses.of(settings, self._own, others)))
         for one in missing:
             if one.why:
                 self._remark(f"not known beforehand: {one.why} ({' and '.join(one.verbs)} {one.resource} is missing)")
         return [_forbidden(one, self._own.namespace) for one in missing if not one.why]
 
-    def _somebody_elses(self, settings: Settings) -> Iterator[Problem]:
+    def _somebody_elses(self, settings: Settings, own: Rendered | None) -> Iterator[Problem]:
+        """What carries the stamp: Deployment and Service, of own manifests the Deployment alone."""
         base = base_of(settings, self._own.name)
         wanted = (settings.service.service, settings.service.environment)
-        for kind in (DEPLOYMENT, SERVICE):
+        names = [(DEPLOYMENT, base), (SERVICE, base)] if own is None else [(DEPLOYMENT, own.workload.name)]
+        for kind, name in names:
             try:
-                there = self._api.find(kind, base)
+                there = self._api.find(kind, name)
             except Denied:
                 continue
             if there is None:
                 continue
-            what, owner = f"{kind} {base}", owner_of(mapping(there, "metadata", "labels"))
+            what, owner = f"{kind} {name}", owner_of(mapping(there, "metadata", "labels"))
             if tool := self._managed_by(there):
                 hint = "shipper render writes the manifests for its repository; or take the object out of it"
                 message = f"{what} is managed by {tool}, which would put back what it has in its repository"

@@ -13,7 +13,7 @@ from shipper_targets.kubernetes.findings import Finding, Patience
 from shipper_targets.kubernetes.instances import Instances
 from shipper_targets.kubernetes.logs import Logs, last_lines
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from shipper_targets.kubernetes.verdicts import rollout_finding
+from shipper_targets.kubernetes.verdicts import Facts, rollout_finding
 from shipper_targets.kubernetes.watching import Watching, facts_now
 
 STEP = 0.4
@@ -34,7 +34,7 @@ class Readiness:
 
     def follow(self, revision: Revision) -> Generator[Progress, None, None]:
         """Until every pod of it is there and available, or something cannot heal. Raises NotFound, Denied."""
-        patience = Patience()
+        patience, earlier = Patience(), None
         with Watching(self._api, self._instances.workload(revision)) as watching:
             while True:
                 watching.wait(STEP)
@@ -42,8 +42,9 @@ class Readiness:
                 if facts is None:
                     yield Progress(state="waiting", reason=watching.trouble or "looking")
                     continue
-                window = self._own.unschedulable_window
-                found = patience.judged(rollout_finding(facts, release=revision.release, window=window))
+                # A ReplicaSet that comes back still has the pods that nodes threw out in its former life.
+                earlier = facts.thrown_out if earlier is None else earlier
+                found = patience.judged(self._judged(facts.without(earlier), revision))
                 step = self._step(found)
                 if step.state == "waiting" and watching.trouble:
                     step = Progress(state="waiting", reason=watching.trouble)
@@ -57,7 +58,7 @@ class Readiness:
             facts = facts_now(self._api, self._instances.workload(revision))
         except PlatformError as error:
             return Dossier(cause="unknown", reason=f"the platform could not be asked: {error}")
-        found = rollout_finding(facts, release=revision.release, window=self._own.unschedulable_window)
+        found = self._judged(facts, revision)
         if found.state == "ready":
             return Dossier(cause="not-ready", reason=f"{revision.name} is ready by now")
         return self.explained(found)
@@ -71,6 +72,9 @@ class Readiness:
         dossier = dossier_of(finding, self._settings, log, namespace=self._api.namespace)
         hint = "; ".join(part for part in (dossier.hint, shorten(problem, 160)) if part)
         return dossier.model_copy(update={"hint": hint})
+
+    def _judged(self, facts: Facts, revision: Revision) -> Finding:
+        return rollout_finding(facts, release=revision.release, window=self._own.unschedulable_window)
 
     def _step(self, finding: Finding) -> Progress:
         if finding.state != "failed":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from shipper.model import Problem
@@ -12,6 +13,7 @@ from shipper_targets.kubernetes.applying import apply
 from shipper_targets.kubernetes.kinds import POD
 from shipper_targets.kubernetes.kube_errors import Immutable
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
+from shipper_targets.kubernetes.parallel import at_once
 
 NO_DRY_RUN = "does not support dry run"
 """What the API server says of a webhook with side effects: then nobody can rehearse."""
@@ -29,24 +31,27 @@ def rehearsal_problems(
 
     Raises Transient.
     """
-    for manifest in whole.manifests:
-        try:
-            apply(api, manifest, force=force, before=before(manifest), dry_run=True)
-        except Denied as error:
-            yield Problem(
-                code=32, key="targets.context", message=str(error), hint="see docs/reference/kubernetes-roles.md"
-            )
-        except Immutable as error:
-            fields = ", ".join(error.fields)
-            message = f"{manifest.key}: {fields} cannot be changed: {error}"
-            yield Problem(
-                code=2, key="targets", message=message, hint="delete the object first, or give it another name"
-            )
-        except (Invalid, Conflict, NotFound) as error:
-            if NO_DRY_RUN in str(error):
-                remark(f"whether the cluster takes {manifest.key} is not known beforehand: {error}")
-                continue
-            yield Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own")
+    asked = [partial(_refusal, api, one, force, before(one), remark) for one in whole.manifests]
+    yield from (found for found in at_once(asked) if found is not None)
+
+
+def _refusal(
+    api: Api, manifest: Manifest, force: bool, before: Manifest | None, remark: Callable[[str], None]
+) -> Problem | None:
+    try:
+        apply(api, manifest, force=force, before=before, dry_run=True)
+    except Denied as error:
+        return Problem(
+            code=32, key="targets.context", message=str(error), hint="see docs/reference/kubernetes-roles.md"
+        )
+    except Immutable as error:
+        message = f"{manifest.key}: {', '.join(error.fields)} cannot be changed: {error}"
+        return Problem(code=2, key="targets", message=message, hint="delete the object first, or give it another name")
+    except (Invalid, Conflict, NotFound) as error:
+        if NO_DRY_RUN not in str(error):
+            return Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own")
+        remark(f"whether the cluster takes {manifest.key} is not known beforehand: {error}")
+    return None
 
 
 def pod_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from shipper_targets.kubernetes.capacity import (
 )
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, LIMIT_RANGE, NODE, PDB, POD, RESOURCE_QUOTA, Kind
 from shipper_targets.kubernetes.manifest import Rendered
+from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.quota import limit_problems, quota_problems
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.values import Object, at, mapping, name_of, number, text
@@ -44,12 +45,17 @@ class Room:
 
     def problems(self, settings: Settings, whole: Rendered, *, beside: bool) -> Iterator[Problem]:
         """`beside`: a Deployment for each release. Raises Transient."""
+        self._look()
         spec = mapping(whole.main.body, "spec", "template", "spec")
         pods = self._pods_that_come(settings, whole, beside=beside)
         yield from self._on_nodes(settings, spec, pods)
         for key, message in self._in_quota(spec, pods):
             yield Problem(code=2, key=key, message=message, hint="ask for less, or have it raised")
         self._remark_on_evictions(whole)
+
+    def _look(self) -> None:
+        """Everything that does not depend on each other, at once."""
+        at_once([lambda: self._nodes, lambda: self._quotas, lambda: self._ranges, lambda: self._budgets])
 
     def platforms(self) -> tuple[str, ...]:
         """Of the nodes; empty when they may not be looked at. Raises Transient."""
@@ -58,6 +64,18 @@ class Room:
     @cached_property
     def _nodes(self) -> list[Object] | None:
         return self._seen(NODE, "the nodes' architecture and room are not known beforehand")
+
+    @cached_property
+    def _quotas(self) -> list[Object] | None:
+        return self._seen(RESOURCE_QUOTA, "quota that is left is not known beforehand")
+
+    @cached_property
+    def _ranges(self) -> list[Object] | None:
+        return self._seen(LIMIT_RANGE, "the namespace's LimitRanges are not known beforehand")
+
+    @cached_property
+    def _budgets(self) -> list[Object] | None:
+        return self._seen(PDB, "")
 
     def _pods_that_come(self, settings: Settings, whole: Rendered, *, beside: bool) -> int:
         """How many pods have to find room at once."""
@@ -140,14 +158,12 @@ class Room:
         return self._own.unschedulable_window > UNSCHEDULABLE
 
     def _in_quota(self, spec: Object, pods: int) -> Iterator[tuple[str, str]]:
-        quotas = self._seen(RESOURCE_QUOTA, "quota that is left is not known beforehand")
-        yield from quota_problems(quotas or (), spec, pods)
-        ranges = self._seen(LIMIT_RANGE, "the namespace's LimitRanges are not known beforehand")
-        yield from limit_problems(ranges or (), spec)
+        yield from quota_problems(self._quotas or (), spec, pods)
+        yield from limit_problems(self._ranges or (), spec)
 
     def _remark_on_evictions(self, whole: Rendered) -> None:
         labels = mapping(whole.main.body, "spec", "template", "metadata", "labels")
-        for one in self._seen(PDB, "") or ():
+        for one in self._budgets or ():
             wanted = mapping(one, "spec", "selector", "matchLabels")
             matches = bool(wanted) and all(labels.get(key) == value for key, value in wanted.items())
             healthy = number(one, "status", "currentHealthy") >= number(one, "status", "expectedPods") > 0

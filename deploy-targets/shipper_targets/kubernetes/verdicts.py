@@ -23,7 +23,7 @@ from shipper_targets.kubernetes.values import (
     text,
     uid_of,
 )
-from shipper_targets.kubernetes.verdicts_pods import evictions, pod_finding
+from shipper_targets.kubernetes.verdicts_pods import evictions, is_thrown_out, pod_finding
 
 ADMISSION_PATIENCE = 30.0
 """Seconds for a webhook, or an API server, that does not answer when a pod is made."""
@@ -51,6 +51,15 @@ class Facts:
     sets: Sequence[Object] = ()
     pods: Sequence[Object] = ()
     events: Mapping[str, Sequence[Object]] = field(default_factory=dict)
+
+    @property
+    def thrown_out(self) -> frozenset[str]:
+        """Uids of pods that were evicted or refused by a node: they stay until somebody clears them away."""
+        return frozenset(uid_of(pod) for pod in self.pods if is_thrown_out(pod))
+
+    def without(self, uids: frozenset[str]) -> Facts:
+        """The same without these pods."""
+        return replace(self, pods=[pod for pod in self.pods if uid_of(pod) not in uids]) if uids else self
 
 
 def rollout_finding(facts: Facts, *, release: str | None = None, window: float = UNSCHEDULABLE) -> Finding:

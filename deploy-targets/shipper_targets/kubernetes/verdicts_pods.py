@@ -38,7 +38,7 @@ def pod_finding(pod: Object, events: Sequence[Object], *, window: float) -> Find
     if is_leaving(pod):
         return None
     name = name_of(pod)
-    if text(pod, "status", "phase") == "Failed" and text(pod, "status", "reason"):
+    if is_thrown_out(pod):
         return replace(_thrown_out(pod), pod=name)
     if text(condition(pod, "PodScheduled"), "status") == "False":
         return replace(_unscheduled(pod, events, window), pod=name)
@@ -49,9 +49,14 @@ def pod_finding(pod: Object, events: Sequence[Object], *, window: float) -> Find
     return worst(found) or _quiet(pod, name)
 
 
+def is_thrown_out(pod: Object) -> bool:
+    """Whether its node ended it, or never took it: it will not come back, another one takes its place."""
+    return text(pod, "status", "phase") == "Failed" and bool(text(pod, "status", "reason"))
+
+
 def evictions(pods: Sequence[Object]) -> Finding | None:
     """Two pods thrown out, one after the other, is no accident of a node; None for fewer."""
-    out = [pod for pod in pods if text(pod, "status", "phase") == "Failed" and text(pod, "status", "reason")]
+    out = [pod for pod in pods if is_thrown_out(pod)]
     if len(out) < 2:
         return None
     last = _thrown_out(out[-1])

@@ -31,4 +31,5 @@ class WeightedTarget(KubernetesTarget):
 
     @cached_property
     def _writing(self) -> WeightedWriting:
-        return WeightedWriting(self._api, self._reading, self._fence, self._manifests, self._settings, self._own)
+        parts = (self._api, self._reading, self._fence, self._manifests, self._settings, self._own)
+        return WeightedWriting(*parts, self._context.report, self._context.cancel)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from shipper.model import Release, Revision, Settings
+from shipper.model.context import Cancellation, Reporter
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.applying import apply
 from shipper_targets.kubernetes.carriers import Fence, exchanged
@@ -37,6 +38,8 @@ class Writing:
         manifests: Manifests,
         settings: Settings,
         own: KubernetesSettings,
+        report: Reporter | None = None,
+        cancel: Cancellation | None = None,
     ) -> None:
         self.api = api
         self.reading = reading
@@ -44,6 +47,8 @@ class Writing:
         self.manifests = manifests
         self.settings = settings
         self.own = own
+        self.report = report
+        self.cancel = cancel
 
     def harmless(self, release: Release, whole: Rendered, found: Found) -> None:
         """The record, and everything that neither runs nor is asked: at once, in any order."""

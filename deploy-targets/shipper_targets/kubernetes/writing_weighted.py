@@ -37,14 +37,15 @@ class WeightedWriting(Writing):
         if there is not None and release_in(there) != release.id:
             raise Invalid(f"Deployment {name} is there, and it is not release {release.number}")
         whole = self.manifests.of(release, found)
+        count = coming_count(whole, self._no_fewer_than(found, whole, release))
         if there is not None and name_of(there) != name:
             # The one Deployment of the other shape has this release: it is started where it is.
-            self._start(there, coming_count(whole, _serving_pods(found)))
+            self._start(there, count)
             return self.revision(release, found)
         self.harmless(release, whole, found)
         found = self._asked(found, whole)
         made = self._made(found, there, whole, release)
-        self._start(made, coming_count(whole, _serving_pods(found)))
+        self._start(made, count)
         return self.revision(release, found)
 
     def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
@@ -62,8 +63,10 @@ class WeightedWriting(Writing):
                 raise Invalid("two revisions share traffic only behind a Gateway: set gateway in the target's settings")
         if found.service is None or found.selected(found.service) != main or route is None:
             select(self.api, self.fence, found, main, stamp)
-        if route is not None and weights:
-            until_accepted(self.api, route)
+        if route is not None and weights and not (self.cancel is not None and self.cancel.cancelled):
+            told = until_accepted(self.api, route)
+            if told and self.report is not None:
+                self.report.remark(told)
 
     # A revision.
 
@@ -84,8 +87,15 @@ class WeightedWriting(Writing):
             found = self.carrier_applied(found, live, wanted)
         return found
 
+    def _no_fewer_than(self, found: Found, whole: Rendered, release: Release) -> int:
+        """As many pods as what serves has, where an autoscaler has made them or a release comes back: a shift must not
+        take capacity away. A new release with a fixed number has just that.
+        """
+        comes_back = release.rollback_to is not None or found.record(release.id) is not None
+        return _serving_pods(found) if comes_back or whole.of_kind("HorizontalPodAutoscaler") else 0
+
     def _start(self, deployment: Object, count: int) -> None:
-        """With as many pods as what serves: a shift must not take capacity away. One that runs keeps its own."""
+        """With this number of pods. One that runs already keeps its own."""
         now = wanted_pods(deployment)
         if now >= count or (now and text(deployment, "metadata", "annotations", REPLICAS)):
             return

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shipper.model import ImageRef, ProbeRequest
+from shipper.model import ProbeRequest
 from shipper.targets import Transient
 from tests.conformance.knative_rig import Images
 from tests.integration.knative.knative_place import KnativePlace, weights
@@ -31,14 +31,9 @@ def shop(knative_rig: KubeRig) -> Iterator[KnativePlace]:
     knative_rig.drop(namespace)
 
 
-def of(image: ImageRef) -> dict[str, dict[str, ImageRef]]:
-    """The members of a release with this image."""
-    return {"images": {"main": image}}
-
-
 def test_each_revision_answers_for_itself(shop: KnativePlace) -> None:
-    first = shop.goes_out(shop.release(**of(IMAGES("good", "one"))))
-    second = shop.creates(shop.release(**of(IMAGES("good", "two"))))
+    first = shop.goes_out(shop.release(image=IMAGES("good", "one")))
+    second = shop.creates(shop.release(image=IMAGES("good", "two")))
     assert shop.follows(second).state == "ready"
     request = ProbeRequest(path="/", timeout=10)
 
@@ -55,8 +50,8 @@ def test_each_revision_answers_for_itself(shop: KnativePlace) -> None:
 
 
 def test_a_share_of_the_traffic_is_asked_inside_and_outside(shop: KnativePlace) -> None:
-    first = shop.goes_out(shop.release(**of(IMAGES("good", "one"))))
-    second = shop.creates(shop.release(**of(IMAGES("good", "two"))))
+    first = shop.goes_out(shop.release(image=IMAGES("good", "one")))
+    second = shop.creates(shop.release(image=IMAGES("good", "two")))
     shop.follows(second)
     target = shop.target()
     target.shift({first.name: 50, second.name: 50}, shop.stamp(), target.observe().seen)
@@ -80,7 +75,7 @@ def test_a_command_runs_once_in_the_image_and_leaves_nothing(shop: KnativePlace)
     from shipper_targets.kubernetes.kinds import JOB
 
     shop.sections = {"run": {"env": {"MODE": "fast"}}}
-    release = shop.release(**of(IMAGES("good", "one")))
+    release = shop.release(image=IMAGES("good", "one"))
     words = "import os; print('mode', os.environ['MODE'], os.environ['PORT']); raise SystemExit(7)"
 
     status = shop.target().run_once(release, ["python", "-c", words])

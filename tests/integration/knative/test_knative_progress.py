@@ -65,17 +65,16 @@ def test_a_pod_that_finds_no_node_has_a_window(place: KnativePlace) -> None:
     assert "Insufficient cpu" in step.reason
 
 
-def test_a_crash_that_heals_is_no_failure(place: KnativePlace) -> None:
-    image = image_of("slow").reference
-    place.rig.nodes.time_factor(0.5, place.namespace)
-    place.rig.nodes.behave("crash", namespace=place.namespace, image=image, code=1, seconds=0)
-    revision = place.creates(place.release("slow"))
-    steps = place.target().progress(revision)
-    while "ended with exit 1" not in (step := next(steps)).reason:
-        assert step.state == "waiting", step
-    place.rig.nodes.behave("good", namespace=place.namespace, image=image)
+def test_who_is_never_ready_is_told_of_with_its_own_log(place: KnativePlace) -> None:
+    place.rig.nodes.behave("notready", namespace=place.namespace, image=image_of("bad").reference)
+    place.sections = {"rollout": {"timeout": "6s"}}
+    revision = place.creates(place.release("bad"))
+    step = place.follows(revision)
 
-    assert [one.state for one in steps][-1] == "ready"
+    assert step.state == "failed"
+    assert step.dossier is not None
+    assert step.dossier.cause in ("not-ready", "bad-status"), step.dossier
+    assert "queue-proxy" not in step.dossier.hint
 
 
 def test_steps_keep_coming(place: KnativePlace) -> None:

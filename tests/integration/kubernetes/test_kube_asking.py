@@ -143,6 +143,15 @@ def test_the_service_is_asked_as_a_client_inside_would_and_says_which_revision(r
     assert (answer.status, answer.revision) == (200, revision.name)
 
 
+def test_own_manifests_are_asked_through_whatever_service_has_their_pods(running: tuple[Shop, Revision]) -> None:
+    shop, revision = running
+    asking = Asking(shop.api, shop.instances, "another-name", PORT, named, workload=lambda: "shop")
+
+    answer = _patiently(lambda: asking.ask(ProbeRequest(path="/")))
+
+    assert (answer.status, answer.revision) == (200, revision.name)
+
+
 def test_a_port_where_nobody_listens_is_transient(running: tuple[Shop, Revision]) -> None:
     shop, revision = running
     asking = Asking(shop.api, shop.instances, "shop", 9, lambda *_: "")
@@ -154,7 +163,7 @@ def test_a_port_where_nobody_listens_is_transient(running: tuple[Shop, Revision]
 def test_a_service_without_endpoints_is_transient(running: tuple[Shop, Revision]) -> None:
     shop, _ = running
 
-    with pytest.raises(Transient, match="no ready endpoint"):
+    with pytest.raises(Transient, match="no Service in front of nobody has a ready endpoint"):
         Asking(shop.api, shop.instances, "nobody", PORT, lambda *_: "").ask(ProbeRequest())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ for number in range(10_000):
 
 
 @pytest.fixture
-def counting(kube_rig: KubeRig, kube_namespace: str) -> Iterator[tuple[KubeService, Revision]]:
+def counting(kube_rig: KubeRig, kube_namespace: str) -> tuple[KubeService, Revision]:
     if not kube_rig.nodes.status()["engine"]:
         pytest.skip("there is no engine that this machine can reach: pods are only played")
     kube_rig.nodes.time_factor(0.05, kube_namespace)
@@ -44,7 +43,7 @@ def counting(kube_rig: KubeRig, kube_namespace: str) -> Iterator[tuple[KubeServi
 
     revision = shop.apply(shop.release(), counts)
     assert shop.follow(revision)[-1].state == "ready"
-    yield shop, revision
+    return shop, revision
 
 
 def test_the_last_lines_and_then_what_comes_each_once(counting: tuple[KubeService, Revision]) -> None:
@@ -53,7 +52,7 @@ def test_the_last_lines_and_then_what_comes_each_once(counting: tuple[KubeServic
     following = shop.logs.follow(revision, 5)
 
     lines = list(itertools.islice(following, 25))
-    following.close()  # type: ignore[attr-defined]
+    following.close()
 
     numbers = [int(line.split()[-1]) for line in lines]
     assert numbers == list(range(numbers[0], numbers[0] + 25))
@@ -69,7 +68,7 @@ def test_following_goes_on_after_a_restart(counting: tuple[KubeService, Revision
 
     again = next(line for line in following if line.endswith(" 0"))
     after = [int(line.split()[-1]) for line in itertools.islice(following, 5)]
-    following.close()  # type: ignore[attr-defined]
+    following.close()
     assert before >= 0
     assert again.endswith(" 0")
     assert after == [1, 2, 3, 4, 5]
@@ -92,7 +91,7 @@ def test_a_pod_that_comes_later_is_followed_too_and_lines_say_whose_they_are(
             pods.add(prefix)
         if len(pods) == 2:
             break
-    following.close()  # type: ignore[attr-defined]
+    following.close()
 
 
 def test_following_ends_when_the_pods_are_gone(counting: tuple[KubeService, Revision]) -> None:

@@ -22,9 +22,11 @@ from shipper_targets.kubernetes.kinds import (
     SERVICE,
 )
 from shipper_targets.kubernetes.names import shape_of
+from shipper_targets.kubernetes.own_manifests import render_own
 from shipper_targets.kubernetes.permissions import Uses, needs, required, rules
 from shipper_targets.kubernetes.preflight import Preflight
 from shipper_targets.kubernetes.render import render
+from shipper_targets.kubernetes.source import Source
 from shipper_targets.kubernetes.values import at, number, text
 from tests.integration.kubernetes.kube_service import KubeService, settings_of
 from tests.integration.kubernetes.waiting import until
@@ -58,6 +60,18 @@ class Looking(KubeService):
             **more,
         )
         return check.problems(settings, "kube")
+
+    def own_problems(self, root: Path) -> list[Problem]:
+        """Of the project's own manifests, beside shipper.toml in `root`."""
+        source = Source(self.own, root)
+        self.remarks = Remarks()
+        check = Preflight(
+            self.api,
+            self.own,
+            lambda release: render_own(source.objects, release, self.own),
+            report=self.remarks,  # type: ignore[arg-type]
+        )
+        return check.problems(self.settings, "kube")
 
     def make(self, kind: Any, name: str, **members: Any) -> None:
         self.admin.create(
@@ -314,3 +328,62 @@ def _until_budgeted(place: Looking) -> None:
         return at(there, "status", "disruptionsAllowed") == 0 and number(there, "status", "currentHealthy") == 2
 
     until(known)
+
+
+OWN = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - {name: web, image: registry.example.com/team/shop:latest, envFrom: [{secretRef: {name: db}}]}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec:
+      template:
+        spec: {restartPolicy: Never, containers: [{name: c, image: "registry.example.com/team/shop:latest"}]}
+"""
+
+
+def test_own_manifests_are_looked_at_as_they_are(place: Looking, tmp_path: Path) -> None:
+    (tmp_path / "app.yaml").write_text(OWN)
+    looking = place.named(manifests=["app.yaml"])
+
+    found = only(looking.own_problems(tmp_path))
+
+    assert (found.code, found.message) == (2, f"there is no Secret db in namespace {place.namespace}")
+    place.make(SECRET, "db", data={})
+    assert looking.own_problems(tmp_path) == []
+    (tmp_path / "app.yaml").write_text(OWN.replace("schedule:", "shedule:"))
+    found = only(looking.own_problems(tmp_path))
+    assert "shedule" in found.message
+
+
+def test_own_manifests_that_cannot_be_read_are_problems_with_their_lines(place: Looking, tmp_path: Path) -> None:
+    (tmp_path / "app.yaml").write_text("kind: Deployment\n  name: [")
+
+    found = only(place.named(manifests=["app.yaml"]).own_problems(tmp_path))
+
+    assert (found.code, found.key) == (2, "targets.manifests")
+    assert "app.yaml, line 2" in found.message
+
+
+def test_kinds_of_own_manifests_need_permission_too(kube_rig: KubeRig, kube_namespace: str, tmp_path: Path) -> None:
+    (tmp_path / "app.yaml").write_text(OWN)
+    given = rules(required(needs("release", Uses())))
+    file = kube_rig.kubeconfig_for(kube_namespace, given)
+    looking = Looking(kube_rig, kube_namespace, kubeconfig=file, manifests=["app.yaml"])
+
+    found = looking.own_problems(tmp_path)
+
+    assert {one.code for one in found} == {32}
+    assert f"cronjobs.batch in namespace {kube_namespace} is missing" in found[0].message

@@ -74,6 +74,16 @@ def test_a_new_revision_has_as_many_pods_as_what_serves(shop: KubePlace) -> None
     assert at(shop.api.get(DEPLOYMENT, two.name), "spec", "replicas") == 5
 
 
+def test_a_smaller_fixed_number_of_pods_takes_effect(shop: KubePlace) -> None:
+    shop.sets(scale={"min": 3})
+    first = shop.release("one")
+    shop.goes_over(first)
+    shop.sets(scale={"min": 1})
+    two = shop.goes_over(shop.release("two"))
+    assert at(shop.api.get(DEPLOYMENT, two.name), "spec", "replicas") == 1
+    assert shop.weighted().observe().drift == ()
+
+
 def test_a_stopped_revision_is_started_again_with_what_serves_now_has(shop: KubePlace) -> None:
     first = shop.release("one")
     one = shop.goes_over(first)

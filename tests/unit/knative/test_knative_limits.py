@@ -15,6 +15,7 @@ from tests.unit.knative.knative_objects import own, release_of, settings_of
 
 pytestmark = pytest.mark.unit
 
+
 @pytest.mark.parametrize(
     ("sections", "target", "key", "words"),
     [

@@ -238,6 +238,15 @@ def test_two_pods_thrown_out_are_no_accident() -> None:
     assert "2 pods: Evicted" in found.reason
 
 
+def test_pods_that_were_thrown_out_in_an_earlier_life_can_be_left_out() -> None:
+    out = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+    before = facts(pod("a", status=out), pod("b", status=out))
+    now = facts(pod("a", status=out), pod("b", status=out), pod("c", main=running()))
+
+    assert before.thrown_out == {"a", "b"}
+    assert rollout_finding(now.without(before.thrown_out)).state == "waiting"
+
+
 def test_a_pod_on_its_way_out_is_not_judged() -> None:
     leaving = pod(main=waiting("CrashLoopBackOff", restarts=9, ended=end(1)), deletionTimestamp="now")
 

@@ -1,0 +1,142 @@
+"""What a revision's conditions and its pods say together: who knows better is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from shipper.model import Progress, Revision
+from shipper_targets.knative import readiness
+from shipper_targets.knative.readiness import Readiness
+from tests.unit.knative.knative_objects import own, release_of, revision_of, serving, settings_of
+
+pytestmark = pytest.mark.unit
+
+NAME = "shop-7-wmrerd"
+
+
+class World:
+    """What the API server says, until a test says something else."""
+
+    def __init__(self) -> None:
+        self.release = release_of()
+        self.now: dict[str, Any] | None = revision_of(self.release)
+        self.serves = serving(self.release)
+        self.of_pods: list[dict[str, Any]] = []
+
+    def revision(self, name: str) -> dict[str, Any] | None:
+        return self.now
+
+    def service(self) -> dict[str, Any]:
+        return self.serves
+
+    needed = service
+
+    def pods(self, revision: str) -> Sequence[dict[str, Any]]:
+        return self.of_pods
+
+    def events(self) -> Mapping[str, list[dict[str, Any]]]:
+        return {}
+
+    def says(self, reason: str) -> None:
+        """The revision is not ready, for a reason."""
+        self.now = revision_of(self.release, Ready="False")
+        self.now["status"]["conditions"][0] |= {"reason": reason, "message": f"because of {reason}"}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(readiness, "WINDOW", 0.0)
+    monkeypatch.setattr(readiness, "POLL", 0.0)
+    return World()
+
+
+def step(world: World) -> Progress:
+    """The next one."""
+    follower = Readiness(world, _NoLogs(), settings_of(), own())  # type: ignore[arg-type]
+    return next(follower.follow(Revision(name=NAME, release=None)))
+
+
+def test_ready_and_routed(world: World) -> None:
+    assert step(world).state == "ready"
+
+
+def test_ready_without_its_route_waits(world: World) -> None:
+    world.serves["metadata"]["generation"] = 3
+    assert step(world) == Progress(state="waiting", reason="ready, its route is not there yet")
+
+
+def test_a_crash_that_may_heal_is_not_failed_by_the_condition(world: World) -> None:
+    """Knative says ExitCode1 from the first crash on, until everything is well."""
+    world.says("ExitCode1")
+    world.of_pods = [_pod({"user-container": _ended(restarts=1)})]
+    told = step(world)
+    assert told.state == "waiting"
+    assert "exit 1 after 1 restart" in told.reason
+
+    world.of_pods = [_pod({"user-container": _running(ready=False)})]
+    assert step(world).state == "waiting"
+
+
+def test_without_pods_the_condition_decides(world: World) -> None:
+    world.says("ContainerMissing")
+    told = step(world)
+    assert told.state == "failed"
+    assert told.dossier is not None
+    assert told.dossier.cause == "image-missing"
+
+
+def test_after_the_progress_deadline_the_pods_only_explain(world: World) -> None:
+    world.says("ProgressDeadlineExceeded")
+    world.of_pods = [_pod({"user-container": _running(ready=True), "queue-proxy": _running(ready=False)})]
+    told = step(world)
+    assert told.state == "failed"
+    assert told.dossier is not None
+    assert told.dossier.cause == "not-ready"
+    assert "user-container" in told.dossier.hint or "kubectl" in told.dossier.hint
+    assert "queue-proxy" not in told.dossier.hint
+
+
+def test_what_comes_back_has_its_smallest_number_of_instances_first(world: World) -> None:
+    world.now = revision_of(world.release)
+    world.now["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "3"
+    world.now["status"] |= {"desiredReplicas": 3, "actualReplicas": 1}
+    assert step(world) == Progress(state="waiting", reason="1 of 3 instances")
+    world.now["status"] |= {"actualReplicas": 3}
+    assert step(world).state == "ready"
+
+
+def test_scaled_to_zero_is_ready(world: World) -> None:
+    assert world.now is not None
+    world.now["status"] |= {"desiredReplicas": 0, "actualReplicas": 0}
+    assert step(world).state == "ready"
+
+
+class _NoLogs:
+    def of_container(self, pod: str, container: str, lines: int, *, previous: bool) -> list[str]:
+        return []
+
+
+def _pod(containers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    statuses = [{"name": name, "image": "x", **status} for name, status in containers.items()]
+    return {
+        "metadata": {"name": "pod-1", "uid": "p1", "creationTimestamp": "2026-11-21T10:00:00Z"},
+        "spec": {"containers": [{"name": name, "image": "x"} for name in containers]},
+        "status": {
+            "phase": "Running",
+            "conditions": [{"type": "PodScheduled", "status": "True"}],
+            "containerStatuses": statuses,
+        },
+    }
+
+
+def _ended(restarts: int) -> dict[str, Any]:
+    ended = {"exitCode": 1, "reason": "Error"}
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off"}
+    return {"state": {"waiting": waiting}, "lastState": {"terminated": ended}, "restartCount": restarts, "ready": False}
+
+
+def _running(*, ready: bool) -> dict[str, Any]:
+    return {"state": {"running": {"startedAt": "2026-11-21T10:00:00Z"}}, "restartCount": 0, "ready": ready}
