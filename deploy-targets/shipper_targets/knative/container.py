@@ -13,7 +13,7 @@ from typing import Any
 from shipper.model import HealthSettings, Release, RunSettings, Settings
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.kubernetes.pod import literal, resources_of, user_of
-from shipper_targets.kubernetes.probes import LIVE_FAILURES, LIVE_PERIOD, READY_FAILURES, start_budget
+from shipper_targets.kubernetes.probes import LIVE_FAILURES, LIVE_PERIOD, start_budget
 from shipper_targets.kubernetes.quantities import seconds_of
 from shipper_targets.kubernetes.secret_refs import parse_reference
 from shipper_targets.kubernetes.volumes import Mounted, mounted
@@ -22,8 +22,8 @@ ANYBODY_MAY_READ = 0o444
 """Of secret files: without a group of the pod's own (fsGroup) its user could not read them otherwise. Nobody else is
 in the container."""
 
-READY_PERIOD = 1
-"""Seconds: Knative asks a new instance before it gets requests, and a cold start waits for the answer."""
+READY_PERIOD, READY_FAILURES = 1, 5
+"""Every second: a cold start waits for the first good answer. Some in a row have to be bad: one pause is no failure."""
 
 
 def pod_of(release: Release, own: KnativeSettings) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def probes_of(health: HealthSettings, port: int, started_in: float | None) -> di
     period = min(10, max(1, budget // 60))
     probes = {
         "startupProbe": _probe(health.path, port, timeout, period, math.ceil(budget / period)),
-        "readinessProbe": _probe(health.path, port, timeout, max(READY_PERIOD, timeout), READY_FAILURES),
+        "readinessProbe": _probe(health.path, port, timeout, READY_PERIOD, READY_FAILURES),
     }
     if health.liveness is not None:
         probes["livenessProbe"] = _probe(health.liveness, port, timeout, max(LIVE_PERIOD, timeout), LIVE_FAILURES)

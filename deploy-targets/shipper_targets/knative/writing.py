@@ -8,7 +8,6 @@ any change of a named one (server-side apply would be such a change: it takes th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
 
 from shipper.model import Release, Revision, ServiceSettings, Stamp
 from shipper.model.context import Cancellation, Reporter
@@ -31,18 +30,17 @@ from shipper_targets.knative.marks import (
 )
 from shipper_targets.knative.names import is_our_tag, name_of_release, tag_of
 from shipper_targets.knative.observing import Found, seen_of
+from shipper_targets.knative.patches import Patch, annotated, begun, untagged
 from shipper_targets.knative.reading import Reading
 from shipper_targets.knative.routing import until_deleted, until_given_up, until_routed
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.knative.written import Written, carried, read_written, visibility_of, written
 from shipper_targets.kubernetes.labels import STAMP, owner_of
-from shipper_targets.kubernetes.values import Object, mapping, number, objects, text
+from shipper_targets.kubernetes.values import Object, mapping, text
 
 WHOLE = 100
 TRIES = 10
 """How often a write is made again that met nothing but a new status: the reconcilers write one or two a second."""
-
-Patch = dict[str, Any]
 
 
 class Writing:
@@ -71,9 +69,9 @@ class Writing:
         service = self._expected(seen, stamp)
         if service is None:
             self._create_first(release, name, stamp)
-            return _begun(name, release, WHOLE)
+            return begun(name, release, WHOLE)
         made = self._changed(service, seen, stamp, lambda there: self._beside(there, release, name, stamp))
-        return _begun(name, release, traffic.asked_for(made).get(name, 0))
+        return begun(name, release, traffic.asked_for(made).get(name, 0))
 
     def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
         """See the adapter."""
@@ -101,7 +99,7 @@ class Writing:
         if to == "removed" and names and not traffic.about_to_serve(service) and never_verified(self._found(service)):
             self._delete(service, seen, stamp)
             return
-        made = self._changed(service, seen, stamp, lambda there: _untagged(there, names, stamp))
+        made = self._changed(service, seen, stamp, lambda there: untagged(there, names, stamp))
         if to == "removed" and names:
             delete_revisions(self._calls, self._found(made), names, self._report)
 
@@ -110,7 +108,7 @@ class Writing:
         service = self._expected(seen, stamp)
         if service is None:
             raise NotFound(f"there is no Knative Service {self._name} that could carry a stamp")
-        self._changed(service, seen, stamp, lambda there: _annotated(there, stamp, {}))
+        self._changed(service, seen, stamp, lambda there: annotated(there, stamp, {}))
 
     def remove(self, stamp: Stamp, seen: str) -> None:
         """See the adapter."""
@@ -253,7 +251,7 @@ class Writing:
         note = written(service, weights, newest, stamp.epoch) if later is None else carried(later, weights, newest)
         if alone:
             note = note.model_copy(update={"visibility": alone})
-        patch = _annotated(service, stamp, {**(more or {}), WRITTEN: note.model_dump_json()})
+        patch = annotated(service, stamp, {**(more or {}), WRITTEN: note.model_dump_json()})
         if alone and alone != visibility_of(service):
             patch["metadata"]["labels"] = {VISIBILITY: CLUSTER_LOCAL if alone == CLUSTER_LOCAL else None}
         patch["spec"] = {"traffic": traffic.targets(weights, tagged, traffic.following(service))}
@@ -298,38 +296,3 @@ class Writing:
             self._refuse_other(again, seen, stamp)
             service = again
         until_deleted(self._calls, service)
-
-
-def _annotated(service: Object, stamp: Stamp, more: Mapping[str, str]) -> Patch:
-    """Others' annotations stay. Where there was no stamp something was there before: that is noted for good."""
-    there = mapping(service, "metadata", "annotations")
-    before = {} if is_stamped(service) or ADOPTED in there else {ADOPTED: ""}
-    return {"metadata": {"annotations": {**before, STAMP: stamp_text(stamp, service), **more}}}
-
-
-def _untagged(service: Object, names: Collection[str], stamp: Stamp) -> Patch:
-    """Without our tags of these revisions."""
-    asked = objects(service, "spec", "traffic")
-    kept = [dict(one) for one in asked if not _is_dropped(one, names)]
-    patch = _annotated(service, stamp, {})
-    if len(kept) < len(asked):
-        patch["spec"] = {"traffic": kept}
-    return patch
-
-
-def _is_dropped(target: Object, names: Collection[str]) -> bool:
-    tag = text(target, "tag")
-    idle = not number(target, "percent")
-    return bool(tag) and is_our_tag(tag) and idle and text(target, "revisionName") in names
-
-
-def _begun(name: str, release: Release, weight: int) -> Revision:
-    return Revision(
-        name=name,
-        release=release.id,
-        number=release.number,
-        fingerprint=release.fingerprint,
-        state="starting",
-        image=release.main.config_digest,
-        weight=weight,
-    )

@@ -56,7 +56,7 @@ def snapshot(api: Api, base: str) -> Mapping[str, Any] | None:
 
 def put_back(api: Api, kept: Mapping[str, Any], live: Object, version: str) -> dict[str, Any]:
     """One write: the Deployment as it was then, without a mark of ours."""
-    operations = [
+    operations: list[dict[str, Any]] = [
         {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
         {"op": "test", "path": "/metadata/uid", "value": text(live, "metadata", "uid")},
         {"op": "add", "path": "/metadata/labels", "value": dict(kept["labels"])},

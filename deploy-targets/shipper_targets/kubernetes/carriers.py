@@ -17,6 +17,7 @@ from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind
 from shipper_targets.kubernetes.kube_errors import Immutable, Owned
 from shipper_targets.kubernetes.labels import MANAGER, NOTHING, STAMP, labels_of, owner_of, selector
+from shipper_targets.kubernetes.probes import PORT_NAME
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp, seen_of, stamp_text
@@ -120,7 +121,9 @@ class Fence:
             },
             "spec": {
                 "selector": selector(base, NOTHING),
-                "ports": [{"name": "http", "port": self._own.service_port, "targetPort": "http", "protocol": "TCP"}],
+                "ports": [
+                    {"name": PORT_NAME, "port": self._own.service_port, "targetPort": PORT_NAME, "protocol": "TCP"}
+                ],
             },
         }
         created = self._api.create(SERVICE, body)

@@ -161,7 +161,7 @@ def quantity(value: object) -> Decimal | None:
         return None
     unit = found[2] or ""
     if unit.endswith("i"):
-        return Decimal(found[1]) * 1024 ** (_POWERS[unit[0]] // 3)
+        return Decimal(found[1]) * Decimal(1024) ** (_POWERS[unit[0]] // 3)
     return Decimal(found[1]).scaleb(_POWERS[unit])
 
 

@@ -94,6 +94,8 @@ def url_of(own: KubernetesSettings, base: str) -> str:
         return f"{scheme}://{own.gateway.host}{suffix}{_directory(own.gateway.path)}"
     if own.ingress is not None:
         return f"http{'s' if own.ingress.tls_secret else ''}://{own.ingress.host}{_directory(own.ingress.path)}"
+    if own.manifests_url is not None:
+        return own.manifests_url
     suffix = "" if own.service_port == 80 else f":{own.service_port}"
     return f"http://{base}.{own.namespace}.svc{suffix}"
 

@@ -79,7 +79,12 @@ def _target(settings: Settings, own: KubernetesSettings) -> Iterator[Problem]:
         yield problem(
             "targets.address",
             "an address needs a host name that is routed there",
-            "configure gateway or ingress, or leave address out: the service is asked through the API server",
+            "configure gateway or ingress (manifests_url with your own), or leave it out: then the API server is asked",
+        )
+
+    if own.manifests_url is not None and not own.has_own_manifests:
+        yield problem(
+            "targets.manifests_url", "there are no manifests of your own", "configure ingress or gateway instead"
         )
 
 

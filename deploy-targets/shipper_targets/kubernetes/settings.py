@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -198,6 +199,11 @@ class KubernetesSettings(Closed):
         default=None,
         description="Which Deployment runs the service's image, where several do.",
     )
+    manifests_url: Address | None = Field(
+        default=None,
+        description="Where users reach what your own manifests expose, such as https://shop.example.com; asked through "
+        "the API server when absent.",
+    )
     manifests_cluster_scoped: bool = Field(
         default=False, description="Own manifests may have objects that belong to no namespace, such as ClusterRoles."
     )
@@ -220,6 +226,8 @@ class KubernetesSettings(Closed):
         """The host name of ingress or gateway."""
         if self.gateway is not None:
             return self.gateway.host
+        if self.manifests_url is not None:
+            return urlsplit(self.manifests_url).hostname
         return self.ingress.host if self.ingress is not None else None
 
 

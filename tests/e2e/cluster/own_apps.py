@@ -55,7 +55,7 @@ kind: ConfigMap
 metadata:
   name: storefront-config
 data:
-  SHOP_GREETING: "GREETING"
+  SHOP_GREETING: "WORDS"
   SHOP_RETRIES: "3"
 ---
 apiVersion: v1
@@ -93,7 +93,7 @@ def plain(folder: Path, *, image: str, host: str, greeting: str) -> None:
     there = folder / "deploy"
     there.mkdir(parents=True, exist_ok=True)
     (there / "deployment.yaml").write_text(_DEPLOYMENT.replace("IMAGE", f"{image}:v1"))
-    (there / "rest.yaml").write_text(_REST.replace("GREETING", greeting).replace("HOST", host))
+    (there / "rest.yaml").write_text(_REST.replace("WORDS", greeting).replace("HOST", host))
 
 
 def kustomize(folder: Path, *, image: str, host: str, greeting: str) -> None:
@@ -137,5 +137,5 @@ def chart(folder: Path, *, image: str, host: str, greeting: str) -> None:
         deployment.replace("IMAGE ", '"{{ .Values.image.repository }}:{{ .Values.image.tag }}" ')
     )
     (templates / "rest.yaml").write_text(
-        _REST.replace('"GREETING"', "{{ .Values.greeting | quote }}").replace("HOST", "{{ .Values.host }}")
+        _REST.replace('"WORDS"', "{{ .Values.greeting | quote }}").replace("HOST", "{{ .Values.host }}")
     )

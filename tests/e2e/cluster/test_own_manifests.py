@@ -24,7 +24,9 @@ OVERLAY = (own_apps.kustomize, {"manifests_command": ["kubectl", "kustomize", "o
 def written(cluster: Cluster, folder: Path, version: str, greeting: str, app: tuple[Writes, dict[str, Any]]) -> Path:
     """The project in this version, with its manifests."""
     writes, own = app
-    settings = cluster.settings(**QUICK, targets={"kubernetes": {"ingress": None, **own}})
+    settings = cluster.settings(
+        **QUICK, targets={"kubernetes": {"ingress": None, **own, "manifests_url": f"http://{cluster.host}"}}
+    )
     write_service(folder, version=version, settings=settings, git=False)
     writes(folder, image=settings["image"]["repository"], host=cluster.host, greeting=greeting)
     return folder
