@@ -232,6 +232,11 @@ class BugError(ShipperError):
 class PlatformError(Exception):
     """What an adapter raises at its edge. The rollout decides what it means; only Transient may be retried."""
 
+    partly = False
+    """Whether the call had written our stamp before this ended it: what it was to write beyond that is not all there.
+    An adapter whose writes are several calls sets it.
+    """
+
 
 class Transient(PlatformError):
     """The same idempotent call may succeed if it is made again."""

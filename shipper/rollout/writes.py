@@ -138,9 +138,11 @@ class Writer:
             result = self.patience.write(partial(call, now, self.stamp(now)))
         except (Transient, Conflict) as error:
             self.wrote, self.doubtful = before if isinstance(error, Conflict) else (True, True)
+            self.wrote = self.wrote or error.partly
             raise
-        except PlatformError:
+        except PlatformError as error:
             self.wrote, self.doubtful = before
+            self.wrote = self.wrote or error.partly
             raise
         except BaseException:  # left behind
             self.wrote = True

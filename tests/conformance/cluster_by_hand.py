@@ -135,4 +135,4 @@ class ClusterByHand:
     def _client(self) -> Any:
         from kubernetes import config
 
-        return config.new_client_from_config(str(self.kubeconfig), context="rig")
+        return config.new_client_from_config(str(self.kubeconfig), context="rig")  # type: ignore[no-untyped-call]

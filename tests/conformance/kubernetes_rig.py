@@ -153,10 +153,10 @@ class KubernetesPlace:
         self.hands.drop()
 
     def store_secret(self, name: str, value: str) -> str:
-        """One that cannot be changed for each value, as those do it whose secrets are to come back."""
-        secret = f"store-{name.lower().replace('_', '-')}-{hashlib.sha256(value.encode()).hexdigest()[:8]}"
+        """One Secret for each name, changed in place, as its owner would."""
+        secret = f"store-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
         content = {"value": base64.b64encode(value.encode()).decode()}
-        self.hands.put("v1", "Secret", secret, {"data": content, "immutable": True})
+        self.hands.put("v1", "Secret", secret, {"data": content})
         return f"kubernetes:{secret}/value"
 
     def command(self, status: int) -> Sequence[str]:

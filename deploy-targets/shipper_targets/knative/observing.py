@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,7 +18,7 @@ from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.knative.traffic import about_to_serve
 from shipper_targets.knative.written import visibility_of
 from shipper_targets.kubernetes.labels import STAMP
-from shipper_targets.kubernetes.values import Object, at, is_leaving, name_of, text, uid_of
+from shipper_targets.kubernetes.values import Object, at, is_leaving, name_of, number, text, uid_of
 
 ABSENT = "absent"
 """`seen` where there is no Service."""
@@ -71,12 +71,17 @@ class Found:
             drift=drift_of(service, self.releases, self.name) if service is not None else (),
             capacity=None,
             capacity_owner=OWNER,
-            address=self._address,
+            address=self._address(weights),
         )
 
-    @property
-    def _address(self) -> Address | None:
-        return address_of(self.service, self.own) if self.service is not None else None
+    def _address(self, weights: Mapping[str, int]) -> Address | None:
+        """None where nobody can ask it now: a service inside is asked through its pods, and idle it has none. Nothing
+        from here would wake it up.
+        """
+        found = address_of(self.service, self.own) if self.service is not None else None
+        serving = [one for one in self.revisions if name_of(one) in weights]
+        idle = bool(serving) and not any(number(one, "status", "actualReplicas") for one in serving)
+        return None if found is not None and found.reach == "internal" and idle else found
 
     def _shown(self, name: str, revision: Object | None, weight: int) -> Revision:
         release = self.releases.get(name)

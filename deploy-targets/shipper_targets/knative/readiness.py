@@ -11,6 +11,7 @@ from shipper.targets import Denied, NotFound, PlatformError
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.conditions import (
     READY,
+    ROUTES,
     WINDOW,
     has_given_up,
     has_routed,
@@ -141,7 +142,8 @@ class Readiness:
             return self._with_instances(revision)
         if (refused := refused_route(service)) is not None:
             return _standing(finding_of(refused))
-        return waiting("not-ready", "ready, its route is not there yet")
+        message = told_by(condition(service, ROUTES))[1]
+        return waiting("not-ready", "ready, its route is not there yet" + (f": {message}" if message else ""))
 
     def _with_instances(self, revision: Object) -> Finding:
         """A revision that comes back has its smallest number of instances first, where it has one: otherwise all the

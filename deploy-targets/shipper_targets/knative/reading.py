@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shipper_targets.knative.addresses import answers_inside_only
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.conditions import MADE, works_on_routes
 from shipper_targets.knative.observing import Found, seen_of
@@ -61,7 +62,9 @@ class Reading:
         if service is None:
             return ()
         follow, known = _what_revisions_follow(service), self._list
-        if known is None or not known.still_holds(follow, _named(service)):
+        # Whether a service inside can be asked depends on how many instances there are just now.
+        counts = answers_inside_only(text(service, "status", "url"), self._own)
+        if counts or known is None or not known.still_holds(follow, _named(service)):
             at = time.monotonic()
             known = self._list = _Listed(at, follow, self._calls.revisions(service))
         return known.revisions

@@ -154,15 +154,18 @@ class KubernetesTarget:
 
     def retire(self, revisions: Sequence[Revision], to: Retired, stamp: Stamp, seen: str) -> None:
         """Stopped is no pod; removed is no Deployment. What earlier releases had and nothing needs any more goes."""
-        self._retiring.retire(revisions, to, stamp, seen)
+        with self._fence.telling():
+            self._retiring.retire(revisions, to, stamp, seen)
 
     def write_stamp(self, stamp: Stamp, seen: str) -> None:
         """The stamp alone. Raises NotFound where there is nothing to carry it."""
-        self._fence.enter(stamp, seen)
+        with self._fence.telling():
+            self._fence.enter(stamp, seen)
 
     def remove(self, stamp: Stamp, seen: str) -> None:
         """Everything that has our labels; returns when its pods are gone."""
-        Removing(self._writing).remove(stamp, seen)
+        with self._fence.telling():
+            Removing(self._writing).remove(stamp, seen)
 
     def garbage(self, keep: Sequence[int], images: Collection[str]) -> Sequence[Garbage]:
         """Records and Deployments of old releases; images are the registry's."""
@@ -170,7 +173,8 @@ class KubernetesTarget:
 
     def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> tuple[Garbage, ...]:
         """One write under the fence, then the deletions."""
-        return Cleaning(self._writing, self._retiring, self._context.report).collect(garbage, stamp, seen)
+        with self._fence.telling():
+            return Cleaning(self._writing, self._retiring, self._context.report).collect(garbage, stamp, seen)
 
     # What these are made of
 

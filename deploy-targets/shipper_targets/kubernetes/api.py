@@ -5,7 +5,6 @@ Reads may be made again, and are; a write never is: whoever writes has to look a
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,6 +13,7 @@ from urllib.parse import urlencode
 
 from shipper.targets import Invalid, NotFound, retry_transient
 from shipper_targets.kubernetes.answers import Answer, Listed, Watch, checked, failure
+from shipper_targets.kubernetes.bodies import as_bytes
 from shipper_targets.kubernetes.clients import Connection
 from shipper_targets.kubernetes.kinds import WELL_KNOWN, Kind
 from shipper_targets.kubernetes.kube_errors import Gone
@@ -214,7 +214,7 @@ class Api:
         accept: str = _JSON,
     ) -> dict[str, Any]:
         headers = {"accept": accept, **({"content-type": content} if content else {})}
-        data = json.dumps(body, separators=(",", ":")).encode() if body is not None else b""
+        data = as_bytes(body) if body is not None else b""
         timeout = READ if method == "GET" else WRITE
         answer = self.request(method, path, query=query, headers=headers, body=data, timeout=timeout)
         return checked(doing, self._connection, answer)

@@ -6,12 +6,13 @@ The object that moves traffic is written last, with the stamp again and on condi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from shipper.model import Settings, Stamp
-from shipper.targets import Conflict, Invalid, NotFound
+from shipper.targets import Conflict, Invalid, NotFound, PlatformError
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind
@@ -38,6 +39,17 @@ class Fence:
         self._reading = reading
         self._settings = settings
         self._own = own
+        self._crossed = False
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """What fails in here after a write under the fence says that it did: our stamp is there."""
+        self._crossed = False
+        try:
+            yield
+        except PlatformError as error:
+            error.partly = error.partly or self._crossed
+            raise
 
     def enter(self, stamp: Stamp, seen: str, *, create: bool = False) -> Found:
         """Read, compare, and write the stamp; what is there then. `create`: make a carrier where there is none yet.
@@ -91,7 +103,7 @@ class Fence:
         before = seen_of([carrier])
         for _ in range(TRIES):
             try:
-                return write(version)
+                done = write(version)
             except Owned:
                 raise
             except Conflict:
@@ -104,6 +116,9 @@ class Fence:
                 if isinstance(error, Immutable) and "metadata.uid" not in error.fields:
                     raise
                 raise Conflict(f"{kind} {name_of(carrier)} was removed meanwhile") from error
+            else:
+                self._crossed = True
+                return done
         raise Conflict(f"{kind} {name_of(carrier)} was changed {TRIES} times in a row while it was written")
 
     def _made(self, found: Found, stamp: Stamp) -> Found:
@@ -127,6 +142,7 @@ class Fence:
             },
         }
         created = self._api.create(SERVICE, body)
+        self._crossed = True
         return exchanged(found, None, self._as_applied(created))
 
     def _as_applied(self, service: Object) -> dict[str, Any]:

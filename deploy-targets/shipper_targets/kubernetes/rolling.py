@@ -17,15 +17,18 @@ class RollingTarget(KubernetesTarget):
 
     def replace(self, release: Release, stamp: Stamp, seen: str) -> Revision:
         """The stamp, what moves no traffic, then the Deployment: returns when the API server has accepted it."""
-        return self._writing.replace(release, stamp, seen)
+        with self._fence.telling():
+            return self._writing.replace(release, stamp, seen)
 
     def abort(self, in_flight: str, stamp: Stamp, seen: str) -> None:
         """The Deployment as it was for what served, in one write; where nothing of it had served, it is deleted."""
-        self._writing.abort(in_flight, stamp, seen)
+        with self._fence.telling():
+            self._writing.abort(in_flight, stamp, seen)
 
     def finish(self, revision: Revision, stamp: Stamp, seen: str) -> None:
         """The Service's selector, after a change from one Deployment per release; else nothing."""
-        self._writing.finish(revision, stamp, seen)
+        with self._fence.telling():
+            self._writing.finish(revision, stamp, seen)
 
     @cached_property
     def _writing(self) -> RollingWriting:

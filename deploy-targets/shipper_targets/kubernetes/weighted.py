@@ -23,11 +23,13 @@ class WeightedTarget(KubernetesTarget):
 
     def create(self, release: Release, stamp: Stamp, seen: str) -> Revision:
         """A Deployment with as many pods as what serves; the Service asks whom it asked."""
-        return self._writing.create(release, stamp, seen)
+        with self._fence.telling():
+            return self._writing.create(release, stamp, seen)
 
     def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
         """The Service's selector; with a Gateway the HTTPRoute's weights, then the Service for clients inside."""
-        self._writing.shift(weights, stamp, seen)
+        with self._fence.telling():
+            self._writing.shift(weights, stamp, seen)
 
     @cached_property
     def _writing(self) -> WeightedWriting:

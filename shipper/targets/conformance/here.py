@@ -35,6 +35,9 @@ from shipper.targets.protocol import Target
 CODES = frozenset({0, 2, 16, 20, 21, 22, 23, 24, 30, 31, 32, 33, 130, 143})
 """What a rollout may end with (docs/reference/exit-codes.md)."""
 
+ROUTES_LATE = 0.5
+"""Seconds for what is routed to reach every proxy, where that takes a while."""
+
 PATIENCE = 10.0
 """Seconds in which what was routed must reach the address: some platforms say "done" before it has."""
 
@@ -207,6 +210,9 @@ class Here:
         found = self._until(lambda answer: answer is not None and _says(answer, text), path)
         assert found is not None, f"the address answers nothing; expected {text!r} at {path}"
         assert _says(found, text), f"the address answers {_shown(found)} at {path}; expected {text!r}"
+        settles = time.monotonic() + (ROUTES_LATE if self.target().traits.routes_late else 0.0)
+        while time.monotonic() < settles:  # the last of what was routed before may still be asked
+            time.sleep(0.05)
         for _ in range(5):
             again = self._ask(path)
             assert again is not None, f"the address answered {text!r} and then nothing"

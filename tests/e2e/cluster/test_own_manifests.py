@@ -59,9 +59,9 @@ def test_a_change_in_the_manifests_alone_is_a_release_and_none_is_nothing_to_do(
     first = cluster.release(written(cluster, folder, "1", "good morning", PLAIN))
     assert first.code == 0, first
     again = cluster.release(folder)
-    assert (again.code, again.finished["changed"]) == (0, False), again
+    assert (again.code, again.finished["serves"]["changed"]) == (0, False), again
     changed = cluster.release(written(cluster, folder, "1", "good night", PLAIN))
-    assert (changed.code, changed.finished["changed"]) == (0, True), changed
+    assert (changed.code, changed.finished["serves"]["changed"]) == (0, True), changed
     assert cluster.ask("/env?name=SHOP_GREETING").json["value"] == "good night"
 
 

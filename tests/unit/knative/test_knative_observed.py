@@ -63,6 +63,20 @@ def test_what_was_before_shipper_is_number_zero() -> None:
     assert now.drift == ()
 
 
+def test_an_idle_service_inside_cannot_be_asked() -> None:
+    release = release_of()
+    service = serving(release)
+    service["status"]["url"] = "http://shop.shops.svc.cluster.local"
+    awake, idle = revision_of(release), revision_of(release)
+    awake["status"]["actualReplicas"] = 1
+
+    now = found(service, awake).observation()
+
+    assert now.address is not None
+    assert now.address.reach == "internal"
+    assert found(service, idle).observation().address is None
+
+
 def test_an_unreadable_stamp_is_never_written_over() -> None:
     service = serving(release_of())
     service["metadata"]["annotations"]["shipper.dev/stamp"] = '{"epoch": "newer"}'

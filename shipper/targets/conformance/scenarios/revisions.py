@@ -23,7 +23,7 @@ def what_a_target_says_of_itself(here: Here) -> None:
     assert target.default_platform.startswith("linux/")
     assert splits or isinstance(target, Replaces), "it neither splits traffic nor replaces"
     assert traits.strategies, "it names no strategy"
-    splitting = {"all-at-once", "blue-green", "canary", "recreate"} & set(traits.strategies)
+    splitting = {"all-at-once", "blue-green", "canary"} & set(traits.strategies)
     assert splits or not splitting, f"only a target that splits traffic can do {', '.join(splitting)}"
     assert isinstance(target, Replaces) or "rolling" not in traits.strategies, "only one that replaces can do rolling"
     assert traits.probes_revisions == isinstance(target, Probes), "its trait probes_revisions is not what it can do"
