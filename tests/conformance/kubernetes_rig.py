@@ -71,6 +71,8 @@ class KubernetesPlace:
     Pickles, for a run's own process; that one makes no images.
     """
 
+    adopts = False
+
     def __init__(
         self, strategy: str, service: str, hands: ClusterByHand, edge: str, images: RegistryImages | None
     ) -> None:
@@ -102,6 +104,7 @@ class KubernetesPlace:
             "namespace": self.hands.namespace,
             "address": self._edge,
             "pre_stop": 1,
+            "adopt": self.adopts,
             **way_in,
         }
         return TargetSettings(name="cluster", kind="kubernetes", settings=own)
@@ -200,6 +203,8 @@ class ReplacedPlace(KubernetesPlace):
 
 class SharedPlace(KubernetesPlace):
     """One Deployment for each release. Implements Adopts, too: whatever a Service selects can be left as it is."""
+
+    adopts = True
 
     def adopt(self, text: str) -> None:
         labels = {"app": "legacy"}

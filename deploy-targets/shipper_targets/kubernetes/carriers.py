@@ -18,8 +18,8 @@ from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind
 from shipper_targets.kubernetes.kube_errors import Immutable, Owned
 from shipper_targets.kubernetes.labels import MANAGER, NOTHING, STAMP, labels_of, owner_of, selector
-from shipper_targets.kubernetes.probes import PORT_NAME
 from shipper_targets.kubernetes.reading import Reading
+from shipper_targets.kubernetes.services import ports_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp, seen_of, stamp_text
 from shipper_targets.kubernetes.values import Object, mapping, name_of, text, uid_of
@@ -40,6 +40,11 @@ class Fence:
         self._settings = settings
         self._own = own
         self._crossed = False
+
+    @property
+    def port(self) -> int:
+        """The Service's."""
+        return self._own.service_port
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -136,9 +141,7 @@ class Fence:
             },
             "spec": {
                 "selector": selector(base, NOTHING),
-                "ports": [
-                    {"name": PORT_NAME, "port": self._own.service_port, "targetPort": PORT_NAME, "protocol": "TCP"}
-                ],
+                "ports": ports_of(self._own.service_port),
             },
         }
         created = self._api.create(SERVICE, body)

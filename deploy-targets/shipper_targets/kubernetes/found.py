@@ -24,6 +24,10 @@ PENDING = "shipper.dev/waits-for"
 from once it is ready."""
 
 
+_PORT = ("name", "port", "targetPort", "protocol", "appProtocol")
+"""Of a Service's port: what is asked for. The rest (nodePort) the platform keeps by itself."""
+
+
 @dataclass(frozen=True)
 class Found:
     """Objects as JSON. `deployments`, `services` are ours; `service` is `<base>`, whoever made it; `foreign` are
@@ -130,6 +134,24 @@ class Found:
             return None
         named = next((name_of(one) for one in self.foreign if selects(selected, one)), pods_of_service(service))
         return named, selected
+
+    @property
+    def adopted_ports(self) -> list[dict[str, Any]]:
+        """Of the Service as it was then: names of ports are those of its pods, not of ours."""
+        import json
+
+        service = self.service
+        if service is None or self.adopted is None:
+            return []
+        if noted := text(service, "metadata", "annotations", ADOPTED):
+            told = json.loads(noted).get("ports")
+            return [dict(one) for one in told] if isinstance(told, list) else []
+        return [{key: one[key] for key in _PORT if key in one} for one in objects(service, "spec", "ports")]
+
+    @property
+    def asks_adopted(self) -> bool:
+        """Whether the Service gives its traffic to what was there before us."""
+        return self.service is not None and self.adopted is not None and self.selected(self.service) == self.adopted[0]
 
     @property
     def _adopted_in_place(self) -> tuple[str, Mapping[str, str]] | None:

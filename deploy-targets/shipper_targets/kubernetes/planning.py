@@ -68,7 +68,8 @@ class Planning:
         live = self._live(found, manifest)
         if is_carrier(manifest, found) and live is not None:
             manifest = carried(manifest, live)
-            manifest = as_selected(manifest, live) if manifest.kind == "Service" else _as_routed(manifest, live)
+            is_service = manifest.kind == "Service"
+            manifest = as_selected(manifest, live, found) if is_service else _as_routed(manifest, live)
         last = before.find(manifest.key) if before is not None else None
         try:
             wanted = apply(

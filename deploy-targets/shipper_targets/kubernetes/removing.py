@@ -110,7 +110,8 @@ class Removing:
             member: {key: None for key in mapping(service, "metadata", member) if key.startswith("shipper.dev/")}
             for member in ("labels", "annotations")
         }
-        self._api.merge(SERVICE, name_of(service), {"metadata": marks, "spec": {"selector": selector}})
+        ports = {"ports": found.adopted_ports} if found.adopted_ports else {}
+        self._api.merge(SERVICE, name_of(service), {"metadata": marks, "spec": {"selector": selector, **ports}})
 
     def _until_gone(self, selectors: list[str]) -> None:
         """Pods are given their time to end; what takes longer than that is the nodes' business."""

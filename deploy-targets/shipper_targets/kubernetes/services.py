@@ -30,6 +30,11 @@ def selecting(service: Manifest, base: str, workload: str) -> Manifest:
     return Manifest(body)
 
 
+def ports_of(port: int) -> list[dict[str, object]]:
+    """Of a Service: by the port's name, so that two revisions may listen on different numbers."""
+    return [{"name": PORT_NAME, "port": port, "targetPort": PORT_NAME, "protocol": "TCP"}]
+
+
 def _service(
     own: KubernetesSettings, name: str, base: str, labels: Mapping[str, str], workload: str, service_type: str
 ) -> Manifest:
@@ -41,7 +46,7 @@ def _service(
             "spec": {
                 "type": service_type,
                 "selector": selector(base, workload),
-                "ports": [{"name": PORT_NAME, "port": own.service_port, "targetPort": PORT_NAME, "protocol": "TCP"}],
+                "ports": ports_of(own.service_port),
             },
         }
     )

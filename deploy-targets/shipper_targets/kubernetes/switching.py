@@ -17,6 +17,7 @@ from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import HTTP_ROUTE, SERVICE
 from shipper_targets.kubernetes.labels import NOTHING, STAMP, selector
 from shipper_targets.kubernetes.manifest import Manifest
+from shipper_targets.kubernetes.services import ports_of
 from shipper_targets.kubernetes.stamps import stamp_text
 from shipper_targets.kubernetes.values import Object, mapping, name_of, number, objects, text
 
@@ -36,7 +37,8 @@ def adopted_note(found: Found) -> dict[str, str]:
     service, adopted = found.service, found.adopted
     if service is None or adopted is None or not adopted[1] or text(service, "metadata", "annotations", ADOPTED):
         return {}
-    return {ADOPTED: json.dumps({"name": adopted[0], "selector": dict(adopted[1])}, sort_keys=True)}
+    whole = {"name": adopted[0], "selector": dict(adopted[1]), "ports": found.adopted_ports}
+    return {ADOPTED: json.dumps(whole, sort_keys=True)}
 
 
 def select(api: Api, fence: Fence, found: Found, workload: str, stamp: Stamp) -> Found:
@@ -54,7 +56,9 @@ def select(api: Api, fence: Fence, found: Found, workload: str, stamp: Stamp) ->
 
     def write(version: str) -> dict[str, Any]:
         metadata = {"resourceVersion": version, "annotations": notes}
-        return api.merge(SERVICE, found.base, {"metadata": metadata, "spec": {"selector": {**gone, **wanted}}})
+        asked: dict[str, Any] = {**gone, **wanted}
+        spec = {"selector": asked, **_ports_of(found, workload, fence.port)}
+        return api.merge(SERVICE, found.base, {"metadata": metadata, "spec": spec})
 
     return exchanged(found, service, fence.conditional(service, write))
 
@@ -65,6 +69,14 @@ def _selector_of(found: Found, workload: str) -> dict[str, str]:
     if adopted is not None and workload == adopted[0] and adopted[1] and found.deployment(workload) is None:
         return {key: str(value) for key, value in adopted[1].items()}
     return selector(found.base, workload or NOTHING)
+
+
+def _ports_of(found: Found, workload: str, port: int) -> dict[str, list[dict[str, Any]]]:
+    """What was there before us has the ports that it had; nothing is changed where nothing was."""
+    adopted = found.adopted
+    if adopted is None or not found.adopted_ports:
+        return {}
+    return {"ports": found.adopted_ports if workload == adopted[0] else ports_of(port)}
 
 
 def as_routed(route: Manifest, weights: Mapping[str, int], port: int) -> Manifest:

@@ -110,10 +110,12 @@ def carried(manifest: Manifest, live: Object | None, more: Mapping[str, str] | N
     return manifest.marked(annotations={**kept, **(more or {})})
 
 
-def as_selected(manifest: Manifest, live: Object) -> Manifest:
-    """A Service that goes on giving its traffic to whom it does."""
+def as_selected(manifest: Manifest, live: Object, found: Found) -> Manifest:
+    """A Service that goes on giving its traffic to whom it does, at the ports that these have."""
     body = manifest.copied()
     body["spec"]["selector"] = dict(mapping(live, "spec", "selector"))
+    if found.asks_adopted and found.adopted_ports:
+        body["spec"]["ports"] = found.adopted_ports
     return Manifest(body)
 
 

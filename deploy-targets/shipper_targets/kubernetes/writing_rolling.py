@@ -99,7 +99,7 @@ class RollingWriting(Writing):
         if live is None or asked in ("", workload):
             wanted = carried(selecting(manifest, found.base, workload), live, traffic_note({workload: WHOLE}))
             return self.carrier_applied(found, live, wanted), ""
-        wanted = carried(as_selected(manifest, live), live, adopted_note(found))
+        wanted = carried(as_selected(manifest, live, found), live, adopted_note(found))
         return self.carrier_applied(found, live, wanted), asked
 
     def _route(self, found: Found, manifest: Manifest) -> Found:

@@ -20,7 +20,7 @@ from shipper_targets.kubernetes.rollouts import release_in, state_of, wanted_pod
 from shipper_targets.kubernetes.services import revision_service, selecting
 from shipper_targets.kubernetes.stamps import stamp_text
 from shipper_targets.kubernetes.switching import adopted_note, as_routed, select, until_accepted
-from shipper_targets.kubernetes.values import Object, at, name_of, number, text
+from shipper_targets.kubernetes.values import Object, name_of, number, text
 from shipper_targets.kubernetes.writing import Writing, as_selected, carried, going_on, is_carrier
 
 WHOLE = 100
@@ -83,7 +83,7 @@ class WeightedWriting(Writing):
             live = found.service
             if manifest.kind != "Service" or not is_carrier(manifest, found) or live is None:
                 continue
-            wanted = carried(as_selected(manifest, live), live, adopted_note(found))
+            wanted = carried(as_selected(manifest, live, found), live, adopted_note(found))
             found = self.carrier_applied(found, live, wanted)
         return found
 
@@ -159,7 +159,7 @@ class WeightedWriting(Writing):
         if adopted is not None and revision == adopted[0]:
             body = service.copied()
             body["spec"]["selector"] = dict(adopted[1])
-            body["spec"]["ports"] = [_port(port) for port in at(found.service, "spec", "ports") or ()]
+            body["spec"]["ports"] = found.adopted_ports
             service = Manifest(body)
         self.applied(service, None)
         return name
@@ -187,7 +187,3 @@ def _without_count(manifest: Manifest, live: Object) -> Manifest:
     if owns_replicas(live):
         body["spec"]["replicas"] = wanted_pods(live)
     return Manifest(body)
-
-
-def _port(port: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in port.items() if key != "nodePort"}
