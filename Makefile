@@ -23,12 +23,13 @@ unit conformance integration e2e:  ## one tier only
 sweep:           ## all tests, with every case where `make test` takes a sample; takes long
 	@SHIPPER_SWEEP=1 $(PYTHON) tools/test.py
 
-bench:           ## start-up, release and rollback against bare click, a script by hand and gcloud; the ledger at any length
+bench:           ## start-up, release and rollback against bare click, by hand, gcloud, kubectl and Helm; the ledger
 	@$(PYTHON) benchmarks/startup.py
 	@$(PYTHON) benchmarks/release.py
 	@$(PYTHON) benchmarks/rollback.py
 	@"$$($(PYTHON) tools/venvs.py dev)/python" benchmarks/ledger.py
 	@"$$($(PYTHON) tools/venvs.py dev)/python" benchmarks/cloudrun.py
+	@"$$($(PYTHON) tools/venvs.py dev)/python" benchmarks/kubernetes_peers.py
 
 docs:            ## generate docs/reference from the code
 	@"$$($(PYTHON) tools/venvs.py dev)/python" tools/generate_docs.py

@@ -12,12 +12,15 @@ from typing import Any
 from shipper.targets import Invalid
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kube_errors import Owned, manager_of
-from shipper_targets.kubernetes.labels import MANAGER, owner_of
-from shipper_targets.kubernetes.manifest import Manifest
+from shipper_targets.kubernetes.labels import IDENTITY, MANAGER, owner_of
+from shipper_targets.kubernetes.manifest import CHANGE_CAUSE, Manifest
 from shipper_targets.kubernetes.values import mapping
 
-_PAUSED = ".spec.paused"
-"""Sent only to go on with what somebody has paused: that is drift, whoever owns it."""
+_OURS = {".spec.paused", *(f".metadata.{where}.{key}" for where in ("labels", "annotations") for key in IDENTITY)}
+_OURS |= {f".metadata.annotations.{CHANGE_CAUSE}"}
+"""Ours whoever owns it, although no manifest has it: what says which release it is (`kubectl rollout undo` writes that,
+too), and what is sent only to go on with what somebody has paused.
+"""
 
 
 def apply(
@@ -61,7 +64,9 @@ def others_fields(error: Owned, before: Mapping[str, Any] | Manifest | None) -> 
     return {
         field: owner
         for field, owner in error.owners.items()
-        if manager_of(owner) != MANAGER and field != _PAUSED and not (applied is not None and has_field(applied, field))
+        if manager_of(owner) != MANAGER
+        and field not in _OURS
+        and not (applied is not None and has_field(applied, field))
     }
 
 

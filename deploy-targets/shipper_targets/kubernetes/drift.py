@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from shipper.model import Drift
 from shipper.model.printable import printable
+from shipper_targets.kubernetes.labels import MANAGER, NUMBER, RELEASE
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
-from shipper_targets.kubernetes.values import Object, at, name_of, text
+from shipper_targets.kubernetes.values import Object, at, name_of, objects, text
 
 if TYPE_CHECKING:
     from shipper_targets.kubernetes.found import Found
@@ -38,7 +39,7 @@ _POWERS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T"
 
 def drift_of(found: Found) -> tuple[Drift, ...]:
     """Of what serves and of where its traffic is."""
-    return (*_traffic(found), *_paused(found), *_objects(found))
+    return (*_traffic(found), *_undone(found), *_paused(found), *_objects(found))
 
 
 def _traffic(found: Found) -> Iterator[Drift]:
@@ -64,6 +65,26 @@ def asked_of(carrier: Object | None) -> dict[str, int] | None:
         return {str(name): int(weight) for name, weight in json.loads(told).items()} if told else None
     except (ValueError, AttributeError, TypeError):
         return None
+
+
+def _undone(found: Found) -> Iterator[Drift]:
+    """`kubectl rollout undo` brings back a pod template with all annotations of then: it owns the release's, then."""
+    for one in found.deployments:
+        number = text(one, "metadata", "annotations", NUMBER)
+        managers = _managers(one, "metadata", "annotations", RELEASE)
+        others = [str(last) for last in (*found.stamp.verified[-1:], *_newest(found)) if str(last) != number]
+        if managers and MANAGER not in managers and others:
+            yield _drift(one, f"metadata.annotations.{NUMBER}", others[0], f"{number} (by {', '.join(managers)})")
+
+
+def _newest(found: Found) -> list[int]:
+    return sorted(record.number for record in found.records)[-1:]
+
+
+def _managers(one: Object, *path: str) -> list[str]:
+    """Who owns a field of an object, as its managedFields say."""
+    owned = ("fieldsV1", *(f"f:{key}" for key in path))
+    return [text(by, "manager") for by in objects(one, "metadata", "managedFields") if at(by, *owned) is not None]
 
 
 def _paused(found: Found) -> Iterator[Drift]:

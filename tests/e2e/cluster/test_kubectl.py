@@ -55,6 +55,19 @@ def test_it_has_the_usual_labels_a_status_and_a_history(cluster: Cluster, tmp_pa
     assert history == ["1", "2"]
 
 
+def test_an_undo_of_configuration_alone_is_found_and_taken_over_too(cluster: Cluster, tmp_path: Path) -> None:
+    for word in ("morning", "evening"):
+        released(cluster, tmp_path / "shop", "1", run={"env": {"SHOP_GREETING": word}})
+    cluster.kubectl("rollout", "undo", WORKLOAD)
+    cluster.kubectl("rollout", "status", WORKLOAD)
+    assert cluster.ask("/env?name=SHOP_GREETING").json["value"] == "morning"
+    refused = release(cluster, tmp_path / "shop", "1", run={"env": {"SHOP_GREETING": "night"}})
+    assert refused.code == 31, refused
+    back = cluster.run("rollback", "--service", "shop", "--to", "#2", "--json")
+    assert back.code == 0, back
+    assert cluster.ask("/env?name=SHOP_GREETING").json["value"] == "evening"
+
+
 def test_an_undo_is_found_by_the_next_release_and_a_rollback_takes_over(cluster: Cluster, tmp_path: Path) -> None:
     for version in ("1", "2"):
         released(cluster, tmp_path / "shop", version)
@@ -63,48 +76,41 @@ def test_an_undo_is_found_by_the_next_release_and_a_rollback_takes_over(cluster:
     assert cluster.ask().json["version"] == "1"
     refused = release(cluster, tmp_path / "shop", "3")
     assert refused.code == 31, refused
-    assert "Deployment/shop-dev metadata.labels.app.kubernetes.io/version" in refused.said
+    assert "Deployment/shop-dev metadata.annotations.shipper.dev/number: 2 -> 1 (by kubectl" in refused.said
     assert "build" not in refused.stages()
-    back = cluster.run("rollback", "--service", "shop", "--to", "#1", "--json")
+    back = cluster.run("rollback", "--service", "shop", "--to", "#2", "--json")
     assert back.code == 0, back
-    assert cluster.ask().json["version"] == "1"
+    assert cluster.ask().json["version"] == "2"
     released(cluster, tmp_path / "shop", "3")
     assert cluster.ask().json["version"] == "3"
 
 
-def test_an_undo_of_configuration_alone_is_found_too(cluster: Cluster, tmp_path: Path) -> None:
-    for word in ("morning", "evening"):
-        released(cluster, tmp_path / "shop", "1", run={"env": {"SHOP_GREETING": word}})
-    cluster.kubectl("rollout", "undo", WORKLOAD)
-    cluster.kubectl("rollout", "status", WORKLOAD)
-    assert cluster.ask("/env?name=SHOP_GREETING").json["value"] == "morning"
-    refused = release(cluster, tmp_path / "shop", "1", run={"env": {"SHOP_GREETING": "night"}})
-    assert refused.code == 31, refused
-
-
 BY_HAND = {
     "scale": (("scale", WORKLOAD, "--replicas", "3"), "Deployment/shop-dev spec.replicas"),
-    "set image": (("set", "image", WORKLOAD, "*=registry.rig.test/other:v1"), "spec.template.spec.containers"),
-    "edit": (("edit", "service/shop-dev"), "Service/shop-dev spec.ports"),
+    "set image": (("set", "image", WORKLOAD, "*=IMAGE"), "Deployment/shop-dev spec.template.spec.containers"),
+    "edit": (("edit", "ingress/shop-dev"), "Ingress/shop-dev spec.rules"),
 }
+EDITOR = "sed -i 's/host: shop/host: shopping/'"
 
 
 @pytest.mark.parametrize("way", BY_HAND)
-def test_what_is_changed_by_hand_is_named_before_a_build_and_a_rollback_puts_it_right(
+def test_what_is_changed_by_hand_is_named_before_a_build_and_a_rollback_takes_it_over(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    monkeypatch.setenv("KUBE_EDITOR", "sed -i 's/ port: 80$/ port: 8123/'")
-    first = released(cluster, tmp_path / "shop", "1")
+    monkeypatch.setenv("KUBE_EDITOR", EDITOR)
+    older, _ = (released(cluster, tmp_path / "shop", version).finished["serves"] for version in ("1", "2"))
     words, field = BY_HAND[way]
-    cluster.kubectl(*words)
-    refused = release(cluster, tmp_path / "shop", "2")
+    cluster.kubectl(*(word.replace("IMAGE", older["image"]) for word in words))
+    cluster.kubectl("rollout", "status", WORKLOAD)
+    refused = release(cluster, tmp_path / "shop", "3")
     assert refused.code == 31, refused
     assert field in refused.said
     assert "build" not in refused.stages()
-    back = cluster.run("rollback", "--service", "shop", "--to", f"#{first.finished['serves']['number']}", "--json")
+    back = cluster.run("rollback", "--service", "shop", "--json")
     assert back.code == 0, back
     assert cluster.ask().json["version"] == "1"
-    released(cluster, tmp_path / "shop", "2")
+    released(cluster, tmp_path / "shop", "3")
+    assert cluster.ask().json["version"] == "3"
 
 
 def test_what_an_autoscaler_has_scaled_to_stays_through_releases(cluster: Cluster, tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def test_ours_under_another_operation_and_what_we_had_applied_is_not_others() ->
             ".spec.replicas": '"kubectl-edit" using apps/v1',
             ".spec.minReadySeconds": '"kubectl-edit" using apps/v1',
             ".spec.paused": '"kubectl-rollout" using apps/v1',
+            ".metadata.annotations.shipper.dev/release": '"kubectl-rollout" using apps/v1',
+            ".metadata.annotations.kubernetes.io/change-cause": '"kubectl-annotate" using apps/v1',
         },
     )
     assert list(others_fields(error, APPLIED)) == [".spec.minReadySeconds"]

@@ -242,6 +242,27 @@ def test_only_fields_of_ours_that_are_other_ones_are_drift(live: dict[str, Any],
     assert sorted(path for path, _, _ in differences(OURS, live)) == differing
 
 
+@pytest.mark.parametrize(
+    ("managers", "verified", "told"),
+    [
+        (["shipper"], (3, 4), []),
+        (["kubectl"], (3, 4), [("Deployment/shop metadata.annotations.shipper.dev/number", "4", "3 (by kubectl)")]),
+        (["kubectl", "shipper"], (3, 4), []),
+        (["velero-server"], (3,), []),
+        ([], (3, 4), []),
+    ],
+    ids=["ours", "undone", "the same in both", "restored from a backup", "not said"],
+)
+def test_a_release_that_somebody_else_wrote_over_the_last_one_is_drift(
+    managers: list[str], verified: tuple[int, ...], told: list[tuple[str, str, str]]
+) -> None:
+    there = deployment(3, annotations={"shipper.dev/stamp": stamp_text(Stamp(verified=verified), ())})
+    fields: dict[str, Any] = {"f:metadata": {"f:annotations": {"f:shipper.dev/release": {}}}}
+    there["metadata"]["managedFields"] = [{"manager": name, "fieldsV1": fields} for name in managers]
+    drift = drift_of(found(deployments=[there]))
+    assert [(one.field, one.ours, one.found) for one in drift] == told
+
+
 def test_what_is_not_compared() -> None:
     assert list(differences({"spec": {"replicas": 2}}, {"spec": {"replicas": 3}}, ["spec.replicas"])) == []
     assert list(differences({"a": {"b": 1}}, {"a": {"b": 2}}, ["a"])) == []
