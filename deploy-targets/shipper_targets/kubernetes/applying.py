@@ -14,6 +14,7 @@ from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kube_errors import Owned, manager_of
 from shipper_targets.kubernetes.labels import IDENTITY, MANAGER, owner_of
 from shipper_targets.kubernetes.manifest import CHANGE_CAUSE, Manifest
+from shipper_targets.kubernetes.taking_over import mind_owner
 from shipper_targets.kubernetes.values import mapping
 
 _OURS = {".spec.paused", *(f".metadata.{where}.{key}" for where in ("labels", "annotations") for key in IDENTITY)}
@@ -37,8 +38,11 @@ def apply(
     """Apply; `version` and `uid` make it conditional on the object that was read. `before`: what we applied last.
     `adopts`: an object that is not ours yet may be taken over whole.
 
-    Raises Invalid, naming field and owner, where somebody else owns what it would change; Conflict, Transient.
+    Raises Invalid, naming field and owner, where somebody else owns what it would change, or has made what is not ours
+    to take; Conflict, Transient.
     """
+    if before is None:
+        mind_owner(api, manifest, adopts=adopts, marks=not dry_run)
     body = manifest.copied()
     for key, value in (("resourceVersion", version), ("uid", uid)):
         if value:

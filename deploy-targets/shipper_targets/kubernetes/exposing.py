@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from shipper_targets.kubernetes.manifest import Manifest
-from shipper_targets.kubernetes.probes import PORT_NAME
 from shipper_targets.kubernetes.settings import KubernetesSettings
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
@@ -20,7 +19,7 @@ def ingress_of(own: KubernetesSettings, base: str, labels: Mapping[str, str]) ->
     wanted = own.ingress
     if wanted is None:
         return None
-    backend = {"service": {"name": base, "port": {"name": PORT_NAME}}}
+    backend = {"service": {"name": base, "port": {"number": own.service_port}}}
     paths = [{"path": wanted.path, "pathType": "Prefix", "backend": backend}]
     spec: dict[str, Any] = {"rules": [{"host": wanted.host, "http": {"paths": paths}}]}
     if wanted.class_name is not None:

@@ -6,6 +6,7 @@ is needed; an API server that is away is waited for. Whoever asks gets what is k
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass
 from types import TracebackType
@@ -55,6 +56,8 @@ class Feeds:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._closed.set()
+        if sys.is_finalizing():
+            return  # its threads stand still, with locks held that closing would wait for
         with self._changed:
             watches = list(self._watches.values())
         for watch in watches:

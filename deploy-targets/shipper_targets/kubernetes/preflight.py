@@ -98,9 +98,8 @@ class Preflight:
         found += _not_secure(namespace, whole)
         beside = shape_of(settings.rollout.strategy) == "weighted"
         found += room.problems(settings, whole, beside=beside)
-        force = self._own.force_conflicts or self._own.adopt
         if not found:
-            found += rehearsal_problems(self._api, whole, force=force, before=self._before, remark=self._remark)
+            found += rehearsal_problems(self._api, whole, self._own, before=self._before, remark=self._remark)
             found += pod_problems(self._api, whole, remark=self._remark)
         return found
 

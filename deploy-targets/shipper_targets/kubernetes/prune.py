@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from shipper_targets.kubernetes.labels import is_ours
 from shipper_targets.kubernetes.manifest import Key, Rendered
+from shipper_targets.kubernetes.taking_over import is_taken
 
 NEVER = ("Namespace", "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition")
 """With these goes data, or everything of their kind: a person removes them."""
@@ -31,10 +32,10 @@ def left(before: Iterable[Rendered], now: Rendered) -> tuple[Key, ...]:
 
 
 def may_go(live: Mapping[str, object], base: str) -> bool:
-    """Whether a live object is one of ours, by its labels, and belongs to nobody else by now."""
+    """Whether a live object is one of ours, by its labels, was not there before us and is nobody else's by now."""
     metadata = live.get("metadata")
     if not isinstance(metadata, Mapping):
         return False
     labels = metadata.get("labels") or {}
     owners = metadata.get("ownerReferences") or ()
-    return isinstance(labels, Mapping) and is_ours(labels, base) and not owners
+    return isinstance(labels, Mapping) and is_ours(labels, base) and not owners and not is_taken(live)

@@ -14,6 +14,7 @@ from shipper_targets.kubernetes.kinds import POD
 from shipper_targets.kubernetes.kube_errors import Immutable
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.parallel import at_once
+from shipper_targets.kubernetes.settings import KubernetesSettings
 
 NO_DRY_RUN = "does not support dry run"
 """What the API server says of a webhook with side effects: then nobody can rehearse."""
@@ -22,8 +23,8 @@ NO_DRY_RUN = "does not support dry run"
 def rehearsal_problems(
     api: Api,
     whole: Rendered,
+    own: KubernetesSettings,
     *,
-    force: bool,
     before: Callable[[Manifest], Manifest | None],
     remark: Callable[[str], None],
 ) -> Iterator[Problem]:
@@ -31,15 +32,15 @@ def rehearsal_problems(
 
     Raises Transient.
     """
-    asked = [partial(_refusal, api, one, force, before(one), remark) for one in whole.manifests]
+    asked = [partial(_refusal, api, one, own, before(one), remark) for one in whole.manifests]
     yield from (found for found in at_once(asked) if found is not None)
 
 
 def _refusal(
-    api: Api, manifest: Manifest, force: bool, before: Manifest | None, remark: Callable[[str], None]
+    api: Api, manifest: Manifest, own: KubernetesSettings, before: Manifest | None, remark: Callable[[str], None]
 ) -> Problem | None:
     try:
-        apply(api, manifest, force=force, before=before, dry_run=True)
+        apply(api, manifest, force=own.force_conflicts, adopts=own.adopt, before=before, dry_run=True)
     except Denied as error:
         return Problem(
             code=32, key="targets.context", message=str(error), hint="see docs/reference/kubernetes-roles.md"

@@ -27,6 +27,7 @@ from shipper_targets.kubernetes.labels import STAMP, label_query, owner_of
 from shipper_targets.kubernetes.manifest import Key, Manifest
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.prune import NEVER, may_go
+from shipper_targets.kubernetes.taking_over import is_taken
 from shipper_targets.kubernetes.values import Object, mapping, name_of, text, uid_of
 from shipper_targets.kubernetes.writing import Writing
 
@@ -91,6 +92,8 @@ class Removing:
     def _delete(self, kind: Kind, one: Object, found: Found, namespace: str | None = None) -> None:
         if kind == SERVICE and text(one, "metadata", "annotations", ADOPTED):
             return  # it was there before us: it is given back instead
+        if is_taken(one):
+            return  # likewise: it stays as it is
         if owner_of(mapping(one, "metadata", "labels")) is None and not text(one, "metadata", "annotations", STAMP):
             return
         try:

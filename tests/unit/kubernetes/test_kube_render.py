@@ -360,7 +360,7 @@ def test_an_ingress_leads_to_the_service() -> None:
     exposed = own(ingress={"host": "shop.example.com", "class_name": "nginx", "tls_secret": "shop-tls"})
     spec = rendered(target=exposed).of_kind("Ingress")[0].body["spec"]
     assert spec["tls"] == [{"hosts": ["shop.example.com"], "secretName": "shop-tls"}]
-    assert spec["rules"][0]["http"]["paths"][0]["backend"] == {"service": {"name": "shop", "port": {"name": "http"}}}
+    assert spec["rules"][0]["http"]["paths"][0]["backend"] == {"service": {"name": "shop", "port": {"number": 80}}}
 
 
 def test_manifests_are_values_that_travel_as_json() -> None:
