@@ -1,5 +1,6 @@
 """The fixture service does what its behaviour says, run as a plain process."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -25,7 +26,7 @@ PATIENCE = 10.0
 def running(folder: Path, behaviour: Behaviour, **options: str) -> Iterator["Running"]:
     """The service as a process, until the block ends."""
     project = write_service(folder / "shop", behaviour=behaviour, git=False, **options)  # type: ignore[arg-type]
-    port = free_port()
+    port = two_free_ports()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, project.folder / "app.py"], env={"PORT": str(port)}, stdout=log, stderr=subprocess.STDOUT
@@ -35,6 +36,15 @@ def running(folder: Path, behaviour: Behaviour, **options: str) -> Iterator["Run
     finally:
         process.kill()
         process.wait()
+
+
+def two_free_ports() -> int:
+    """The first of two in a row: one behaviour listens on the next one."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port + 1))
+            return port
 
 
 class Running:
