@@ -71,7 +71,7 @@ def test_the_wheel_holds_its_pipelines_and_its_adapters(shipper: Path, tmp_path:
     assert order.index("build") < order.index("scan") < order.index("gate") < order.index("publish")
     assert order[-2:] == ["rollout", "seal"]
     kinds = json.loads(run(shipper, "targets", "--json", cwd=tmp_path).stdout)["installed"]
-    assert [kind["kind"] for kind in kinds] == ["cloudrun", "docker"]
+    assert [kind["kind"] for kind in kinds] == ["cloudrun", "docker", "knative", "kubernetes"]
 
 
 def test_a_mistyped_command_names_the_nearest(shipper: Path) -> None:
@@ -98,11 +98,12 @@ def test_every_mistake_of_a_configuration_at_once(shipper: Path, tmp_path: Path)
         assert expected in said, said
 
 
-def test_an_unknown_target_names_what_there_is(shipper: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("asked", "told"), [("kubernets", 'did you mean "kubernetes"?'), ("mainframe", "docker")])
+def test_an_unknown_target_names_what_there_is(shipper: Path, tmp_path: Path, asked: str, told: str) -> None:
     (tmp_path / "shipper.toml").write_text('service = "shop"\n')
-    done = run(shipper, "plan", "-C", tmp_path, "--target", "kubernets")
+    done = run(shipper, "plan", "-C", tmp_path, "--target", asked)
     assert done.returncode == 2
-    assert "docker" in done.stdout + done.stderr
+    assert told in done.stdout + done.stderr
 
 
 HOSTILE = {
