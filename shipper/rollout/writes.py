@@ -136,13 +136,9 @@ class Writer:
         before, self.doubtful = (self.wrote, self.doubtful), True
         try:
             result = self.patience.write(partial(call, now, self.stamp(now)))
-        except (Transient, Conflict) as error:
-            self.wrote, self.doubtful = before if isinstance(error, Conflict) else (True, True)
-            self.wrote = self.wrote or error.partly
-            raise
         except PlatformError as error:
-            self.wrote, self.doubtful = before
-            self.wrote = self.wrote or error.partly
+            wrote, self.doubtful = (True, True) if isinstance(error, Transient) else before
+            self.wrote = wrote or error.partly
             raise
         except BaseException:  # left behind
             self.wrote = True

@@ -3,6 +3,7 @@
 from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Transient, UsageError, caused_by
 from shipper.targets.changes import change_of, configuration_changes
 from shipper.targets.container import SECRETS_DIRECTORY, container_options
+from shipper.targets.deleting import delete_each
 from shipper.targets.matching import difference
 from shipper.targets.probing import NothingListens, asked_over_http
 from shipper.targets.protocol import (
@@ -34,5 +35,5 @@ __all__ = [
     "Measures", "NotFound", "NothingListens", "PinsSecrets", "PlatformError", "Probes", "Renders", "Replaces",
     "Retired", "RunsOnce", "SECRETS_DIRECTORY", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target",
     "TargetContext", "TargetKind", "Transient", "UsageError", "asked_over_http", "caused_by", "change_of",
-    "configuration_changes", "container_options", "difference", "retry_transient", "settings_from_url",
+    "configuration_changes", "container_options", "delete_each", "difference", "retry_transient", "settings_from_url",
 ]  # fmt: skip

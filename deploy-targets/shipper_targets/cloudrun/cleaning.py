@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from shipper.model import Garbage
 from shipper.model.context import Reporter
-from shipper.targets import Conflict, Denied, Invalid, NotFound, Transient
+from shipper.targets import delete_each
 from shipper_targets.cloudrun.api import Api
 from shipper_targets.cloudrun.marks import ADOPTED, STAMP, read_stamp
 from shipper_targets.cloudrun.names import short_name
@@ -49,28 +49,13 @@ def delete_revisions(api: Api, found: Found, names: Collection[str], report: Rep
     delete, stays, and is told. Never raises for a deletion: the write before it was carried out.
     """
     needed, there = in_use(found), {short_name(one.name): one for one in found.revisions}
-    gone = []
-    for name in names:
-        if name in needed or (name in there and name not in found.releases):
-            continue
-        try:
-            if name in there:
-                api.delete_revision(there[name])
-        except NotFound:
-            pass
-        except Transient as error:  # a rate limit, or nothing answers: the rest would only meet the same
-            _remark(report, f"{name} and what was to go after it stay for now: {error}")
-            break
-        except (Conflict, Denied, Invalid) as error:
-            _remark(report, f"{name} stays for now: {error}")
-            continue
-        gone.append(name)
-    return gone
 
+    def delete(name: str) -> None:
+        if name in there:
+            api.delete_revision(there[name])
 
-def _remark(report: Reporter | None, text: str) -> None:
-    if report is not None:
-        report.remark(text)
+    ours = (name for name in names if name not in needed and (name not in there or name in found.releases))
+    return delete_each(ours, delete, report)
 
 
 def never_verified(found: Found) -> bool:

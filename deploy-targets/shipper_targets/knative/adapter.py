@@ -37,12 +37,12 @@ from shipper_targets.knative.readiness import Readiness
 from shipper_targets.knative.reading import Reading
 from shipper_targets.knative.rehearsal import rehearse
 from shipper_targets.knative.settings import TRAITS, KnativeSettings
-from shipper_targets.knative.unbuilt import as_planned
 from shipper_targets.knative.writing import Writing
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.jobs import Jobs
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.logs import Logs
+from shipper_targets.kubernetes.unbuilt import as_planned
 
 
 class KnativeTarget:

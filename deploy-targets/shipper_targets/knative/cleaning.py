@@ -6,12 +6,12 @@ from collections.abc import Collection
 
 from shipper.model import Garbage
 from shipper.model.context import Reporter
-from shipper.targets import Conflict, Denied, Invalid, NotFound, Transient
+from shipper.targets import delete_each
 from shipper_targets.knative.calls import Calls
-from shipper_targets.knative.marks import ADOPTED, annotation, is_stamped, read_stamp
+from shipper_targets.knative.marks import ADOPTED, is_stamped, read_stamp
 from shipper_targets.knative.observing import Found
 from shipper_targets.knative.traffic import LATEST, about_to_serve, asked_for, foreign_tags
-from shipper_targets.kubernetes.values import name_of, text
+from shipper_targets.kubernetes.values import mapping, name_of, text
 
 KIND = "revision"
 
@@ -49,23 +49,13 @@ def delete_revisions(calls: Calls, found: Found, names: Collection[str], report:
     carried out.
     """
     needed, there = in_use(found), {name_of(one): one for one in found.revisions}
-    gone = []
-    for name in names:
-        if name in needed or (name in there and name not in found.releases):
-            continue
-        try:
-            if name in there:
-                calls.delete_revision(there[name])
-        except NotFound:
-            pass
-        except Transient as error:  # a rate limit, or nothing answers: the rest would only meet the same
-            _remark(report, f"{name} and what was to go after it stay for now: {error}")
-            break
-        except (Conflict, Denied, Invalid) as error:
-            _remark(report, f"{name} stays for now: {error}")
-            continue
-        gone.append(name)
-    return gone
+
+    def delete(name: str) -> None:
+        if name in there:
+            calls.delete_revision(there[name])
+
+    ours = (name for name in names if name not in needed and (name not in there or name in found.releases))
+    return delete_each(ours, delete, report)
 
 
 def never_verified(found: Found) -> bool:
@@ -74,16 +64,6 @@ def never_verified(found: Found) -> bool:
     Not where something was there before our stamp: somebody else's Service, or one whose stamp was lost.
     """
     service = found.service
-    if service is None or annotation(service, ADOPTED) or not is_stamped(service) or _was_there(found):
+    if service is None or ADOPTED in mapping(service, "metadata", "annotations") or not is_stamped(service):
         return False
     return not read_stamp(service).verified and len(found.releases) == len(found.revisions)
-
-
-def _was_there(found: Found) -> bool:
-    annotations = (found.service or {}).get("metadata", {}).get("annotations") or {}
-    return ADOPTED in annotations
-
-
-def _remark(report: Reporter | None, text: str) -> None:
-    if report is not None:
-        report.remark(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from shipper.model import Problem, Settings
 from shipper.model.context import Reporter
@@ -15,20 +15,21 @@ from shipper_targets.knative.once import as_deployment
 from shipper_targets.knative.permissions import Uses, needs
 from shipper_targets.knative.rehearsal import rehearse
 from shipper_targets.knative.settings import KnativeSettings
-from shipper_targets.knative.unbuilt import unbuilt
-from shipper_targets.kubernetes.access import Access
 from shipper_targets.kubernetes.gitops import managed_by
-from shipper_targets.kubernetes.kinds import NAMESPACE
 from shipper_targets.kubernetes.kinds import SERVICE as PLAIN_SERVICE
-from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.labels import owner_of
-from shipper_targets.kubernetes.permissions import Need
+from shipper_targets.kubernetes.preflight_parts import (
+    DEFAULT_PLATFORM,
+    namespace_of,
+    permission_problems,
+    secret_versions,
+    the_one,
+)
 from shipper_targets.kubernetes.referenced import reference_problems
 from shipper_targets.kubernetes.room import Room
-from shipper_targets.kubernetes.secret_refs import SCHEME
-from shipper_targets.kubernetes.values import Object, is_leaving, mapping, objects, text
+from shipper_targets.kubernetes.unbuilt import unbuilt
+from shipper_targets.kubernetes.values import Object, mapping, objects, text
 
-DEFAULT_PLATFORM = "linux/amd64"
 _ROLES = "see docs/targets/knative.md, permissions"
 
 
@@ -56,15 +57,15 @@ class Preflight:
 
     def platform(self) -> str:
         """The platform that images must have: that of the nodes, if they are of one. Raises Transient."""
-        return _the_one(Room(self._api, self._own.cluster, self._remark).platforms())
+        return the_one(Room(self._api, self._own.cluster, self._remark).platforms())
 
     def _asked(self, settings: Settings, target: str) -> list[Problem]:
-        if found := [*self._no_knative(), *self._no_namespace()]:
+        if found := [*self._no_knative(), *namespace_of(self._api, self._own.namespace)[1]]:
             return found
         found = self._permissions(settings)
         service = self._calls.service()
         found += self._somebody_elses(settings, service)
-        versions, problems = self._versions(settings)
+        versions, problems = secret_versions(self._api, settings)
         found += problems
         cluster = read_cluster(self._api)
         release = unbuilt(settings, versions, target, DEFAULT_PLATFORM)
@@ -92,25 +93,9 @@ class Preflight:
                 hint='install it, or use a target of kind = "kubernetes"',
             )
 
-    def _no_namespace(self) -> Iterator[Problem]:
-        name = self._own.namespace
-        try:
-            there = self._api.find(NAMESPACE, name)
-        except Denied:
-            return
-        if there is None:
-            hint = f"kubectl create namespace {name}, or correct the name"
-            yield Problem(code=2, key="targets.namespace", message=f"there is no namespace {name}", hint=hint)
-        elif is_leaving(there):
-            message = f"namespace {name} is being deleted"
-            yield Problem(code=2, key="targets.namespace", message=message, hint="wait, or use another")
-
     def _permissions(self, settings: Settings) -> list[Problem]:
-        missing = Access(self._api).missing(needs("release", Uses.of(settings, self._own)))
-        for one in missing:
-            if one.why:
-                self._remark(f"not known beforehand: {one.why} ({' and '.join(one.verbs)} {one.resource} is missing)")
-        return [_forbidden(one, self._own.namespace) for one in missing if not one.why]
+        wanted = needs("release", Uses.of(settings, self._own))
+        return permission_problems(self._api, wanted, self._own.namespace, self._remark)
 
     def _somebody_elses(self, settings: Settings, service: Object | None) -> Iterator[Problem]:
         name = self._calls.name
@@ -143,38 +128,6 @@ class Preflight:
                 code=2, key="targets.name", message=message, hint='delete it, or choose another name: name = "…"'
             )
 
-    def _versions(self, settings: Settings) -> tuple[dict[str, str], list[Problem]]:
-        """Of each secret of the configuration. Other schemes are the traits' to refuse."""
-        secrets, versions, problems = KubeSecrets(self._api), dict[str, str](), list[Problem]()
-        for name, reference in settings.run.secrets.items():
-            if not reference.startswith(SCHEME):
-                continue
-            try:
-                versions |= secrets.versions({name: reference})
-            except (NotFound, Invalid) as error:
-                hint = "create it in this namespace, or correct the reference"
-                problems.append(Problem(code=2, key=f"run.secrets.{name}", message=str(error), hint=hint))
-            except Denied as error:
-                hint = "verb get on secrets"
-                problems.append(Problem(code=32, key=f"run.secrets.{name}", message=str(error), hint=hint))
-        return versions, problems
-
     def _remark(self, told: str) -> None:
         if self._report is not None:
             self._report.remark(told)
-
-
-def _forbidden(one: Need, namespace: str) -> Problem:
-    resource = f"{one.resource}.{one.group}" if one.group else one.resource
-    where = "in the cluster" if one.wide else f"in namespace {namespace}"
-    line = f'- {{apiGroups: ["{one.group}"], resources: ["{one.resource}"], verbs: [{", ".join(one.verbs)}]}}'
-    return Problem(
-        code=32,
-        key="targets.context",
-        message=f"permission to {' and '.join(one.verbs)} {resource} {where} is missing",
-        hint=f"a line for the Role: {line}",
-    )
-
-
-def _the_one(platforms: Sequence[str]) -> str:
-    return platforms[0] if len(platforms) == 1 else DEFAULT_PLATFORM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -53,7 +54,7 @@ from shipper_targets.kubernetes.values import name_of
 from shipper_targets.kubernetes.writing import Writing
 
 
-class KubernetesTarget:
+class KubernetesTarget(ABC):
     """Implements Probes, AsksInside, Diagnoses, StreamsLogs, Collects, PinsSecrets, RunsOnce and Renders.
 
     `shape` and `writing` are those of the shape.
@@ -199,9 +200,9 @@ class KubernetesTarget:
         return Manifests(self._reading.records, self._own, self._source)
 
     @property
+    @abstractmethod
     def _writing(self) -> Writing:
         """Of the shape."""
-        raise NotImplementedError
 
     @cached_property
     def _retiring(self) -> Retiring:

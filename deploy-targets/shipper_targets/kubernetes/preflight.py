@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from shipper.errors import ConfigError
 from shipper.model import Problem, Release, Settings
 from shipper.model.context import Reporter
-from shipper.model.image import ImageRef
-from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient
-from shipper_targets.kubernetes.access import Access
+from shipper.targets import Denied, PlatformError, Transient
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.kinds import DEPLOYMENT, NAMESPACE, SERVICE
-from shipper_targets.kubernetes.kube_secrets import KubeSecrets
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, SERVICE
 from shipper_targets.kubernetes.labels import owner_of
 from shipper_targets.kubernetes.limits import limit_problems, remarks_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.names import base_of, shape_of
-from shipper_targets.kubernetes.permissions import Need, Uses, needs
+from shipper_targets.kubernetes.permissions import Uses, needs
 from shipper_targets.kubernetes.pod_security import level_of, violations
+from shipper_targets.kubernetes.preflight_parts import (
+    DEFAULT_PLATFORM,
+    namespace_of,
+    permission_problems,
+    secret_versions,
+    the_one,
+)
 from shipper_targets.kubernetes.referenced import gateway_problems, reference_problems
 from shipper_targets.kubernetes.rehearsal import pod_problems, rehearsal_problems
 from shipper_targets.kubernetes.room import Room
-from shipper_targets.kubernetes.secret_refs import SCHEME
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp
-from shipper_targets.kubernetes.values import Object, is_leaving, mapping
+from shipper_targets.kubernetes.unbuilt import unbuilt
+from shipper_targets.kubernetes.values import Object, mapping
 
-DEFAULT_PLATFORM = "linux/amd64"
 _ROLES = "see docs/reference/kubernetes-roles.md"
-_UNBUILT = "sha256:" + "0" * 64
 
 
 class Preflight:
@@ -78,22 +80,22 @@ class Preflight:
 
     def platform(self) -> str:
         """The platform that images must have: that of the nodes, if they are of one. Raises Transient."""
-        return _the_one(Room(self._api, self._own, self._remark).platforms())
+        return the_one(Room(self._api, self._own, self._remark).platforms())
 
     def _asked(self, settings: Settings, target: str, is_wrong: bool) -> list[Problem]:
-        namespace, found = self._namespace()
+        namespace, found = namespace_of(self._api, self._own.namespace)
         if found:
             return found
         own = self._own_as_they_are(settings, target)
         found = self._permissions(settings, own)
         found += gateway_problems(self._api, self._own)
         found += self._somebody_elses(settings, own)
-        versions, problems = self._versions(settings)
+        versions, problems = secret_versions(self._api, settings)
         found += problems
         if found or is_wrong:
             return found
         room = Room(self._api, self._own, self._remark)
-        whole = self._render(_unbuilt(settings, versions, target, _the_one(room.platforms())))
+        whole = self._render(unbuilt(settings, versions, target, the_one(room.platforms())))
         found += reference_problems(self._api, whole)
         found += _not_secure(namespace, whole)
         beside = shape_of(settings.rollout.strategy) == "weighted"
@@ -103,31 +105,14 @@ class Preflight:
             found += pod_problems(self._api, whole, remark=self._remark)
         return found
 
-    def _namespace(self) -> tuple[Object, list[Problem]]:
-        name = self._own.namespace
-        try:
-            there = self._api.get(NAMESPACE, name)
-        except Denied:
-            return {}, []
-        except NotFound:
-            hint = f"kubectl create namespace {name}, or correct the name"
-            return {}, [Problem(code=2, key="targets.namespace", message=f"there is no namespace {name}", hint=hint)]
-        if is_leaving(there):
-            message = f"namespace {name} is being deleted"
-            return there, [Problem(code=2, key="targets.namespace", message=message, hint="wait, or use another")]
-        return there, []
-
     def _own_as_they_are(self, settings: Settings, target: str) -> Rendered | None:
         """Own manifests need nothing of the cluster to be read. Raises ConfigError."""
-        return self._render(_unbuilt(settings, {}, target, DEFAULT_PLATFORM)) if self._own.has_own_manifests else None
+        return self._render(unbuilt(settings, {}, target, DEFAULT_PLATFORM)) if self._own.has_own_manifests else None
 
     def _permissions(self, settings: Settings, own: Rendered | None) -> list[Problem]:
         others = [self._api.kind_of(one.api_version, one.kind) for one in own.manifests] if own is not None else []
-        missing = Access(self._api).missing(needs("release", Uses.of(settings, self._own, others)))
-        for one in missing:
-            if one.why:
-                self._remark(f"not known beforehand: {one.why} ({' and '.join(one.verbs)} {one.resource} is missing)")
-        return [_forbidden(one, self._own.namespace) for one in missing if not one.why]
+        wanted = needs("release", Uses.of(settings, self._own, others))
+        return permission_problems(self._api, wanted, self._own.namespace, self._remark)
 
     def _somebody_elses(self, settings: Settings, own: Rendered | None) -> Iterator[Problem]:
         """What carries the stamp: Deployment and Service, of own manifests the Deployment alone."""
@@ -154,37 +139,9 @@ class Preflight:
                 hint = "adopt = true takes it over; or give this one a name of its own"
                 yield Problem(code=2, key="targets.name", message=message, hint=hint)
 
-    def _versions(self, settings: Settings) -> tuple[dict[str, str], list[Problem]]:
-        """Of each secret of the configuration. Other schemes are the traits' to refuse."""
-        secrets, versions, problems = KubeSecrets(self._api), dict[str, str](), list[Problem]()
-        for name, reference in settings.run.secrets.items():
-            if not reference.startswith(SCHEME):
-                continue
-            try:
-                versions |= secrets.versions({name: reference})
-            except (NotFound, Invalid) as error:
-                hint = "create it in this namespace, or correct the reference"
-                problems.append(Problem(code=2, key=f"run.secrets.{name}", message=str(error), hint=hint))
-            except Denied as error:
-                hint = "verb get on secrets"
-                problems.append(Problem(code=32, key=f"run.secrets.{name}", message=str(error), hint=hint))
-        return versions, problems
-
     def _remark(self, text: str) -> None:
         if self._report is not None:
             self._report.remark(text)
-
-
-def _forbidden(one: Need, namespace: str) -> Problem:
-    where = "in the cluster" if one.wide else f"in namespace {namespace}"
-    resource = f"{one.resource}.{one.group}" if one.group else one.resource
-    line = f'- {{apiGroups: ["{one.group}"], resources: ["{one.resource}"], verbs: [{", ".join(one.verbs)}]}}'
-    return Problem(
-        code=32,
-        key="targets.context",
-        message=f"permission to {' and '.join(one.verbs)} {resource} {where} is missing",
-        hint=f"a line for the Role: {line}",
-    )
 
 
 def _not_secure(namespace: Object, whole: Rendered) -> Iterator[Problem]:
@@ -194,27 +151,3 @@ def _not_secure(namespace: Object, whole: Rendered) -> Iterator[Problem]:
         yield Problem(
             code=2, key=key or "targets.manifests", message=message, hint="tighten it, or use another namespace"
         )
-
-
-def _the_one(platforms: Sequence[str]) -> str:
-    return platforms[0] if len(platforms) == 1 else DEFAULT_PLATFORM
-
-
-def _unbuilt(settings: Settings, versions: dict[str, str], target: str, platform: str) -> Release:
-    """A release as it would be, with an image that nobody has built yet."""
-    image = ImageRef(
-        config_digest=_UNBUILT,
-        manifest_digest=_UNBUILT,
-        reference=f"{settings.image.repository or 'registry.invalid/image'}@{_UNBUILT}",
-        platform=settings.image.platform or platform,
-    )
-    return Release(
-        id="0" * 26,
-        number=0,
-        fingerprint=_UNBUILT,
-        images={"main": image},
-        settings=settings,
-        target=target,
-        secret_versions=versions,
-        created=0.0,
-    )

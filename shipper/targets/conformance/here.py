@@ -210,9 +210,8 @@ class Here:
         found = self._until(lambda answer: answer is not None and _says(answer, text), path)
         assert found is not None, f"the address answers nothing; expected {text!r} at {path}"
         assert _says(found, text), f"the address answers {_shown(found)} at {path}; expected {text!r}"
-        settles = time.monotonic() + (ROUTES_LATE if self.target().traits.routes_late else 0.0)
-        while time.monotonic() < settles:  # the last of what was routed before may still be asked
-            time.sleep(0.05)
+        if self.target().traits.routes_late:
+            time.sleep(ROUTES_LATE)  # no event tells when the last proxy knows
         for _ in range(5):
             again = self._ask(path)
             assert again is not None, f"the address answered {text!r} and then nothing"

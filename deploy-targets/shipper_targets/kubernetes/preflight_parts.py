@@ -1,0 +1,79 @@
+"""What every kind on a cluster asks before a release: is the namespace there, may we, are the secrets there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from shipper.model import Problem, Settings
+from shipper.targets import Denied, Invalid, NotFound
+from shipper_targets.kubernetes.access import Access
+from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.kinds import NAMESPACE
+from shipper_targets.kubernetes.kube_secrets import KubeSecrets
+from shipper_targets.kubernetes.permissions import Need
+from shipper_targets.kubernetes.secret_refs import SCHEME
+from shipper_targets.kubernetes.values import Object, is_leaving
+
+DEFAULT_PLATFORM = "linux/amd64"
+
+
+def namespace_of(api: Api, name: str) -> tuple[Object, list[Problem]]:
+    """The namespace, {} where we may not read it. Raises Transient."""
+    try:
+        there = api.get(NAMESPACE, name)
+    except Denied:
+        return {}, []
+    except NotFound:
+        hint = f"kubectl create namespace {name}, or correct the name"
+        return {}, [Problem(code=2, key="targets.namespace", message=f"there is no namespace {name}", hint=hint)]
+    if is_leaving(there):
+        message = f"namespace {name} is being deleted"
+        return there, [Problem(code=2, key="targets.namespace", message=message, hint="wait, or use another")]
+    return there, []
+
+
+def permission_problems(
+    api: Api, wanted: Iterable[Need], namespace: str, remark: Callable[[str], None]
+) -> list[Problem]:
+    """What we may not do there. What only tells beforehand what else is found out later is a remark. Raises Denied,
+    Transient.
+    """
+    missing = Access(api).missing(wanted)
+    for one in missing:
+        if one.why:
+            remark(f"not known beforehand: {one.why} ({' and '.join(one.verbs)} {one.resource} is missing)")
+    return [_forbidden(one, namespace) for one in missing if not one.why]
+
+
+def secret_versions(api: Api, settings: Settings) -> tuple[dict[str, str], list[Problem]]:
+    """Of each secret of the configuration. Other schemes are the traits' to refuse. Raises Transient."""
+    secrets, versions, problems = KubeSecrets(api), dict[str, str](), list[Problem]()
+    for name, reference in settings.run.secrets.items():
+        if not reference.startswith(SCHEME):
+            continue
+        try:
+            versions |= secrets.versions({name: reference})
+        except (NotFound, Invalid) as error:
+            hint = "create it in this namespace, or correct the reference"
+            problems.append(Problem(code=2, key=f"run.secrets.{name}", message=str(error), hint=hint))
+        except Denied as error:
+            hint = "verb get on secrets"
+            problems.append(Problem(code=32, key=f"run.secrets.{name}", message=str(error), hint=hint))
+    return versions, problems
+
+
+def the_one(platforms: Sequence[str]) -> str:
+    """The platform of all nodes; where they differ, or nobody can say, the usual one."""
+    return platforms[0] if len(platforms) == 1 else DEFAULT_PLATFORM
+
+
+def _forbidden(one: Need, namespace: str) -> Problem:
+    where = "in the cluster" if one.wide else f"in namespace {namespace}"
+    resource = f"{one.resource}.{one.group}" if one.group else one.resource
+    line = f'- {{apiGroups: ["{one.group}"], resources: ["{one.resource}"], verbs: [{", ".join(one.verbs)}]}}'
+    return Problem(
+        code=32,
+        key="targets.context",
+        message=f"permission to {' and '.join(one.verbs)} {resource} {where} is missing",
+        hint=f"a line for the Role: {line}",
+    )
