@@ -48,6 +48,20 @@ def _write(uses: Uses) -> Iterator[Need]:
     yield need(REVISION, ("delete",))
 
 
+def _rehearse(uses: Uses) -> Iterator[Need]:
+    """Dry runs are writes to who asks whether they are allowed."""
+    yield need(SERVICE, ("create", "patch"))
+
+
+def _collect(uses: Uses) -> Iterator[Need]:
+    yield need(SERVICE, ("patch",))
+    yield need(REVISION, ("delete",))
+
+
+def _take_away(uses: Uses) -> Iterator[Need]:
+    yield need(SERVICE, ("delete",))
+
+
 def _follow(uses: Uses) -> Iterator[Need]:
     yield need(kinds.POD, ("list",))
     yield need(kinds.EVENT, ("list",), why="the words of probes, volumes and image pulls")
@@ -87,10 +101,10 @@ COMMANDS: Mapping[str, tuple[Callable[[Uses], Iterator[Need]], ...]] = {
     "verify": (_read, _ask),
     "history": (_read,),
     "logs": (_read, _follow, _print),
-    "plan": (_read, _write),
+    "plan": (_read, _rehearse),
     "release": (_read, _write, _follow, _ask, _print, _secrets, _once, _look),
     "rollback": (_read, _write, _follow, _ask, _print, _secrets),
-    "gc": (_read, _write),
-    "remove": (_read, _write),
+    "gc": (_read, _collect),
+    "remove": (_read, _take_away),
 }
 """Command to what it does there."""

@@ -11,16 +11,17 @@ from shipper.model.image import ImageRef
 from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient
 from shipper_targets.kubernetes.access import Access
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.kinds import DEPLOYMENT, NAMESPACE, SERVICE
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, NAMESPACE, SERVICE, Kind
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.labels import owner_of
 from shipper_targets.kubernetes.limits import limit_problems, remarks_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.names import base_of, shape_of
+from shipper_targets.kubernetes.own_kinds import kinds_of
 from shipper_targets.kubernetes.permissions import Need, Uses, needs
 from shipper_targets.kubernetes.pod_security import level_of, violations
 from shipper_targets.kubernetes.referenced import gateway_problems, reference_problems
-from shipper_targets.kubernetes.rehearsal import pod_problems, rehearsal_problems
+from shipper_targets.kubernetes.rehearsal import pod_problems, record_problems, rehearsal_problems
 from shipper_targets.kubernetes.room import Room
 from shipper_targets.kubernetes.secret_refs import SCHEME
 from shipper_targets.kubernetes.settings import KubernetesSettings
@@ -85,7 +86,8 @@ class Preflight:
         if found:
             return found
         own = self._own_as_they_are(settings, target)
-        found = self._permissions(settings, own)
+        others, found = kinds_of(self._api, own, self._own) if own is not None else ([], [])
+        found += self._permissions(settings, others)
         found += gateway_problems(self._api, self._own)
         found += self._somebody_elses(settings, own)
         versions, problems = self._versions(settings)
@@ -101,6 +103,7 @@ class Preflight:
         if not found:
             found += rehearsal_problems(self._api, whole, self._own, before=self._before, remark=self._remark)
             found += pod_problems(self._api, whole, remark=self._remark)
+            found += record_problems(self._api, whole, remark=self._remark)
         return found
 
     def _namespace(self) -> tuple[Object, list[Problem]]:
@@ -121,8 +124,7 @@ class Preflight:
         """Own manifests need nothing of the cluster to be read. Raises ConfigError."""
         return self._render(_unbuilt(settings, {}, target, DEFAULT_PLATFORM)) if self._own.has_own_manifests else None
 
-    def _permissions(self, settings: Settings, own: Rendered | None) -> list[Problem]:
-        others = [self._api.kind_of(one.api_version, one.kind) for one in own.manifests] if own is not None else []
+    def _permissions(self, settings: Settings, others: Sequence[Kind]) -> list[Problem]:
         missing = Access(self._api).missing(needs("release", Uses.of(settings, self._own, others)))
         for one in missing:
             if one.why:
