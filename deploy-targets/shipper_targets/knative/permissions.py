@@ -73,6 +73,13 @@ def _ask(uses: Uses) -> Iterator[Need]:
         yield need(kinds.POD, ASK, subresource="proxy")
 
 
+def _ask_beside(uses: Uses) -> Iterator[Need]:
+    """Its tag is not routed while what serves has failed: only a pod can be asked then."""
+    if not uses.inside:
+        why = "whether a new revision answers while what serves has failed"
+        yield need(kinds.POD, ASK, subresource="proxy", why=why)
+
+
 def _print(uses: Uses) -> Iterator[Need]:
     yield need(kinds.POD, ("get",), subresource="log")
 
@@ -102,7 +109,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Uses], Iterator[Need]], ...]] = {
     "history": (_read,),
     "logs": (_read, _follow, _print),
     "plan": (_read, _rehearse),
-    "release": (_read, _write, _follow, _ask, _print, _secrets, _once, _look),
+    "release": (_read, _write, _follow, _ask, _ask_beside, _print, _secrets, _once, _look),
     "rollback": (_read, _write, _follow, _ask, _print, _secrets),
     "gc": (_read, _collect),
     "remove": (_read, _take_away),

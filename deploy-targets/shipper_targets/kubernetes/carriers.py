@@ -23,7 +23,7 @@ from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.services import ports_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp, seen_of, stamp_text
-from shipper_targets.kubernetes.values import Object, mapping, name_of, text, uid_of
+from shipper_targets.kubernetes.values import Object, mapping, name_of, objects, text, uid_of
 
 TRIES = 6
 """How often a write is made again because a controller has written a status in between."""
@@ -71,9 +71,13 @@ class Fence:
             # Own manifests have their Services as they like; their Deployment, the last write, is the first carrier.
             return found if self._own.has_own_manifests else self._made(found, stamp)
         self.refuse_foreign(found)
+        for one in found.carriers:
+            if is_half_made(one):
+                found = exchanged(found, one, self._as_applied(KINDS[str(one["kind"])], one))
+        carrier = found.carrier or carrier
         value = stamp_text(stamp, found.carriers)
         found = self._marked(found, value, carrier)
-        if carrier is not found.service and found.service is not None and _of_both_shapes(found):
+        if carrier is not found.service and found.service is not None and of_both_shapes(found):
             # A run of the other shape begins with the Service: one of the two is refused there.
             found = self._marked(found, value, found.service)
         return found
@@ -164,9 +168,8 @@ class Fence:
 
     def _as_applied(self, kind: Kind, made: Object) -> dict[str, Any]:
         """Hand the fields of a creation over to server-side apply, or it would never remove one of them again."""
-        managers = [
-            {**one, "operation": "Apply"} for one in made["metadata"].get("managedFields") or () if _creates(one)
-        ]
+        told = objects(made, "metadata", "managedFields")
+        managers = [{**one, "operation": "Apply"} if _creates(one) else one for one in told]
         version = text(made, "metadata", "resourceVersion")
         patch = {"metadata": {"resourceVersion": version, "managedFields": managers}}
         return self.conditional(made, lambda now: self._api.merge(kind, name_of(made), _at(patch, now)))
@@ -183,12 +186,19 @@ def exchanged(found: Found, old: Object | None, new: dict[str, Any]) -> Found:
     return replace(found, deployments=(*others, new))
 
 
-def _of_both_shapes(found: Found) -> bool:
+def of_both_shapes(found: Found) -> bool:
     """Whether there are Deployments of their own beside the one that is replaced. Not while that waits for their
     traffic: a later stamp on the Service says that it does no more.
     """
     both = found.rolling is not None and any(found.is_per_release(one) for one in found.deployments)
     return both and waits_for(found) is None
+
+
+def is_half_made(carrier: Object) -> bool:
+    """Whether a run was killed between its creation and the next write: see `_as_applied`."""
+    ours = [one for one in objects(carrier, "metadata", "managedFields") if one.get("manager") == MANAGER]
+    made = any(_creates(one) and mapping(one, "fieldsV1", "f:spec") for one in ours)
+    return made and not any(one.get("operation") == "Apply" for one in ours)
 
 
 def _creates(manager: Object) -> bool:

@@ -43,13 +43,15 @@ def way_back(found: Found, rolling: Object, readable: Callable[[Record], bool]) 
         record = found.record(release_in(best))
         return record if record is not None and readable(record) else best
     here = {release_in(one) for one in others} - {""}
-    records = [one for one in found.records if one.workload == name_of(rolling) and readable(one)]
+    records = [one for one in found.records if one.workload == name_of(rolling)]
     for verified in reversed(found.stamp.verified):
         there = [one for one in others if _number(one) == verified]
-        if known := [one for one in records if one.number == verified and one.release != current] or there:
-            return known[-1]
-    if older := [one for one in records if one.release in here and one.number < _number(rolling)]:
-        return older[-1]
+        known = [one for one in records if one.number == verified and one.release != current and readable(one)]
+        if known or there:
+            return (known or there)[-1]
+    for older in reversed(records):
+        if older.release in here and older.number < _number(rolling) and readable(older):
+            return older
     if here:
         raise Invalid(
             f"nothing here can bring back what Deployment {name_of(rolling)} ran before: "

@@ -73,11 +73,21 @@ def _selector_of(found: Found, workload: str) -> dict[str, str]:
 
 
 def _ports_of(found: Found, workload: str, port: int) -> dict[str, list[dict[str, Any]]]:
-    """What was there before us has the ports that it had; nothing is changed where nothing was."""
+    """What was there before us has the port that it had, and ours; nothing is changed where nothing was."""
     adopted = found.adopted
     if adopted is None or not found.adopted_ports:
         return {}
-    return {"ports": found.adopted_ports if workload == adopted[0] else ports_of(port)}
+    return {"ports": also_at(found.adopted_ports, port) if workload == adopted[0] else ports_of(port)}
+
+
+def also_at(ports: list[dict[str, Any]], port: int) -> list[dict[str, Any]]:
+    """With our port beside the one that was there before us: an Ingress of ours, and clients by now, ask at that."""
+    if len(ports) != 1 or ports[0].get("port") == port:
+        return ports
+    (before,) = ports
+    target = before.get("targetPort", before["port"])
+    name = PORT_NAME if before.get("name") != PORT_NAME else "shipper"
+    return [{"name": "adopted", **before}, {**before, "name": name, "port": port, "targetPort": target}]
 
 
 def as_routed(route: Manifest, weights: Mapping[str, int], port: int, ports: Mapping[str, int]) -> Manifest:

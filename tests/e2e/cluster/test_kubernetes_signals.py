@@ -128,5 +128,5 @@ def test_while_a_write_to_what_moves_traffic_is_under_way(
         attempt.place.until(lambda: attempt.place.text() == attempt.served)
         return
     assert_put_back(attempt, ended, 130)
-    must(attempt.run())
+    must(attempt.place.release(attempt.wanted))
     assert attempt.place.text() == attempt.wanted

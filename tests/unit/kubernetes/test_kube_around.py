@@ -8,12 +8,13 @@ import pytest
 
 from shipper.targets import Invalid, NotFound
 from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.carriers import is_half_made, of_both_shapes
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered, identified, rendered
 from shipper_targets.kubernetes.names import Shape
 from shipper_targets.kubernetes.prune import obsolete
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.render import render
-from shipper_targets.kubernetes.switching import as_routed, ports_there
+from shipper_targets.kubernetes.switching import also_at, as_routed, ports_there
 from shipper_targets.kubernetes.taking_over import mind_owner
 from shipper_targets.kubernetes.writing import differs_from_any, is_around, is_carrier
 from shipper_targets.kubernetes.writing_rolling import refuse_other_name
@@ -82,6 +83,19 @@ def backends(route: Manifest) -> list[tuple[str, int, int]]:
     return [(one["name"], one["port"], one["weight"]) for one in rule["backendRefs"]]
 
 
+def test_who_asks_at_our_port_is_answered_by_what_was_there_before_us_too() -> None:
+    one = [{"port": 8000, "targetPort": 9000, "protocol": "TCP"}]
+    assert also_at(one, 8000) == one
+    assert also_at(one, 80) == [
+        {"name": "adopted", "port": 8000, "targetPort": 9000, "protocol": "TCP"},
+        {"name": "http", "port": 80, "targetPort": 9000, "protocol": "TCP"},
+    ]
+    assert also_at([{"port": 8000}], 80)[1]["targetPort"] == 8000
+    assert [one["name"] for one in also_at([{"name": "http", "port": 8000}], 80)] == ["http", "shipper"]
+    several = [{"name": "web", "port": 8000}, {"name": "metrics", "port": 9}]
+    assert also_at(several, 80) == several, "nobody can say which of them it is"
+
+
 # What stays although it is not rendered any more
 
 
@@ -142,3 +156,32 @@ def test_somebodys_service_of_another_name_is_not_taken_either(monkeypatch: pyte
     asked = Manifest({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "labels": marks}})
     mind_owner(api, asked, adopts=False, marks=True)
     mind_owner(api, identified(workload("web").main, release_of()), adopts=False, marks=True)
+
+
+# Carriers
+
+
+@pytest.mark.parametrize(
+    ("operations", "half"),
+    [(["Update"], True), (["Apply"], False), (["Apply", "Update"], False), ([], False)],
+)
+def test_what_a_run_was_killed_over_is_handed_over_to_apply(operations: list[str], half: bool) -> None:
+    fields: dict[str, Any] = {"f:spec": {"f:ports": {}}}
+    ours = [{"manager": "shipper", "operation": one, "fieldsV1": fields} for one in operations]
+    theirs = {"manager": "kubectl", "operation": "Update", "fieldsV1": fields}
+    assert is_half_made({"metadata": {"managedFields": [*ours, theirs]}}) is half
+
+
+def test_a_stamp_alone_is_no_creation() -> None:
+    fields: dict[str, Any] = {"f:metadata": {"f:annotations": {"f:shipper.dev/stamp": {}}}}
+    marked = {"manager": "shipper", "operation": "Update", "fieldsV1": fields}
+    assert not is_half_made({"metadata": {"managedFields": [marked]}})
+
+
+def test_where_both_shapes_are_a_run_begins_with_the_object_of_the_other_one_too() -> None:
+    rolling, blue = deployment(1), deployment(2, name=revision(2))
+    assert of_both_shapes(found(deployments=[rolling, blue], service=service(revision(2))))
+    assert not of_both_shapes(found(deployments=[rolling], service=service("shop")))
+    assert not of_both_shapes(found(deployments=[blue], service=service(revision(2))))
+    waiting = deployment(3, annotations={"shipper.dev/waits-for": f"{revision(2)}@0.0"})
+    assert not of_both_shapes(found(deployments=[waiting, blue], service=service(revision(2))))

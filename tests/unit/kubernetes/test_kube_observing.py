@@ -56,6 +56,14 @@ def test_a_stamp_alone_is_no_rollout_although_it_makes_a_new_generation() -> Non
     assert not is_complete(again, [replica_set(4, 3), replica_set(5, 3)])
 
 
+def test_without_a_deadline_nobody_says_that_a_rollout_is_over_but_its_pods() -> None:
+    there = deployment(4)
+    there["status"]["conditions"] = []
+    assert is_complete(there)
+    there["status"]["availableReplicas"] = 2
+    assert not is_complete(there)
+
+
 @pytest.mark.parametrize(
     ("there", "state"),
     [
