@@ -26,6 +26,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "events.md": events,
         "commands.md": commands,
         "kubernetes-roles.md": kubernetes_roles,
+        "knative-roles.md": knative_roles,
     }
 
 
@@ -52,6 +53,13 @@ def targets() -> str:
 def kubernetes_roles() -> str:
     """What each command may do to a cluster."""
     from tools.kubernetes_roles import page
+
+    return page()
+
+
+def knative_roles() -> str:
+    """The same for Knative."""
+    from tools.knative_roles import page
 
     return page()
 

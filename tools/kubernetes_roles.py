@@ -11,6 +11,9 @@ _INTRODUCTION = """# Kubernetes: permissions
 One Role for each command, with nothing more than it needs. `preflight` asks the API server about the lines of a
 release and names each verb that is missing (exit 32), with the line for the Role. The tests run with exactly these.
 
+A line with a remark is needed with that configuration only. Take it away when the last release that had it is gone:
+what such a release made is read and removed with it.
+
 Records of releases are Secrets, and a Role cannot tell Secrets apart by label: who may release may list the Secrets of
 the namespace. Give what must not be seen a namespace of its own.
 
@@ -19,6 +22,10 @@ POST. Golden requests with other methods need `update` (PUT), `patch` or `delete
 """
 
 _MORE = {
+    "configmaps": "with `[run.env]`",
+    "serviceaccounts": "unless `service_account` names one",
+    "horizontalpodautoscalers": "with `[scale] max` above `min`",
+    "poddisruptionbudgets": "from two pods on, unless `pdb = false`",
     "jobs": "with `[rollout] before`",
     "ingresses": "with `ingress`",
     "httproutes": "with `gateway`",

@@ -20,16 +20,19 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class _Cause:
-    """What buildx says; what we make of it. `{place}` and `{said}` in the message."""
+    """What buildx says; what we make of it. `{place}`, `{driver}` and `{said}` in the message. `driver`: the only one
+    that it is about; "" for all.
+    """
 
     says: re.Pattern[str]
     kind: type[ShipperError]
     message: str
     hint: str
+    driver: str = ""
 
 
-def _cause(says: str, kind: type[ShipperError], message: str, hint: str) -> _Cause:
-    return _Cause(re.compile(says, re.IGNORECASE), kind, message, hint)
+def _cause(says: str, kind: type[ShipperError], message: str, hint: str, driver: str = "") -> _Cause:
+    return _Cause(re.compile(says, re.IGNORECASE), kind, message, hint, driver)
 
 
 _CAUSES = (
@@ -38,23 +41,33 @@ _CAUSES = (
         CredentialsError,
         "we may not use the builder in {place}: {said}",
         "docs/howto.md lists what it takes: deployments, pods and pods/exec of that namespace",
+        "kubernetes",
+    ),
+    _cause(
+        r"\bforbidden\b|unauthorized|unauthenticated|permission denied|bad certificate|certificate required",
+        CredentialsError,
+        "we may not use the builder at {place}: {said}",
+        "[image.remote] cert and key, or what ssh uses, must be of somebody who may",
+        "remote",
     ),
     _cause(
         r"context .* does not exist|context was not found|no configuration has been provided|error loading config",
         ConfigError,
         "image.kubernetes: the kubeconfig does not help to reach {place}: {said}",
         "`kubectl config get-contexts` lists the contexts",
+        "kubernetes",
     ),
     _cause(
         r"namespaces? .* not found",
         ConfigError,
         "image.kubernetes.namespace: {said}",
         "make it, or name one that is there: shipper makes none",
+        "kubernetes",
     ),
     _cause(
         r"invalid driver option|quantities must match|is invalid:|invalid value",
         ConfigError,
-        "[image.kubernetes] is not accepted: {said}",
+        "[image.{driver}] is not accepted: {said}",
         "correct that setting; for an option that buildx does not know update buildx",
     ),
     _cause(
@@ -69,9 +82,9 @@ _CAUSES = (
 def builder_failure(said: str, instance: Instance) -> ShipperError:
     """The error for a builder that could not be made or started. Never a reason to build elsewhere."""
     lines = _lines(said)
-    for cause in _CAUSES:
+    for cause in (one for one in _CAUSES if one.driver in ("", instance.driver)):
         if line := next((line for line in lines if cause.says.search(line)), ""):
-            message = cause.message.format(place=instance.place, said=line[:_LONGEST])
+            message = cause.message.format(place=instance.place, driver=instance.driver, said=line[:_LONGEST])
             return cause.kind(message, hint=cause.hint, details=lines[-10:])
     last = lines[-1][:_LONGEST] if lines else "it said nothing"
     return UnreachableError(

@@ -15,7 +15,7 @@ from shipper.errors import UnreachableError
 from shipper.images.builder import Instance, instance_of
 from shipper.images.builder_failure import WAITING, builder_failure, gets_ready, never_ready, too_late
 from shipper.images.builder_home import builder_home, has_instance
-from shipper.images.builder_pods import why_not_ready
+from shipper.images.builder_pods import Reason, why_not_ready
 from shipper.images.command import fields
 from shipper.images.stream import awaited
 from shipper.model import ImageSettings
@@ -134,13 +134,20 @@ class _Buildx:
                 return
             if not gets_ready(said):
                 raise builder_failure(said, self._instance)
-            reason = why_not_ready(self._instance.where) if self._instance.where else None
+            reason = self._reason(cancel)
             if reason is not None and reason.final:
                 raise never_ready(reason.words, self._instance)
             if time.monotonic() >= deadline:
                 raise too_late(reason.words if reason else said, self._instance)
             cancel.wait(_AGAIN)
             cancel.check()
+
+    def _reason(self, cancel: Cancellation) -> Reason | None:
+        """From the cluster. The program that gives a kubeconfig its credentials may take as long as it likes: a signal
+        does not wait for it.
+        """
+        where = self._instance.where
+        return awaited(lambda: why_not_ready(where), cancel) if where is not None else None
 
     def _bootstrap(self, patience: float) -> tuple[bool, str]:
         """Whether it runs, and what buildx said. Being stopped in the middle of waiting costs nothing."""

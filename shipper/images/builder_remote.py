@@ -6,6 +6,7 @@ Docker is needed. Source: docker/buildx, driver/remote; measured with buildx 0.1
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -51,6 +52,12 @@ def problems(remote: RemoteBuilder) -> list[tuple[str, str, str]]:
     elif given and remote.ca is None:
         hint = "add ca: the PEM file of the authority that its certificate is from"
         found.append((given[0], "TLS needs ca as well", hint))
+    elif remote.ca is None and not remote.insecure and not _is_this_host(remote):
+        message = "without TLS sources, build secrets and registry credentials are readable on the way"
+        hint = "set ca (and cert and key), use ssh://, or write insecure = true where the network is yours alone"
+        found.append(("address", message, hint))
+    if remote.insecure and (remote.ca is not None or remote.address.startswith("ssh://")):
+        found.append(("insecure", "what is asked for is secure", "remove it"))
     if (remote.cert is None) != (remote.key is None):
         there, missing = ("cert", "key") if remote.key is None else ("key", "cert")
         found.append((there, f"is of no use without {missing}", f"add {missing}"))
@@ -64,6 +71,17 @@ def host_of(remote: RemoteBuilder) -> tuple[str, int]:
         return parts.hostname or "", parts.port or 0
     except ValueError as error:
         raise ConfigError("image.remote.address: there is no such port", hint="write one from 1 to 65535") from error
+
+
+def _is_this_host(remote: RemoteBuilder) -> bool:
+    """Whether nothing of it leaves this machine: by what is written, no name is looked up but localhost."""
+    if remote.address.startswith("ssh://"):
+        return True
+    host = urlsplit(remote.address).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _environment(remote: RemoteBuilder) -> dict[str, str]:

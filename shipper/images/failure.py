@@ -95,7 +95,7 @@ def build_failure(
     error), `output` what the steps printed, `failed_step` the step: all of it masked."""
     reason = _reason(client, returncode)
     place = _place(client)
-    cause = _known(client, output)
+    cause = _known(client, output, ended=bool(_EXIT.search("\n".join(client))))
     where = f" at {place}" * bool(place) + f", {_shortened(failed_step, _LONGEST_STEP)}" * bool(failed_step)
     hint = _missing_file(reason, context) or (cause.hint if cause else _last_resort(reason))
     kind = cause.kind if cause else BuildError
@@ -119,12 +119,14 @@ def _place(client: Sequence[str]) -> str:
     return next((line for line in client if _PLACE.match(line)), "")
 
 
-def _known(client: Sequence[str], output: Sequence[str]) -> _Cause | None:
-    """What the client says goes before what a step printed."""
-    for lines in (client[-5:], output):
+def _known(client: Sequence[str], output: Sequence[str], *, ended: bool) -> _Cause | None:
+    """What the client says goes before what a step printed. That decides the hint and never the code: tests print of
+    engines and connections of their own. `ended`: the step came to its end, so that nothing was away.
+    """
+    for lines, is_ours in ((client[-5:], not ended), (output, False)):
         text = "\n".join(lines)
         for cause in _CAUSES:
-            if cause.says.search(text):
+            if (is_ours or cause.kind is BuildError) and cause.says.search(text):
                 return cause
     return None
 

@@ -78,6 +78,10 @@ class RemoteBuilder(Noun):
     server_name: ServerName | None = Field(
         default=None, description="The name in its certificate; the address's own when absent."
     )
+    insecure: bool = Field(
+        default=False,
+        description="Without TLS to another host: sources, build secrets and credentials are readable on the way.",
+    )
     start_timeout: Seconds = Field(default=30.0, description="How long it may take to answer.")
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from shipper.model.image import ImageRef
 from shipper.model.noun import Noun, Product, digest_of
-from shipper.model.settings import Settings, TargetSettings
+from shipper.model.settings import ScaleSettings, Settings, TargetSettings
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -47,6 +47,17 @@ class Release(Product):
     def main(self) -> ImageRef:
         """The service's own image."""
         return self.images["main"]
+
+    def brings_back(self, then: Release) -> bool:
+        """Whether this is a rollback to the content of that release: its images, its configuration, and what the target
+        itself had added. Secret values may be those of now, and instances as many as serve now.
+        """
+        return self.rollback_to is not None and self._content == then._content
+
+    @property
+    def _content(self) -> str:
+        settings = self.settings.model_copy(update={"scale": ScaleSettings()})
+        return fingerprint_of(self.images, settings, {}, self.content)
 
 
 class Revision(Noun):

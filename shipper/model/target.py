@@ -99,6 +99,10 @@ class Observation(Noun):
     stamp: Stamp = Field(default_factory=Stamp)
     highest: int = Field(default=0, description="The highest release number found on the platform.")
     in_flight: str | None = None
+    unsettled: str | None = Field(
+        default=None,
+        description="What the platform still works on before it serves as it says; the next write may overwrite it.",
+    )
     drift: tuple[Drift, ...] = ()
     capacity: int | None = None
     capacity_owner: str = "shipper"

@@ -20,13 +20,14 @@ def header(service: str, environment: str) -> str:
 def write_out(files: Sequence[tuple[str, str]], directory: Path) -> list[Path]:
     """Write what is new or different, and remove what has the same header and is not among `files`.
 
-    Nobody ever sees half a file. Returns the paths that changed, by name. Raises UsageError where it cannot write, or
-    where a file of somebody else has a name that is needed.
+    Nobody ever sees half a file. Returns the paths that changed, by name. Raises UsageError where it cannot write; and
+    before anything is written where a file of somebody else, another service or environment has a name that is needed.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        ours = _headers(files)
         for name, _ in files:
-            _require_ours(directory / name)
+            _require_ours(directory / name, ours)
         changed = [_write(directory / name, text.encode()) for name, text in files]
         gone = list(_remove_others(files, directory))
     except OSError as error:
@@ -35,11 +36,19 @@ def write_out(files: Sequence[tuple[str, str]], directory: Path) -> list[Path]:
     return sorted([path for path in changed if path is not None] + gone)
 
 
-def _require_ours(path: Path) -> None:
-    if path.exists() and not _first_line(path).startswith(_MARK):
+def _require_ours(path: Path, ours: set[str]) -> None:
+    """Of the same service and environment: a kustomization written over would leave the other's objects out of it."""
+    first = _first_line(path) if path.exists() else None
+    if first is None or first in ours:
+        return
+    if first.startswith(_MARK):
+        other = " ".join(first.removeprefix(_MARK).split())
         raise UsageError(
-            f"{path} is there and was not written by shipper render", hint="move it away, or choose another directory"
+            f"{path} is that of {other}", hint="a directory for each service and environment: --out gitops/SERVICE"
         )
+    raise UsageError(
+        f"{path} is there and was not written by shipper render", hint="move it away, or choose another directory"
+    )
 
 
 def _write(path: Path, content: bytes) -> Path | None:
@@ -61,11 +70,15 @@ def _write(path: Path, content: bytes) -> Path | None:
 def _remove_others(files: Sequence[tuple[str, str]], directory: Path) -> Iterator[Path]:
     """Those of the same service and environment, by their first line."""
     names = {name for name, _ in files}
-    ours = {text.partition("\n")[0] for _, text in files}
+    ours = _headers(files)
     for path in directory.glob("*.yaml"):
         if path.name not in names and path.is_file() and _first_line(path) in ours:
             path.unlink()
             yield path
+
+
+def _headers(files: Sequence[tuple[str, str]]) -> set[str]:
+    return {text.partition("\n")[0] for _, text in files}
 
 
 def _first_line(path: Path) -> str:

@@ -71,7 +71,7 @@ def plan_rollback(where: Where, what: Wanted) -> PlannedRollback:
         target=workspace.chosen.name,
         to=f"#{choice.number}",
         serves=_serves(found),
-        nothing=choice.serves_already and found.same_secrets,
+        nothing=found.nothing_to_do,
         warm=found.warm,
         age=choice.age,
         healthy_for=choice.healthy_for,

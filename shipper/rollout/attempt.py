@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shipper.errors import (
-    Conflict,
     DriftError,
     Interrupted,
-    NotFound,
     NotPutBack,
     Overtaken,
     PlatformError,
@@ -23,6 +21,7 @@ from shipper.errors import (
 )
 from shipper.model import Deployable, Observation, Release, Revision, Stamp, TrafficShifted, Verdict
 from shipper.model.context import Cancellation, Clock, Reporter
+from shipper.rollout.aborting import abort
 from shipper.rollout.patience import OutOfTime, last_patience, rollout_patience
 from shipper.rollout.platform_errors import as_ours
 from shipper.rollout.readiness import wait_until_ready
@@ -206,7 +205,8 @@ class Attempt:
         ours, epoch = self._recognised(wanted), self.writer.lease.epoch
 
         def call(now: Observation, stamp: Stamp) -> None:
-            if not (now.stamp.epoch == epoch and ours(now)):  # it was carried out, though its answer was lost
+            carried_out = now.stamp.epoch == epoch and ours(now) and now.unsettled is None  # its answer was lost
+            if not carried_out:
                 target.shift(wanted, stamp, now.seen)
 
         self._write(call, f"shift traffic to {show_weights(wanted)}", expected=[self.weights, wanted], ours=ours)
@@ -339,7 +339,7 @@ class Attempt:
                 return
             written = True
             if now.in_flight is not None:
-                _abort(target, now.in_flight, stamp, now.seen)
+                abort(target, now.in_flight, stamp, now.seen)
             elif record is not None:
                 target.replace(record, stamp, now.seen)
             elif self._nothing_before:
@@ -377,10 +377,11 @@ class Attempt:
         while True:
             now = self.writer.observe()
             found = weights_of(now)
-            if found in wanted and now.in_flight is None:
+            busy = now.in_flight or (now.unsettled if self._moved else None)
+            if found in wanted and busy is None:
                 return ""
             if self.clock.monotonic() >= until:
-                under_way = f", and {now.in_flight} under way" if now.in_flight is not None else ""
+                under_way = f", and {busy} under way" if busy is not None else ""
                 return f"expected {show_weights(self.plan.stable)}, found {show_weights(found)}{under_way}"
             self.writer.patience.wait(LOOK)
 
@@ -408,7 +409,9 @@ class Attempt:
             elif started and not started[0].weight:
                 self.target.retire(started, "stopped", stamp, now.seen)
             elif doubtful:
-                self.target.write_stamp(stamp, now.seen)  # a create that was left behind is refused from now on
+                # A create that was left behind is refused from now on, where it is one conditional write; where it is
+                # several, its revision has no traffic, and the next run removes it.
+                self.target.write_stamp(stamp, now.seen)
 
         try:
             self.writer.write(away, f"remove release {self.release.number}")
@@ -492,10 +495,3 @@ class Attempt:
     def _serves(self, now: Observation) -> bool:
         """Whether what this run brought has traffic; a write that was left behind has not told its revision's name."""
         return any(found.name == self._new or found.release == self.release.id for found in now.serving)
-
-
-def _abort(target: Replaces, in_flight: str, stamp: Stamp, seen: str) -> None:
-    try:
-        target.abort(in_flight, stamp, seen)
-    except NotFound as error:  # it ended by itself meanwhile: look again
-        raise Conflict(str(error)) from error

@@ -21,7 +21,8 @@ def run_before(attempt: Attempt) -> None:
         raise TypeError(f"{target.kind} runs no commands, and preflight let it pass")
     shown = shlex.join(command)
     attempt.report.progress(f"running {shown} in the new image")
-    status = attempt.patience.read(lambda: target.run_once(attempt.release, command))
+    # With the grace of a write: cancelled, it is ended, and a run that left it behind at once would leave it at work.
+    status = attempt.patience.write(lambda: target.run_once(attempt.release, command))
     attempt.patience.check()
     if status != 0:
         raise RolloutFailed(

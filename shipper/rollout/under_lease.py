@@ -19,6 +19,7 @@ from shipper.errors import (
 )
 from shipper.ledger.protocol import Lease
 from shipper.model import Deployment, Release, Revision, Verdict
+from shipper.rollout.aborting import Ending, applied_last, locked
 from shipper.rollout.all_at_once import all_at_once
 from shipper.rollout.attempt import FOR_THE_RECORD, Attempt, Plan
 from shipper.rollout.before import run_before
@@ -89,7 +90,7 @@ class UnderLease:
         self._refuse_impossible()
         under_way = self._in_flight(fingerprint)
         verdict = self._serves_already(fingerprint)
-        if verdict is not None and verdict.ok:
+        if verdict is not None and verdict.ok and not self._takes_drift_over:
             if not self._leaves_something_behind or self._unrecorded() is not None:
                 return self._unchanged(verdict)
             return self._rolled_back_already(fingerprint, versions, verdict)
@@ -147,28 +148,24 @@ class UnderLease:
         before, run = self._before, self._run
         if before.in_flight is None:
             return None
-        newest = max(before.revisions, key=lambda found: found.number or 0, default=None)  # what was applied last
-        if newest is not None and newest.fingerprint == fingerprint and isinstance(run.target, Replaces):
+        newest = applied_last(before)
+        this = newest is not None and newest.fingerprint == fingerprint and not self._takes_drift_over
+        if this and isinstance(run.target, Replaces):
             run.report.remark(f"an operation of this release is under way ({before.in_flight}): following it")
             return newest
         unfinished = {found.id for found in self._state.releases[-1:] if found.outcome in DEAD}
         left = any(found.release in unfinished for found in before.revisions)
         if (run.rolls_back or left) and isinstance(run.target, Replaces):
             self._guard(fingerprint)  # what is refused has written nothing
-            self._end(run.target, before.in_flight)
+            self._end(run.target, before.in_flight, newest)
             return None
-        raise LockedError(
-            f"an operation is in flight on the target: {before.in_flight}",
-            hint="wait until it ends (`shipper status`), then release again; `shipper rollback` ends it",
-        )
+        raise locked(before.in_flight)
 
-    def _end(self, target: Replaces, in_flight: str) -> None:
+    def _end(self, target: Replaces, in_flight: str, about: Revision | None) -> None:
         self._run.report.remark(f"an operation is in flight ({in_flight}): it is ended first")
+        ending = Ending(target, about, whosoever=self._run.rolls_back)
         try:
-            self._writer.write(
-                lambda now, stamp: target.abort(in_flight, stamp, now.seen) if now.in_flight == in_flight else None,
-                f"end {in_flight}",
-            )
+            self._writer.write(ending, f"end {in_flight}")
             self._before = self._writer.observe()
         except PlatformError as error:
             if not self._writer.wrote:
@@ -179,7 +176,7 @@ class UnderLease:
                 cause="unconfirmed",
             ) from error
         finally:
-            self._ended = in_flight if self._writer.wrote else ""
+            self._ended = in_flight if ending.tried and self._writer.wrote else ""
 
     def _serves_already(self, fingerprint: str) -> Verdict | None:
         """How well exactly this serves; None when something else does."""
@@ -190,7 +187,14 @@ class UnderLease:
         verdict = run.verify(main)
         if not verdict.ok and len(self._before.serving) == 1:
             run.report.remark(f"the same release serves but is not well ({verdict.reason}): releasing it again")
+        elif verdict.ok and self._takes_drift_over:
+            run.report.remark("the same release serves, but not as it was released: it is applied again")
         return verdict
+
+    @property
+    def _takes_drift_over(self) -> bool:
+        """A rollback leaves nothing as somebody changed it by hand. What was here before us cannot be applied."""
+        return self._run.rolls_back and bool(self._before.drift) and self._run.deployable.rollback_to != 0
 
     def _unchanged(self, verdict: Verdict) -> Deployment:
         """Nothing to do; what an earlier run left unrecorded is recorded now."""

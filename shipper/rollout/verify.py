@@ -72,7 +72,7 @@ def verify(
     nobody has said how it must answer.
     """
     try:
-        observation = target.observe()
+        observation = _settled(target, cancel)
     except PlatformError as error:
         return Verdict(ok=False, proof="none", reason=f"the platform could not be read back: {error}")
     routing = _routing(observation, revision)
@@ -94,7 +94,18 @@ def verify(
     return _answers(asking, revision, (first, *others), cancel, patience)
 
 
+def _settled(target: Target, cancel: Cancellation) -> Observation:
+    """What the platform says when it has done its work, or after PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        now = target.observe()
+        if now.unsettled is None or time.monotonic() >= deadline or cancel.wait(0.1):
+            return now
+
+
 def _routing(observation: Observation, revision: str) -> Verdict:
+    if observation.unsettled is not None:
+        return Verdict(ok=False, proof="none", reason=f"the platform is still at work on {observation.unsettled}")
     weights = {serving.name: serving.weight for serving in observation.serving}
     if weights == {revision: 100}:
         return Verdict(ok=True, proof="routing")

@@ -8,6 +8,7 @@ from shipper.model.quantities import show_duration
 from shipper.rollout.ages import show_age
 from shipper.rollout.choose import Choice, choose
 from shipper.rollout.known import Known
+from shipper.rollout.returning import returning_versions, serving_record, which_secrets
 from shipper.targets import Target
 
 WARM = 3.0
@@ -20,7 +21,7 @@ def way_back(target: Target, known: Known, observation: Observation, now: float)
         choice = choose(known, observation, Wanted(), now)
         if choice.serves_already:
             return f"under way -> #{choice.number}: `shipper rollback` finishes it"
-        problems, about = _prospect(target, known, choice)
+        problems, about = _prospect(target, known, choice, observation)
     except (ShipperError, PlatformError) as error:
         return f"not possible: {error}"
     if problems:
@@ -28,15 +29,17 @@ def way_back(target: Target, known: Known, observation: Observation, now: float)
     return f"ready -> {_described(choice)}, {about}"
 
 
-def _prospect(target: Target, known: Known, choice: Choice) -> tuple[tuple[str, ...], str]:
-    """What keeps it from coming back, and how long it would take."""
+def _prospect(target: Target, known: Known, choice: Choice, observation: Observation) -> tuple[tuple[str, ...], str]:
+    """What keeps it from coming back, with the secret values that it would have, and how long it would take."""
     if choice.release is None:  # chosen only while it runs
         return (), f"about {WARM:g} s, warm"
     record = known.record(choice.release)
     if record is None:
         return ("no record of it is left",), ""
-    found: Restorable = target.restorable(record)
-    if choice.warm or found.warm:
+    which = which_secrets(Wanted(), record, target)
+    versions = returning_versions(target, record, lambda: serving_record(known, observation, needed=True), which)
+    found: Restorable = target.restorable(record.model_copy(update={"secret_versions": versions}))
+    if (choice.warm or found.warm) and versions == record.secret_versions:
         return found.problems, _warm(target, record)
     release = choice.release
     if release.verified and release.finished is not None and release.finished > release.created:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from shipper.errors import ConfigError, PlatformError, PreflightRefused, UsageError
+from shipper.errors import ConfigError, DriftError, PlatformError, PreflightRefused, ShipperError, UsageError
 from shipper.model import Problem, Readiness, Settings, TargetSettings, TargetSpec
 from shipper.model.context import Reporter
 from shipper.registries.artifact_names import repository_problem
@@ -15,6 +15,9 @@ from shipper.rollout.strategies import strategy_of
 from shipper.smoke.stand_ins import as_tried
 from shipper.targets import RunsOnce, StoresImages, Target
 
+CONFIGURATION = 2
+"""The code of a problem that says: change the configuration."""
+
 SECOND_LOOK = 1.0
 """Seconds from one look that finds drift to the next."""
 
@@ -22,8 +25,9 @@ SECOND_LOOK = 1.0
 def preflight(settings: Settings, chosen: TargetSettings, target: Target, report: Reporter) -> Readiness:
     """The target accepts this release, as far as can be said now.
 
-    Raises PreflightRefused with every problem; its exit code is the lowest of theirs (2, 32 or 33). Where there is no
-    problem: DriftError (31) for what somebody changed by hand.
+    Raises PreflightRefused with every problem; its exit code is the lowest of theirs (2, 32 or 33). DriftError (31) for
+    what somebody changed by hand, where there is no problem, or none but what the target itself finds to be wrong (2),
+    which may be that very change.
     """
     return ready(settings, chosen, target, report, tried=True)
 
@@ -37,9 +41,36 @@ def ready(settings: Settings, chosen: TargetSettings, target: Target, report: Re
     except PlatformError as error:
         raise not_written(error) from error
     if problems:
-        raise refusal(chosen.name, problems)
+        refused = refusal(chosen.name, problems)
+        if all(problem.code == CONFIGURATION for problem in problems):
+            _refuse_drift_behind(refused, settings, chosen, target, report, tried=tried)
+        raise refused
     _refuse_drift(chosen, target, report)
     return Readiness(target=chosen.name, kind=chosen.kind, platform=platform)
+
+
+def _refuse_drift_behind(
+    refused: PreflightRefused,
+    settings: Settings,
+    chosen: TargetSettings,
+    target: Target,
+    report: Reporter,
+    *,
+    tried: bool,
+) -> None:
+    """What the target cannot take may be what somebody changed by hand: a rehearsal runs into it. Raises DriftError,
+    and tells the problems beside it. A mistake in the configuration alone is one whatever is there.
+    """
+    if own_problems(settings, target, tried=tried):
+        return
+    try:
+        _refuse_drift(chosen, target, report)
+    except DriftError:
+        for line in refused.details:
+            report.remark(f"as it is now, {chosen.name} could not take this release: {line}")
+        raise
+    except ShipperError:
+        return  # it cannot be looked at: the problems are what is known
 
 
 def _refuse_drift(chosen: TargetSettings, target: Target, report: Reporter) -> None:
@@ -66,8 +97,14 @@ def problems_of(settings: Settings, chosen: TargetSettings, target: Target, *, t
 
     `tried`: the image will go through the smoke test.
     """
+    own = own_problems(settings, target, tried=tried)
+    return [*own, *target.preflight(TargetSpec(settings=settings, target=chosen.name))]
+
+
+def own_problems(settings: Settings, target: Target, *, tried: bool) -> list[Problem]:
+    """What the configuration says by itself. No I/O."""
     trial = _trial(settings) if tried and settings.smoke.enabled else []
-    return [*_shape(settings, target), *trial, *target.preflight(TargetSpec(settings=settings, target=chosen.name))]
+    return [*_shape(settings, target), *trial]
 
 
 def refusal(target: str, problems: Sequence[Problem]) -> PreflightRefused:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from shipper.errors import LedgerError, NotFound, PlatformError, RollbackImpossible
+from shipper.errors import NotFound, PlatformError, RollbackImpossible
 from shipper.ledger.protocol import Ledger
 from shipper.model import Deployable, ImageRef, Observation, Release, Restorable, Settings, Wanted
 from shipper.model.context import Clock, Reporter
-from shipper.model.settings import native_secrets
 from shipper.pipeline.remarks import Remarks
 from shipper.rollout.choose import Choice
 from shipper.rollout.known import Known, KnownRelease
 from shipper.rollout.platform_errors import not_written
-from shipper.targets import KeysSecrets, PinsSecrets, Target
+from shipper.rollout.returning import returning_versions, serving_record, which_secrets
+from shipper.targets import PinsSecrets, Target
 
 
 def select(
@@ -53,6 +52,12 @@ class Found:
         """Whether its secret values are those of then."""
         return self.release is None or self.secret_versions == self.release.secret_versions
 
+    @property
+    def nothing_to_do(self) -> bool:
+        """It serves as it was released. What somebody changed by hand is applied again; #0 cannot be."""
+        changed = self.release is not None and bool(self.observation.drift)
+        return self.choice.serves_already and self.same_secrets and not changed
+
 
 def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Reporter, now: float) -> Found:
     """Choose, find the record, ask the target whether it can come back. Writes nothing."""
@@ -60,20 +65,23 @@ def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Rep
         observation = target.observe()
         known, choice = _choose(wanted, target, ledger, observation, report, now)
         if choice.release is None:  # what served before shipper came has no record: it is chosen only while it runs
-            return Found(choice, None, _serving(known, observation), observation, {}, warm=choice.warm, problems=())
+            return Found(
+                choice, None, serving_record(known, observation), observation, {}, warm=choice.warm, problems=()
+            )
         release = _record(known, choice, choice.release)
-        which = _which_secrets(wanted, release, target)
-        serving = _serving(known, observation, needed=which == "current" and bool(release.secret_versions))
-        versions = _secret_versions(target, release, serving, which)
+        which = which_secrets(wanted, release, target)
+        serving = serving_record(known, observation, needed=which == "current" and bool(release.secret_versions))
+        versions = returning_versions(target, release, lambda: serving, which)
         same = versions == release.secret_versions
+        anew = choice.serves_already and bool(observation.drift)
         needs_secrets = bool(versions) and isinstance(target, PinsSecrets)
-        if choice.warm and same and (choice.serves_already or not needs_secrets):
+        if choice.warm and same and not anew and (choice.serves_already or not needs_secrets):
             return Found(choice, release, serving, observation, versions, warm=True, problems=())
         # The platform reads its own secrets again at every start: a revision is no warmer than their versions.
         restorable = _restorable(target, release.model_copy(update={"secret_versions": versions}), choice.number)
     except PlatformError as error:
         raise not_written(error) from error
-    warm = restorable.warm and same
+    warm = restorable.warm and same and not anew
     return Found(choice, release, serving, observation, versions, warm=warm, problems=restorable.problems)
 
 
@@ -101,7 +109,7 @@ def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployabl
         origin="rollback",
         fingerprint=release.fingerprint if release is not None and found.same_secrets else None,
         secret_versions=found.secret_versions,
-        content=release.content if release is not None else None,
+        content=release.content if release is not None else "",
         rollback_to=choice.number,
         revision=choice.revision.name if choice.revision is not None and found.same_secrets else None,
         quarantine=choice.quarantine,
@@ -142,37 +150,3 @@ def _record(known: Known, choice: Choice, chosen: KnownRelease) -> Release:
             hint="`shipper history` shows the others: --to names one",
         )
     return found
-
-
-def _serving(known: Known, observation: Observation, *, needed: bool = False) -> Release | None:
-    """The record of what serves now. Raises LedgerError (33) where it is `needed` and only the ledger could have it."""
-    main = observation.main
-    current = known.serving(main) if main is not None else None
-    try:
-        return known.record(current) if current is not None else None
-    except LedgerError:
-        if needed:
-            raise
-        return None
-
-
-def _which_secrets(wanted: Wanted, release: Release, target: Target) -> Literal["pinned", "current"]:
-    """Asked for, configured then, or the target's own: pinned where it has the values of then."""
-    keeps = isinstance(target, KeysSecrets | PinsSecrets) and not target.traits.secrets_change_in_place
-    default: Literal["pinned", "current"] = "pinned" if keeps else "current"
-    return wanted.secrets or release.settings.rollback.secrets or default
-
-
-def _secret_versions(target: Target, release: Release, serving: Release | None, which: str) -> dict[str, str]:
-    """Those of then (pinned), or of the same names those of now (current): of what serves, or where the platform has
-    only one value of each, those.
-    """
-    if which == "current" and target.traits.secrets_change_in_place and isinstance(target, PinsSecrets):
-        try:
-            return dict(target.secret_versions(native_secrets(release.settings.run.secrets)))
-        except NotFound as error:
-            raise RollbackImpossible(
-                f"#{release.number} cannot come back: {error}", hint="create that secret again, then run this again"
-            ) from error
-    now = serving.secret_versions if serving is not None and which == "current" else {}
-    return {name: now.get(name, version) for name, version in release.secret_versions.items()}

@@ -70,7 +70,11 @@ class ClusterByHand:
     def all(self, version: str, kind: str, labels: str = "") -> list[dict[str, Any]]:
         """Those with these labels; none where the cluster does not know the kind."""
         status, found = self._ask("GET", version, kind, "", query={"labelSelector": labels} if labels else {})
-        return found["items"] if status == 200 else []
+        if status == 404:
+            return []
+        assert status == 200, f"list {kind}: {status} {found}"
+        items: list[dict[str, Any]] = found["items"]
+        return items
 
     def patch(self, version: str, kind: str, name: str, change: Mapping[str, Any]) -> None:
         """A merge patch."""
@@ -100,7 +104,7 @@ class ClusterByHand:
     def drop(self) -> None:
         """The namespace with everything in it; it takes a while to go, and nobody waits."""
         with contextlib.suppress(KeyError):
-            self._delete(f"/api/v1/namespaces/{self.namespace}")
+            self._delete(f"/api/v1/namespaces/{self.namespace}", going=409)
 
     def _ask(
         self, method: str, version: str, kind: str, name: str, body: Any = None, query: Mapping[str, str] | None = None
@@ -111,11 +115,12 @@ class ClusterByHand:
         root = f"/api/{version}" if "/" not in version else f"/apis/{version}"
         return f"{root}/namespaces/{self.namespace}/{PLURALS[kind]}" + (f"/{name}" if name else "")
 
-    def _delete(self, path: str) -> None:
+    def _delete(self, path: str, going: int = 202) -> None:
+        """`going`: the status that says that it is on its way out already."""
         status, said = self._request("DELETE", path)
         if status == 404:
             raise KeyError(path)
-        assert status in (200, 202, 409), f"delete {path}: {status} {said}"
+        assert status in (200, 202, going), f"delete {path}: {status} {said}"
 
     def _request(
         self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None

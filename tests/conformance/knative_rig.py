@@ -27,17 +27,18 @@ from shipper.model.target import Traits
 from shipper.targets import Conflict, Target, TargetContext, Transient
 from shipper.targets.conformance import Answer, Ended, ImageKind, Kill, Run, Values, powers_of, run_in_child
 from shipper_targets.knative import kind
-from shipper_targets.knative.conditions import has_routed, is_current
+from shipper_targets.knative.conditions import has_routed, is_current, state_of
 from shipper_targets.knative.kinds import REVISION, SERVICE
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import JOB, SECRET
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from shipper_targets.kubernetes.values import name_of, objects, text
+from shipper_targets.kubernetes.values import is_leaving, name_of, objects, text
 from tests.conformance.service_image import ServiceImage
 from tests.rig.kubernetes.handle import KubeRig
 
 REPOSITORY = f"127.0.0.1:5000/knative-conformance-{os.getpid()}/service"
 MINE = f"knc{os.getpid()}"
+NEWEST = "latestCreatedRevisionName"
 SMALL = 0.2
 """Of their real time, what pods wait before they are started again."""
 
@@ -192,12 +193,17 @@ class KnativePlace:
             connection.close()
 
     def leaks(self) -> Sequence[str]:
-        """Tags that nobody needs, Jobs, and revisions whose Service is gone."""
+        """Tags that nobody needs, Jobs, revisions whose Service is gone, and those of failed attempts: but for the
+        newest, which Knative would make again.
+        """
         service = self._find()
         found = [f"Job {name_of(one)}" for one in self._api.list(JOB).items]
         if service is None:
             left = self._api.list(REVISION).items
             return [*found, *(f"revision {name_of(one)}" for one in left)]
+        newest = {text(service, "spec", "template", "metadata", "name"), text(service, "status", NEWEST)}
+        there = [one for one in self._api.list(REVISION).items if not is_leaving(one) and name_of(one) not in newest]
+        found += [f"revision {name_of(one)}" for one in there if state_of(one) == "failed"]
         traffic = objects(service, "spec", "traffic")
         return [*found, *(f"tag {text(one, 'tag')}" for one in traffic if one.get("tag") and not one.get("percent"))]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shipper.model import Release
 from shipper.model.context import Cancellation, Reporter
-from shipper.targets import Conflict, NotFound, container_options
+from shipper.targets import Conflict, NotFound, PlatformError, container_options
 from shipper_targets.docker.engine import translated
 from shipper_targets.docker.render import LABEL, revision_name
 from shipper_targets.docker.waiting import patiently
@@ -56,8 +56,18 @@ class Once:
         try:
             yield name
         finally:
-            with contextlib.suppress(NotFound), translated(f"remove {name}"):
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        """How the command ended is known: whether its container goes now is no reason to say anything else."""
+        try:
+            with translated(f"remove {name}"):
                 self._client.api.remove_container(name, force=True, v=True)
+        except NotFound:
+            return
+        except PlatformError as error:
+            if self._report is not None:
+                self._report.remark(f"the container {name} could not be removed ({error}); the next release does it")
 
     def _followed(self, name: str) -> int:
         """To its end; the log is over when the container is."""
@@ -82,6 +92,9 @@ class Once:
         for record in records:
             name = record["Names"][0].lstrip("/")
             if record["State"] == "running":
-                raise Conflict(f"a command that an earlier run started is still at work: {name}")
+                raise Conflict(
+                    f"a command that an earlier run started is still at work: {name} "
+                    f"(see `docker logs {name}`; if it hangs, `docker rm -f {name}`, then release again)"
+                )
             with contextlib.suppress(NotFound), translated(f"remove {name}"):
                 self._client.api.remove_container(name, force=True, v=True)

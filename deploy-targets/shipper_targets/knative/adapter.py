@@ -160,7 +160,8 @@ class KnativeTarget:
             writing.shift(weights, stamp, seen)
 
     def retire(self, revisions: Sequence[Revision], to: Retired, stamp: Stamp, seen: str) -> None:
-        """One write drops their tags: without traffic and tag they scale to zero, and one write brings them back.
+        """One write drops their tags: without traffic and tag they scale to zero, and one write brings them back. Warm,
+        those with a smallest number of instances keep tag and instances.
 
         removed: deleted, but for the newest one of the Service, which Knative would make again. A Service that has
         nothing but failed first attempts goes as a whole.
@@ -186,7 +187,7 @@ class KnativeTarget:
         """One write under the fence, then the deletions."""
         names = [item.name for item in garbage if item.kind == KIND]
         with self._writes(revisions=True) as writing:
-            writing.retire(set(), "warm", stamp, seen)
+            writing.untag({*names}, stamp, seen)
         with self._writes(revisions=True):
             gone = delete_revisions(self._calls, self._reading.now(), names, self._context.report)
         return tuple(item for item in garbage if item.kind == KIND and item.name in gone)

@@ -57,8 +57,9 @@ class Calls:
         self.api.delete(SERVICE, self.name, uid=uid_of(service), version=version)
 
     def delete_revision(self, revision: Object) -> None:
-        """If it is the one that was read. Gone already is no error."""
-        self.api.delete(REVISION, name_of(revision), uid=uid_of(revision))
+        """If it still is as it was read: what is routed to it since is written on it. Gone already is no error."""
+        version = text(revision, "metadata", "resourceVersion")
+        self.api.delete(REVISION, name_of(revision), uid=uid_of(revision), version=version)
 
     def needed(self) -> dict[str, Any]:
         """The Service; raises NotFound when there is none."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from shipper.model import Garbage
 from shipper.model.context import Reporter
-from shipper.targets import delete_each
+from shipper.targets import Conflict, delete_each
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.marks import ADOPTED, is_stamped, read_stamp
 from shipper_targets.knative.observing import Found
 from shipper_targets.knative.traffic import LATEST, about_to_serve, asked_for, foreign_tags
-from shipper_targets.kubernetes.values import mapping, name_of, text
+from shipper_targets.kubernetes.values import Object, mapping, name_of, text
 
 KIND = "revision"
+TRIES = 10
+"""How often a revision's deletion is asked for again that met nothing but another status."""
 
 
 def garbage_of(found: Found, keep: Collection[int]) -> list[Garbage]:
@@ -52,10 +55,28 @@ def delete_revisions(calls: Calls, found: Found, names: Collection[str], report:
 
     def delete(name: str) -> None:
         if name in there:
-            calls.delete_revision(there[name])
+            _delete(calls, there[name], found)
 
     ours = (name for name in names if name not in needed and (name not in there or name in found.releases))
     return delete_each(ours, delete, report)
+
+
+def _delete(calls: Calls, revision: Object, found: Found) -> None:
+    """As it was read, so that none is deleted that somebody has given traffic to since; again, when nobody has: Knative
+    writes on it, too, that its tag is gone. Raises Conflict.
+    """
+    now: Object | None = revision
+    for _ in range(TRIES):
+        if now is None:
+            return
+        try:
+            calls.delete_revision(now)
+            return
+        except Conflict:
+            if name_of(revision) in in_use(replace(found, service=calls.service())):
+                raise
+        now = calls.revision(name_of(revision))
+    raise Conflict("it changes all the time")
 
 
 def never_verified(found: Found) -> bool:

@@ -15,6 +15,9 @@ WINDOW = 2.0
 
 READY, ROUTES, MADE = "Ready", "RoutesReady", "ConfigurationsReady"
 
+_OF_TARGETS = ("RevisionMissing", "ConfigurationMissing", "RevisionNotOwned")
+"""Reasons of a route whose targets cannot be routed to (serving v0.48, pkg/apis/serving/v1/route_lifecycle.go)."""
+
 State = Literal["running", "stopped", "starting", "failed"]
 
 
@@ -46,6 +49,13 @@ def refused_route(service: Object) -> Object | None:
     if works_on_routes(service) or not says(service, ROUTES, "False"):
         return None
     return condition(service, ROUTES)
+
+
+def lacks_a_target(service: Object) -> bool:
+    """Whether it routes as it did before, whatever its spec asks: one of the revisions that are asked for is not ready,
+    or not there. Knative does not touch the ingress then.
+    """
+    return is_current(service) and text(condition(service, ROUTES), "reason") in _OF_TARGETS
 
 
 def has_given_up(service: Object) -> Object | None:

@@ -8,8 +8,10 @@ from shipper_targets.knative.render import rendered
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.kubernetes.text import yaml_text
 
-NOT_CONTENT = frozenset({"context", "kubeconfig", "in_cluster", "namespace", "name", "address", "reach"})
-"""Where it is and how it gets there: the same release at another place has the same content."""
+NOT_CONTENT = frozenset(
+    {"context", "kubeconfig", "in_cluster", "namespace", "name", "address", "reach", "unschedulable_window"}
+)
+"""Where it is, how it gets there, and how long we wait: the same release at another place has the same content."""
 
 
 def content_of(own: KnativeSettings) -> str:

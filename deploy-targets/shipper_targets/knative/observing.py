@@ -11,11 +11,20 @@ from functools import cached_property
 
 from shipper.model import Address, Observation, Release, Revision
 from shipper_targets.knative.addresses import address_of
-from shipper_targets.knative.conditions import state_of
+from shipper_targets.knative.conditions import State, state_of
 from shipper_targets.knative.drift import drift_of
-from shipper_targets.knative.marks import ADOPTED, WRITTEN, annotation, is_stamped, own_release, read_stamp
+from shipper_targets.knative.marks import (
+    ADOPTED,
+    ADOPTED_VISIBILITY,
+    WRITTEN,
+    annotation,
+    is_stamped,
+    own_release,
+    read_stamp,
+)
+from shipper_targets.knative.scaling import least_of
 from shipper_targets.knative.settings import KnativeSettings
-from shipper_targets.knative.traffic import about_to_serve
+from shipper_targets.knative.traffic import about_to_serve, is_unsettled
 from shipper_targets.knative.written import visibility_of
 from shipper_targets.kubernetes.labels import STAMP
 from shipper_targets.kubernetes.values import Object, at, is_leaving, name_of, number, text, uid_of
@@ -51,6 +60,13 @@ class Found:
         weights = about_to_serve(service)
         return max(weights, key=lambda name: (weights[name], name), default="")
 
+    @property
+    def adopting(self) -> dict[str, str]:
+        """For our first write: what was before us. A Service whose stamp was lost keeps what it has noted."""
+        if self.service is None or not self.adopted or annotation(self.service, ADOPTED):
+            return {ADOPTED: self.adopted}
+        return {ADOPTED: self.adopted, ADOPTED_VISIBILITY: visibility_of(self.service)}
+
     def observation(self) -> Observation:
         """As the seam has it."""
         service = self.service
@@ -68,6 +84,7 @@ class Found:
             stamp=stamp,
             highest=max([stamp.highest, *numbers]),
             in_flight=f"the deletion of {self.name}" if service is not None and is_leaving(service) else None,
+            unsettled=f"the routes of {self.name}" if service is not None and is_unsettled(service) else None,
             drift=drift_of(service, self.releases, self.name) if service is not None else (),
             capacity=None,
             capacity_owner=OWNER,
@@ -91,11 +108,24 @@ class Found:
             release=release.id if release is not None else None,
             number=number,
             fingerprint=release.fingerprint if release is not None else None,
-            state=state_of(revision) if revision is not None else "failed",
+            state=_state(revision, ours=release is not None and not weight) if revision is not None else "failed",
             image=release.main.config_digest if release is not None else "",
             created=created_of(revision) if revision is not None else None,
             weight=weight,
         )
+
+
+def _state(revision: Object, *, ours: bool) -> State:
+    """Of ours without traffic, one that lost its smallest number of instances is stopped: it has to get them back, by a
+    tag, before all the traffic meets what one instance can take. Elsewhere having none is no reason to start anything.
+    """
+    state = state_of(revision)
+    return "stopped" if state == "running" and ours and lacks_instances(revision) else state
+
+
+def lacks_instances(revision: Object) -> bool:
+    """Whether it should have some, and has none."""
+    return bool(least_of(revision)) and not number(revision, "status", "actualReplicas")
 
 
 def seen_of(service: Object | None) -> str:

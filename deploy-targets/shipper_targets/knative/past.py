@@ -8,6 +8,7 @@ from shipper.targets import PlatformError
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.conditions import state_of
 from shipper_targets.knative.names import name_of_release
+from shipper_targets.knative.observing import lacks_instances
 from shipper_targets.kubernetes.kinds import SECRET
 from shipper_targets.kubernetes.kube_secrets import gone
 from shipper_targets.kubernetes.secret_refs import parse_reference
@@ -22,11 +23,11 @@ class Past:
         self._report = report
 
     def restorable(self, release: Release) -> Restorable:
-        """Warm while its revision is ready, whether it has instances or not. Its image is not looked for: nodes may
-        have it, and creating the revision will tell.
+        """Warm while its revision is ready, and has instances where it should have some at all times. Its image is not
+        looked for: nodes may have it, and creating the revision will tell.
         """
         found = self._calls.revision(name_of_release(self._calls.name, release))
-        warm = found is not None and state_of(found) == "running"
+        warm = found is not None and state_of(found) == "running" and not lacks_instances(found)
         read: dict[str, Object | None] = {}
         problems = [self._secret(name, version, read) for name, version in release.secret_versions.items()]
         lost = tuple(problem for problem in problems if problem)

@@ -48,6 +48,20 @@ def _write(uses: Uses) -> Iterator[Need]:
     yield need(REVISION, ("delete",))
 
 
+def _rehearse(uses: Uses) -> Iterator[Need]:
+    """Dry runs are writes to who asks whether they are allowed."""
+    yield need(SERVICE, ("create", "patch"))
+
+
+def _collect(uses: Uses) -> Iterator[Need]:
+    yield need(SERVICE, ("patch",))
+    yield need(REVISION, ("delete",))
+
+
+def _take_away(uses: Uses) -> Iterator[Need]:
+    yield need(SERVICE, ("delete",))
+
+
 def _follow(uses: Uses) -> Iterator[Need]:
     yield need(kinds.POD, ("list",))
     yield need(kinds.EVENT, ("list",), why="the words of probes, volumes and image pulls")
@@ -57,6 +71,13 @@ def _ask(uses: Uses) -> Iterator[Need]:
     if uses.inside:
         yield need(kinds.POD, ("list",))
         yield need(kinds.POD, ASK, subresource="proxy")
+
+
+def _ask_beside(uses: Uses) -> Iterator[Need]:
+    """Its tag is not routed while what serves has failed: only a pod can be asked then."""
+    if not uses.inside:
+        why = "whether a new revision answers while what serves has failed"
+        yield need(kinds.POD, ASK, subresource="proxy", why=why)
 
 
 def _print(uses: Uses) -> Iterator[Need]:
@@ -87,10 +108,10 @@ COMMANDS: Mapping[str, tuple[Callable[[Uses], Iterator[Need]], ...]] = {
     "verify": (_read, _ask),
     "history": (_read,),
     "logs": (_read, _follow, _print),
-    "plan": (_read, _write),
-    "release": (_read, _write, _follow, _ask, _print, _secrets, _once, _look),
+    "plan": (_read, _rehearse),
+    "release": (_read, _write, _follow, _ask, _ask_beside, _print, _secrets, _once, _look),
     "rollback": (_read, _write, _follow, _ask, _print, _secrets),
-    "gc": (_read, _write),
-    "remove": (_read, _write),
+    "gc": (_read, _collect),
+    "remove": (_read, _take_away),
 }
 """Command to what it does there."""

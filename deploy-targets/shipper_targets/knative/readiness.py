@@ -22,17 +22,20 @@ from shipper_targets.knative.conditions import (
 )
 from shipper_targets.knative.dossiers import finding_of
 from shipper_targets.knative.kinds import USER_CONTAINER
-from shipper_targets.knative.scaling import MIN
+from shipper_targets.knative.scaling import least_of
 from shipper_targets.knative.settings import KnativeSettings
-from shipper_targets.knative.traffic import asked_for, tags
+from shipper_targets.knative.traffic import LATEST, asked_for, tags
 from shipper_targets.kubernetes.dossiers import dossier_of, wants_log
 from shipper_targets.kubernetes.findings import Finding, Patience, waiting, worst
 from shipper_targets.kubernetes.logs import Logs, last_lines
-from shipper_targets.kubernetes.values import Object, condition, number, objects, text, uid_of
+from shipper_targets.kubernetes.values import Object, condition, is_true, number, objects, text, uid_of
 from shipper_targets.kubernetes.verdicts_pods import pod_finding
 
 POLL = 0.25
 """Seconds between two looks, each of two or three reads."""
+
+EVENTS = 2.0
+"""Seconds between two looks at the events of the namespace's pods."""
 
 LOG_LINES = 40
 
@@ -52,6 +55,8 @@ class Readiness:
         self._settings = settings
         self._own = own
         self._events_readable = True
+        self._last_events: Mapping[str, list[Object]] = {}
+        self._events_at = -EVENTS
 
     def follow(self, revision: Revision) -> Iterator[Progress]:
         """Until it is ready and routed as it was asked to be, or cannot become so. Raises NotFound, Denied."""
@@ -109,21 +114,20 @@ class Readiness:
     def _of_pods(self, name: str) -> Finding | None:
         """The worst of what its pods say; None when they say nothing."""
         pods = self._calls.pods(name)
-        events = self._events() if pods else {}
+        events = {} if all(is_true(pod, READY) for pod in pods) else self._events()
         window = self._own.unschedulable_window
         found = (pod_finding(pod, events.get(uid_of(pod), ()), window=window) for pod in pods)
         told = worst(one for one in found if one is not None)
         return _of_users(told) if told is not None else None
 
     def _events(self) -> Mapping[str, list[Object]]:
-        """They only explain."""
-        if not self._events_readable:
-            return {}
-        try:
-            return self._calls.events()
-        except Denied:
-            self._events_readable = False
-            return {}
+        """They only explain, and the API server can tell them for a whole namespace only: so not with every look."""
+        if self._events_readable and time.monotonic() - self._events_at >= EVENTS:
+            try:
+                self._last_events, self._events_at = self._calls.events(), time.monotonic()
+            except Denied:
+                self._events_readable = False
+        return self._last_events
 
     def _not_made_yet(self, name: str) -> Finding:
         """The platform makes the revision after it has accepted the write."""
@@ -136,27 +140,40 @@ class Readiness:
     def _routed(self, name: str, revision: Object) -> Finding:
         """A ready revision can be asked once its route, or its tag's, is there."""
         service = self._calls.needed()
-        wanted = name in asked_for(service) or name in tags(service).values()
+        if name not in _targets(service):
+            return READY_NOW  # nobody asks for instances of it
         there = any(text(one, "revisionName") == name for one in objects(service, "status", "traffic"))
-        if not wanted or (there and has_routed(service)):
+        if (there and has_routed(service)) or self._others_hold_it_up(service, name):
             return self._with_instances(revision)
         if (refused := refused_route(service)) is not None:
             return _standing(finding_of(refused))
         message = told_by(condition(service, ROUTES))[1]
         return waiting("not-ready", "ready, its route is not there yet" + (f": {message}" if message else ""))
 
+    def _others_hold_it_up(self, service: Object, name: str) -> bool:
+        """Knative routes nothing anew while any revision that is asked for is not ready, such as one that serves and
+        crashes by now: its traffic is what the next write takes away. Until then only pods can be asked.
+        """
+        others = _targets(service) - {name}
+        found = (self._calls.revision(one) for one in sorted(others))
+        return any(one is None or state_of(one) != "running" for one in found)
+
     def _with_instances(self, revision: Object) -> Finding:
-        """A revision that comes back has its smallest number of instances first, where it has one: otherwise all the
-        traffic would meet what one instance can take."""
-        asked = text(revision, "metadata", "annotations", MIN)
-        least = int(asked) if asked.isdigit() else 0
+        """One that comes back has its smallest number of instances first, where it has one, whatever the autoscaler has
+        decided yet: otherwise all the traffic would meet what one instance can take.
+        """
         there = number(revision, "status", "actualReplicas")
-        wanted = min(max(least, 1), number(revision, "status", "desiredReplicas"))
+        wanted = least_of(revision) or min(1, number(revision, "status", "desiredReplicas"))
         if there < wanted:
             return self._of_pods(text(revision, "metadata", "name")) or waiting(
                 "not-ready", f"{there} of {wanted} instances"
             )
         return READY_NOW
+
+
+def _targets(service: Object) -> set[str]:
+    """The revisions that its traffic and tags ask for by name."""
+    return {*asked_for(service), *tags(service).values()} - {LATEST}
 
 
 def _of_users(found: Finding) -> Finding:

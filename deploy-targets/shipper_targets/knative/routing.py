@@ -15,8 +15,8 @@ from shipper_targets.kubernetes.values import Object, uid_of
 ROUTED = 60.0
 """Seconds; a change of routes takes 0.1 to 0.3 s here, and the ingress a moment more."""
 
-LOOK = 0.05
-"""Seconds between two looks: what a look is late by, the way back is late by."""
+LOOK, SLOWEST = 0.05, 0.5
+"""Seconds between two looks, at first and after a while: what a look is late by, the way back is late by."""
 
 SETTLED = 5.0
 """Seconds that are waited for what somebody else has asked for."""
@@ -24,8 +24,12 @@ SETTLED = 5.0
 _GONE = 20.0
 
 
-def until_routed(calls: Calls, wanted: Mapping[str, int], cancel: Cancellation | None) -> None:
+def until_routed(
+    calls: Calls, wanted: Mapping[str, int], cancel: Cancellation | None, since: float | None = None
+) -> None:
     """Judged by RoutesReady and what is routed, at our generation: `Ready` stays False after a revision that failed.
+
+    `since`: when it was asked for first (monotonic, seconds); now, when absent. Asked again, it is not waited for anew.
 
     Raises Transient for whatever else becomes of it: not routed in time, not routable, changed by somebody else, or the
     run is cancelled. The write itself was accepted, so no other error would be true: it may still come about, and who
@@ -33,7 +37,8 @@ def until_routed(calls: Calls, wanted: Mapping[str, int], cancel: Cancellation |
     """
     watched = _watched(cancel)
     refused_since: float | None = None
-    for service in _looks(calls, ROUTED, watched):
+    left = ROUTED if since is None else since + ROUTED - time.monotonic()
+    for service in _looks(calls, left, watched):
         if service is None:
             raise Transient("the Service was deleted meanwhile")
         if has_routed(service) and routed(service) == wanted:
@@ -70,16 +75,17 @@ def until_deleted(calls: Calls, deleted: Object) -> None:
 
 
 def _looks(calls: Calls, seconds: float, watched: Cancellation | None) -> Iterator[Object | None]:
-    """The Service now and every LOOK, until the time is over or the run is cancelled."""
-    deadline = time.monotonic() + seconds
+    """The Service now and again, less and less often, until the time is over or the run is cancelled."""
+    deadline, pause = time.monotonic() + seconds, LOOK
     while True:
         yield calls.service()
         if time.monotonic() >= deadline:
             return
         if watched is None:
-            time.sleep(LOOK)
-        elif watched.wait(LOOK):
+            time.sleep(pause)
+        elif watched.wait(pause):
             return
+        pause = min(pause * 1.2, SLOWEST)
 
 
 def _watched(cancel: Cancellation | None) -> Cancellation | None:

@@ -11,6 +11,7 @@ from shipper.model import Settings
 from shipper.model.quantities import show_duration
 from shipper_targets.knative.durations import go_duration
 from shipper_targets.knative.settings import AutoscaleSettings, KnativeSettings
+from shipper_targets.kubernetes.values import Object, text
 
 GROUP = "autoscaling.knative.dev"
 MIN, MAX = f"{GROUP}/min-scale", f"{GROUP}/max-scale"
@@ -19,12 +20,18 @@ MIN, MAX = f"{GROUP}/min-scale", f"{GROUP}/max-scale"
 def annotations_of(settings: Settings, own: KnativeSettings) -> dict[str, str]:
     """Only what is asked for; the rest is the cluster's own (config-autoscaler)."""
     made = dict(_scale(settings))
-    return made | {f"{GROUP}/{name}": text for name, text in _autoscale(own.autoscale)}
+    return made | {f"{GROUP}/{name}": value for name, value in _autoscale(own.autoscale)}
 
 
 def scales_to_zero(settings: Settings, own: KnativeSettings) -> bool:
     """Whether a revision that nobody asks has no instance: as far as the cluster allows it."""
     return not settings.scale.min and own.autoscale.by != "hpa"
+
+
+def least_of(revision: Object) -> int:
+    """The smallest number of instances that it was asked to have; 0 without one."""
+    asked = text(revision, "metadata", "annotations", MIN)
+    return int(asked) if asked.isdigit() else 0
 
 
 def scale_line(settings: Settings, own: KnativeSettings, started_in: float | None = None) -> str:

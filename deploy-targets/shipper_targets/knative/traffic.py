@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from shipper_targets.knative.conditions import works_on_routes
+from shipper_targets.knative.conditions import has_routed, lacks_a_target, works_on_routes
 from shipper_targets.knative.names import is_our_tag
 from shipper_targets.knative.written import read_written
 from shipper_targets.kubernetes.values import Object, number, objects, text
@@ -48,6 +48,20 @@ def on_its_way(service: Object) -> dict[str, int]:
         return {}
     wanted = _named(service)
     return wanted if wanted != routed(service) else {}
+
+
+def is_unsettled(service: Object) -> bool:
+    """Whether what is said to be routed is not so yet: Knative writes `status.traffic` before it gives the routes to
+    the ingress, which answers as before until it has taken them.
+    """
+    if has_routed(service) or lacks_a_target(service) or not routed(service):
+        return False
+    latest = text(service, "status", "latestReadyRevisionName")
+    asked: defaultdict[str, int] = defaultdict(int)
+    for name, weight in asked_for(service).items():
+        asked[latest if name == LATEST else name] += weight
+    told = {text(one, "tag"): text(one, "revisionName") for one in objects(service, "status", "traffic")}
+    return asked == routed(service) and tags(service) == {tag: name for tag, name in told.items() if tag}
 
 
 def tags(service: Object) -> dict[str, str]:

@@ -7,6 +7,7 @@ any change of a named one (server-side apply would be such a change: it takes th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping
 
 from shipper.model import Release, Revision, ServiceSettings, Stamp
@@ -15,9 +16,9 @@ from shipper.targets import Conflict, Invalid, NotFound, Retired
 from shipper_targets.knative import render, traffic
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.cleaning import delete_revisions, never_verified
-from shipper_targets.knative.conditions import state_of
 from shipper_targets.knative.drift import own_settings
 from shipper_targets.knative.kinds import CLUSTER_LOCAL, VISIBILITY
+from shipper_targets.knative.managed import refuse_managed, remark_managed
 from shipper_targets.knative.marks import (
     ADOPTED,
     ADOPTED_VISIBILITY,
@@ -28,12 +29,14 @@ from shipper_targets.knative.marks import (
     read_stamp,
     stamp_text,
 )
-from shipper_targets.knative.names import is_our_tag, name_of_release, tag_of
+from shipper_targets.knative.names import name_of_release, tag_of
 from shipper_targets.knative.observing import Found, seen_of
 from shipper_targets.knative.patches import Patch, annotated, begun, untagged
 from shipper_targets.knative.reading import Reading
+from shipper_targets.knative.returning import own_of, with_place_of
 from shipper_targets.knative.routing import until_deleted, until_given_up, until_routed
 from shipper_targets.knative.settings import KnativeSettings
+from shipper_targets.knative.tagging import Tagging
 from shipper_targets.knative.written import Written, carried, read_written, visibility_of, written
 from shipper_targets.kubernetes.labels import STAMP, owner_of
 from shipper_targets.kubernetes.values import Object, mapping, text
@@ -62,15 +65,22 @@ class Writing:
         self._report = report
         self._cancel = cancel
         self._name = calls.name
+        self._tagging = Tagging(calls, report)
+        self._asked: tuple[object, float] | None = None
+        """The last shift (epoch and weights) that is not known to be routed, and when it was first asked for."""
 
     def create(self, release: Release, stamp: Stamp, seen: str) -> Revision:
         """See the adapter. The same release again only gets its tag back."""
         name = name_of_release(self._name, release)
         service = self._expected(seen, stamp)
+        refuse_managed(service)
+        new = service is None or not self._is_there(service, name, release)
+        made_with = own_of(release, self._own, self._records(release, service)) if new else None
         if service is None:
-            self._create_first(release, name, stamp)
+            assert made_with is not None, "it is new"
+            self._create_first(release, made_with, name, stamp)
             return begun(name, release, WHOLE)
-        made = self._changed(service, seen, stamp, lambda there: self._beside(there, release, name, stamp))
+        made = self._changed(service, seen, stamp, lambda there: self._beside(there, release, made_with, name, stamp))
         return begun(name, release, traffic.asked_for(made).get(name, 0))
 
     def shift(self, weights: Mapping[str, int], stamp: Stamp, seen: str) -> None:
@@ -86,8 +96,9 @@ class Writing:
             return
         self._refuse_somebody_elses(service, stamp)
         self._refuse_unready(wanted, service)
+        remark_managed(service, self._report)
         self._changed(service, seen, stamp, lambda there: self._shifted(there, wanted, stamp))
-        until_routed(self._calls, wanted, self._cancel)
+        self._wait_until_routed(wanted, stamp)
 
     def retire(self, names: Collection[str], to: Retired, stamp: Stamp, seen: str) -> None:
         """See the adapter."""
@@ -99,9 +110,17 @@ class Writing:
         if to == "removed" and names and not traffic.about_to_serve(service) and never_verified(self._found(service)):
             self._delete(service, seen, stamp)
             return
-        made = self._changed(service, seen, stamp, lambda there: untagged(there, names, stamp))
+        idle = self._tagging.idle(names) if to == "warm" else {*names}
+        made = self._changed(service, seen, stamp, lambda there: untagged(there, idle, stamp))
         if to == "removed" and names:
             delete_revisions(self._calls, self._found(made), names, self._report)
+
+    def untag(self, names: Collection[str], stamp: Stamp, seen: str) -> None:
+        """One write under the fence before revisions are deleted: of those without traffic the tags go."""
+        service = self._expected(seen, stamp)
+        refuse_managed(service)
+        if service is not None:
+            self._changed(service, seen, stamp, lambda there: untagged(there, names, stamp))
 
     def write_stamp(self, stamp: Stamp, seen: str) -> None:
         """See the adapter."""
@@ -111,10 +130,14 @@ class Writing:
         self._changed(service, seen, stamp, lambda there: annotated(there, stamp, {}))
 
     def remove(self, stamp: Stamp, seen: str) -> None:
-        """See the adapter."""
+        """See the adapter. Raises Invalid for a Service that shipper never wrote: it is somebody else's."""
         service = self._expected(seen, stamp)
-        if service is not None:
-            self._delete(service, seen, stamp)
+        if service is None:
+            return
+        refuse_managed(service)
+        if not is_stamped(service) and not self._found(service).releases:
+            raise Invalid(f"the Knative Service {self._name} was never released by shipper: nothing of ours is there")
+        self._delete(service, seen, stamp)
 
     # What is there, and whether we may write.
 
@@ -164,8 +187,15 @@ class Writing:
         return True
 
     def _refuse_unready(self, wanted: Mapping[str, int], service: Object) -> None:
-        """The platform would accept it, fail to route it, and keep the request: so it is asked beforehand."""
-        for name in sorted(self._unready({*wanted} - {*traffic.routed(service)})):
+        """The platform would accept it, fail to route it, and keep the request: so it is asked beforehand. What serves
+        may have all of the traffic back whatever it says of itself.
+        """
+        asked = {*wanted} if len(wanted) > 1 else {*wanted} - {*traffic.routed(service)}
+        for name in sorted(self._tagging.unready(asked)):
+            if len(wanted) > 1:
+                raise Invalid(
+                    f'{name} is not ready here, and cannot share traffic: strategy = "all-at-once" takes it away'
+                )
             raise Invalid(f"{name} is not ready here, and cannot take traffic")
 
     def _refuse_somebody_elses(self, service: Object, stamp: Stamp) -> None:
@@ -178,58 +208,55 @@ class Writing:
         until_given_up(self._calls, coming, self._cancel)
         raise Conflict(f"somebody else asked for {traffic.show(coming)} meanwhile")
 
-    def _unready(self, names: Collection[str]) -> set[str]:
-        found = {name: self._calls.revision(name) for name in sorted(names)}
-        return {name for name, one in found.items() if one is None or state_of(one) != "running"}
+    def _records(self, release: Release, service: Object | None) -> Collection[Release]:
+        """What the platform has of earlier releases, where one of them comes back."""
+        if release.rollback_to is None or service is None:
+            return ()
+        return self._found(service).releases.values()
+
+    def _wait_until_routed(self, wanted: Mapping[str, int], stamp: Stamp) -> None:
+        """Asked again (its answer was lost, or it was not routed in time) it has no more time than at first."""
+        asked = (stamp.epoch, tuple(sorted(wanted.items())))
+        if self._asked is None or self._asked[0] != asked:
+            self._asked = asked, time.monotonic()
+        until_routed(self._calls, wanted, self._cancel, self._asked[1])
+        self._asked = None
 
     # What is written.
 
-    def _create_first(self, release: Release, name: str, stamp: Stamp) -> None:
-        weights = {name: WHOLE}
-        note = Written(traffic=weights, newest=name, visibility=self._own.visibility, epoch=stamp.epoch)
+    def _create_first(self, release: Release, own: KnativeSettings, name: str, stamp: Stamp) -> None:
+        release, weights = with_place_of(release, own), {name: WHOLE}
+        note = Written(traffic=weights, newest=name, visibility=own.visibility, epoch=stamp.epoch)
         annotations = {STAMP: stamp_text(stamp), WRITTEN: note.model_dump_json()}
         targets = traffic.targets(weights, {tag_of(release.number): name})
-        self._calls.create(render.service_of(release, self._own, self._name, targets, annotations))
+        self._calls.create(render.service_of(release, own, self._name, targets, annotations))
 
-    def _beside(self, service: Object, release: Release, name: str, stamp: Stamp) -> Patch:
-        """The revision beside those that serve, with a tag and no traffic; all of it where nothing serves."""
+    def _beside(self, service: Object, release: Release, own: KnativeSettings | None, name: str, stamp: Stamp) -> Patch:
+        """The revision beside those that serve, with a tag and no traffic; all of it where nothing serves. `own`: what
+        it is made with; None when it is there.
+        """
         weights = self._pinned(service) or {name: WHOLE}
-        tagged = {**self._kept_tags(service, weights), tag_of(release.number): name}
-        new = not self._is_there(service, name, release)
-        alone = self._own.visibility if weights == {name: WHOLE} else ""
-        adopting = {} if is_stamped(service) else self._adopting(service)
-        patch = self._with_traffic(service, weights, tagged, stamp, alone, name if new else "", adopting)
-        if new:
-            wanted = render.template_of(release, self._own, self._name)
+        tagged = {**self._tagging.beside(service, weights), tag_of(release.number): name}
+        alone = (own or self._own).visibility if weights == {name: WHOLE} else ""
+        adopting = {} if is_stamped(service) else self._found(service).adopting
+        patch = self._with_traffic(service, weights, tagged, stamp, alone, name if own is not None else "", adopting)
+        if own is not None:
+            wanted = render.template_of(with_place_of(release, own), own, self._name)
             patch["spec"]["template"] = render.replacing(mapping(service, "spec", "template"), wanted)
-            labels = render.labels_of_service(release, self._own, self._name)
+            labels = render.labels_of_service(release, own, self._name)
             patch["metadata"]["labels"] = {**labels, **patch["metadata"].get("labels", {})}
         return patch
 
     def _shifted(self, service: Object, wanted: Mapping[str, int], stamp: Stamp) -> Patch:
-        sharing = wanted if len(wanted) > 1 else {}
         alone = self._visibility(next(iter(wanted)), service) if len(wanted) == 1 else ""
-        return self._with_traffic(service, wanted, self._kept_tags(service, sharing), stamp, alone)
+        return self._with_traffic(service, wanted, self._tagging.shifted(service, wanted, stamp), stamp, alone)
 
     def _pinned(self, service: Object) -> dict[str, int]:
         """What the traffic stays at while a revision is made: what is on its way, if it can get there, else what serves
         or is about to. A dead run's first attempt is no exception: the new one serves when it is asked to.
         """
         coming = traffic.on_its_way(service)
-        return coming if coming and not self._unready(coming) else traffic.about_to_serve(service)
-
-    def _kept_tags(self, service: Object, sharing: Collection[str]) -> dict[str, str]:
-        """As in traffic.py, but for others' of revisions that are not ready: Knative would route nothing at all."""
-        kept = traffic.kept_tags(service, sharing)
-        follow, now = traffic.following(service), traffic.routed(service)
-        asked = {name for tag, name in kept.items() if name not in now and not is_our_tag(tag) and tag not in follow}
-        unready = self._unready(asked)
-        for tag, name in kept.items():
-            if name in unready and not is_our_tag(tag) and self._report is not None:
-                self._report.remark(
-                    f"the tag {tag} of {name} was taken away: {name} is not ready, nothing can be routed"
-                )
-        return {tag: name for tag, name in kept.items() if is_our_tag(tag) or name not in unready}
+        return coming if coming and not self._tagging.unready(coming) else traffic.about_to_serve(service)
 
     def _with_traffic(
         self,
@@ -256,13 +283,6 @@ class Writing:
             patch["metadata"]["labels"] = {VISIBILITY: CLUSTER_LOCAL if alone == CLUSTER_LOCAL else None}
         patch["spec"] = {"traffic": traffic.targets(weights, tagged, traffic.following(service))}
         return patch
-
-    def _adopting(self, service: Object) -> dict[str, str]:
-        """What was before shipper, noted by its first write; a Service whose stamp was lost keeps what it has noted."""
-        adopted = self._found(service).adopted
-        if not adopted or annotation(service, ADOPTED):
-            return {ADOPTED: adopted}
-        return {ADOPTED: adopted, ADOPTED_VISIBILITY: visibility_of(service)}
 
     def _visibility(self, name: str, service: Object) -> str:
         """What this release wants, and what #0 had; "" for others' revisions: then it stays."""

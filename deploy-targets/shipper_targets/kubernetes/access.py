@@ -14,8 +14,6 @@ from shipper_targets.kubernetes.values import Object, at, objects
 
 RULES_REVIEW = Kind("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", namespaced=False)
 
-_AT_ONCE = 8
-
 
 class Access:
     """Everybody who is authenticated may ask this about himself."""
@@ -39,9 +37,7 @@ class Access:
         ]
         if not open_ones:
             return []
-        answers: list[bool] = []
-        for start in range(0, len(open_ones), _AT_ONCE):
-            answers += at_once([partial(self._may, *asked) for asked in open_ones[start : start + _AT_ONCE]])
+        answers = at_once([partial(self._may, *asked) for asked in open_ones])
         refused = [asked for asked, allowed in zip(open_ones, answers, strict=True) if not allowed]
         return [_only(one, [verb for other, verb in refused if other == one]) for one in wanted if one in dict(refused)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from shipper.model import (
     TargetSpec,
     Traits,
 )
-from shipper.targets import Retired, TargetContext
+from shipper.targets import Denied, Retired, TargetContext
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.asking import Asking
 from shipper_targets.kubernetes.carriers import Fence
@@ -52,6 +53,7 @@ from shipper_targets.kubernetes.settings import KubernetesSettings, traits_of
 from shipper_targets.kubernetes.source import Source
 from shipper_targets.kubernetes.values import name_of
 from shipper_targets.kubernetes.writing import Writing
+from shipper_targets.kubernetes.writing_rolling import refuse_other_name
 
 
 class KubernetesTarget(ABC):
@@ -237,7 +239,11 @@ class KubernetesTarget(ABC):
         )
 
     def _as_rendered(self, release: Release) -> Rendered:
-        return self._manifests.rendered(release, Found(base=self._base, shape=self.shape, routes=False))
+        whole = self._manifests.rendered(release, Found(base=self._base, shape=self.shape, routes=False))
+        if self._own.has_own_manifests:
+            with suppress(Denied):  # preflight says itself what may not be read
+                refuse_other_name(self._reading.now(), whole)
+        return whole
 
     @cached_property
     def _last(self) -> Rendered | None:

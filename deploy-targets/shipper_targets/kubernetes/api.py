@@ -138,6 +138,9 @@ class Api:
         kind = self.kind_of(str(manifest["apiVersion"]), str(manifest["kind"]))
         name = str(manifest["metadata"]["name"])
         path = kind.path(self._namespace_of(manifest), name)
+        if not kind.namespaced:  # own manifests have a namespace filled in where their kind is not known beforehand
+            metadata = {key: value for key, value in manifest["metadata"].items() if key != "namespace"}
+            manifest = {**manifest, "metadata": metadata}
         query = [("fieldManager", MANAGER), ("force", str(force).lower()), ("fieldValidation", "Strict")]
         return self._object(f"apply {kind} {name}", "PATCH", path, [*query, *_dry(dry_run)], manifest, _APPLY)
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from shipper.model import ProbeRequest, ProbeResponse, Revision
-from shipper.targets import Denied, NotFound, Transient
+from shipper.targets import Denied, Invalid, NotFound, Transient
 from shipper_targets.kubernetes.answers import Answer
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.instances import Instances
@@ -20,12 +20,15 @@ from shipper_targets.kubernetes.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, RE
 from shipper_targets.kubernetes.kube_errors import error_of, is_status
 from shipper_targets.kubernetes.labels import NUMBER, RELEASE, WORKLOAD
 from shipper_targets.kubernetes.pods import is_ready, is_running, selector_of
+from shipper_targets.kubernetes.probes import PORT_NAME
 from shipper_targets.kubernetes.values import Object, at, name_of, number, objects, owner_uid, text, uid_of
 
 SLICE_OF = "kubernetes.io/service-name"
 """Label of an EndpointSlice: the Service whose endpoints it has."""
 
 Some = TypeVar("Some")
+Ports = frozenset[tuple[str, int]]
+"""(name, number) of each."""
 
 _NOT_PASSED_ON = {"authorization", "host", "connection", "content-length", "transfer-encoding", "upgrade"}
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -34,7 +37,8 @@ _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH
 class Asking:
     """Needs pods/proxy with the verb of each method: get, and create for POST.
 
-    `base` is the Service, `port` the container's, `revision_of(release id, number, workload)` names a revision.
+    `base` is the Service, `port` the container's as it is configured now: a revision of before may listen at another
+    one, which its pods say. `revision_of(release id, number, workload)` names a revision.
     `workload` gives the Deployment of own manifests, whose Services have names of their own; else None.
     """
 
@@ -60,26 +64,41 @@ class Asking:
         asked = [pod for pod in pods if is_ready(pod)] or [pod for pod in pods if is_running(pod)]
         if not asked:
             raise Transient(f"{revision.name} has no pod that runs")
-        answer = self._passed(name_of(_any(asked)), self._port, request)
+        pod = _any(asked)
+        answer = self._passed(name_of(pod), _likely(_declared(pod), self._port) or self._port, request)
         return answer.model_copy(update={"revision": revision.name})
 
     def ask(self, request: ProbeRequest) -> ProbeResponse:
-        """One of the Service's ready endpoints, each as likely as the other: as kube-proxy does it."""
+        """One of the Service's ready endpoints, each as likely as the other: as kube-proxy does it.
+
+        Raises Transient when there is none, Invalid when they have several ports and none is the one to ask.
+        """
         workload = self._workload()
         endpoints = self._endpoints() if workload is None else self._endpoints_of(workload)
         if not endpoints:
             raise Transient(f"no Service in front of {workload or self._base} has a ready endpoint")
-        endpoint, port = _any(endpoints)
+        endpoint, ports = _any(endpoints)
         pod = text(endpoint, "targetRef", "name")
+        port = self._port_of(ports)
         revision = self._revision(pod, text(endpoint, "targetRef", "uid"))
-        answer = self._passed(pod, port or self._port, request)
+        answer = self._passed(pod, port, request)
         return answer.model_copy(update={"revision": revision})
 
-    def _endpoints(self) -> list[tuple[Object, int]]:
+    def _port_of(self, ports: Ports) -> int:
+        """Of several that Services have: the container's, one for HTTP, the only one. Raises Invalid."""
+        likely = _likely(ports, self._port)
+        if likely is None and len({port for _, port in ports}) > 1:
+            shown = ", ".join(f"{name or '(no name)'} {port}" for name, port in sorted(ports))
+            raise Invalid(
+                f"which port of its Services is to be asked: {shown}? Set run.port, call it http, or set manifests_url"
+            )
+        return likely or next((port for _, port in ports), self._port)
+
+    def _endpoints(self) -> list[tuple[Object, Ports]]:
         slices = self._api.list(ENDPOINT_SLICE, labels=f"{SLICE_OF}={self._base}").items
         return [one for one in ready_endpoints(slices) if text(one[0], "targetRef", "kind") == "Pod"]
 
-    def _endpoints_of(self, workload: str) -> list[tuple[Object, int]]:
+    def _endpoints_of(self, workload: str) -> list[tuple[Object, Ports]]:
         """Of whatever Services have this Deployment's pods."""
         selector = selector_of(self._api.get(DEPLOYMENT, workload))
         pods = {uid_of(pod) for pod in self._api.list(POD, labels=selector).items}
@@ -114,16 +133,36 @@ class Asking:
         return ProbeResponse(status=answer.status, headers=_headers(answer, base), body=_body(answer, base))
 
 
-def ready_endpoints(slices: Iterable[Object]) -> list[tuple[Object, int]]:
-    """(endpoint, port) of every endpoint that takes requests; each once, although dual stack has two slices."""
-    found: dict[str, tuple[Object, int]] = {}
+def ready_endpoints(slices: Iterable[Object]) -> list[tuple[Object, Ports]]:
+    """(endpoint, its ports) of every endpoint that takes requests; each once, although it may be in several slices.
+
+    A pod is in a slice for each address family, and for each Service that selects it.
+    """
+    found: dict[str, tuple[Object, Ports]] = {}
     for one in slices:
-        port = next((number(port, "port") for port in objects(one, "ports")), 0)
+        ports = _ports(objects(one, "ports"), "port")
         for endpoint in objects(one, "endpoints"):
             if at(endpoint, "conditions", "ready") is not False:
                 key = text(endpoint, "targetRef", "uid") or str(at(endpoint, "addresses"))
-                found.setdefault(key, (endpoint, port))
+                first, known = found.get(key, (endpoint, frozenset()))
+                found[key] = first, known | ports
     return list(found.values())
+
+
+def _declared(pod: Object) -> Ports:
+    return _ports(
+        (port for one in objects(pod, "spec", "containers") for port in objects(one, "ports")), "containerPort"
+    )
+
+
+def _ports(many: Iterable[Object], member: str) -> Ports:
+    return frozenset((text(one, "name"), found) for one in many if (found := number(one, member)))
+
+
+def _likely(ports: Ports, wanted: int) -> int | None:
+    """The one that is configured, else the one that is called http, as ours is."""
+    called = (port for name in (PORT_NAME, "web") for found, port in sorted(ports) if found == name)
+    return wanted if wanted in {port for _, port in ports} else next(called, None)
 
 
 def _any(of: Sequence[Some]) -> Some:

@@ -18,11 +18,12 @@ from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind
 from shipper_targets.kubernetes.kube_errors import Immutable, Owned
 from shipper_targets.kubernetes.labels import MANAGER, NOTHING, STAMP, labels_of, owner_of, selector
+from shipper_targets.kubernetes.observing import waits_for
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.services import ports_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp, seen_of, stamp_text
-from shipper_targets.kubernetes.values import Object, mapping, name_of, text, uid_of
+from shipper_targets.kubernetes.values import Object, mapping, name_of, objects, text, uid_of
 
 TRIES = 6
 """How often a write is made again because a controller has written a status in between."""
@@ -70,7 +71,16 @@ class Fence:
             # Own manifests have their Services as they like; their Deployment, the last write, is the first carrier.
             return found if self._own.has_own_manifests else self._made(found, stamp)
         self.refuse_foreign(found)
-        return self.marked(found, stamp, carrier)
+        for one in found.carriers:
+            if is_half_made(one):
+                found = exchanged(found, one, self._as_applied(KINDS[str(one["kind"])], one))
+        carrier = found.carrier or carrier
+        value = stamp_text(stamp, found.carriers)
+        found = self._marked(found, value, carrier)
+        if carrier is not found.service and found.service is not None and of_both_shapes(found):
+            # A run of the other shape begins with the Service: one of the two is refused there.
+            found = self._marked(found, value, found.service)
+        return found
 
     def expected(self, stamp: Stamp, seen: str) -> Found:
         """What is there, if it is what was seen and nobody with a higher epoch was here."""
@@ -94,8 +104,9 @@ class Fence:
 
     def marked(self, found: Found, stamp: Stamp, carrier: Object) -> Found:
         """The stamp on a carrier, on condition that it is as it was read."""
-        value = stamp_text(stamp, found.carriers)
+        return self._marked(found, stamp_text(stamp, found.carriers), carrier)
 
+    def _marked(self, found: Found, value: str, carrier: Object) -> Found:
         def write(version: str) -> dict[str, Any]:
             patch = {"metadata": {"resourceVersion": version, "annotations": {STAMP: value}}}
             return self._api.merge(KINDS[str(carrier["kind"])], name_of(carrier), patch)
@@ -144,18 +155,24 @@ class Fence:
                 "ports": ports_of(self._own.service_port),
             },
         }
-        created = self._api.create(SERVICE, body)
-        self._crossed = True
-        return exchanged(found, None, self._as_applied(created))
+        return exchanged(found, None, self.created(body))
 
-    def _as_applied(self, service: Object) -> dict[str, Any]:
+    def created(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A carrier that is not there yet: an apply would write over one that somebody has made since. Raises Conflict
+        then.
+        """
+        kind = KINDS[str(body["kind"])]
+        made = self._api.create(kind, body)
+        self._crossed = True
+        return self._as_applied(kind, {**made, "kind": kind.kind})
+
+    def _as_applied(self, kind: Kind, made: Object) -> dict[str, Any]:
         """Hand the fields of a creation over to server-side apply, or it would never remove one of them again."""
-        managers = [
-            {**one, "operation": "Apply"} for one in service["metadata"].get("managedFields") or () if _creates(one)
-        ]
-        version = text(service, "metadata", "resourceVersion")
+        told = objects(made, "metadata", "managedFields")
+        managers = [{**one, "operation": "Apply"} if _creates(one) else one for one in told]
+        version = text(made, "metadata", "resourceVersion")
         patch = {"metadata": {"resourceVersion": version, "managedFields": managers}}
-        return self.conditional(service, lambda now: self._api.merge(SERVICE, name_of(service), _at(patch, now)))
+        return self.conditional(made, lambda now: self._api.merge(kind, name_of(made), _at(patch, now)))
 
 
 def exchanged(found: Found, old: Object | None, new: dict[str, Any]) -> Found:
@@ -167,6 +184,21 @@ def exchanged(found: Found, old: Object | None, new: dict[str, Any]) -> Found:
         return replace(found, route=new)
     others = [one for one in found.deployments if uid_of(one) != uid_of(new)]
     return replace(found, deployments=(*others, new))
+
+
+def of_both_shapes(found: Found) -> bool:
+    """Whether there are Deployments of their own beside the one that is replaced. Not while that waits for their
+    traffic: a later stamp on the Service says that it does no more.
+    """
+    both = found.rolling is not None and any(found.is_per_release(one) for one in found.deployments)
+    return both and waits_for(found) is None
+
+
+def is_half_made(carrier: Object) -> bool:
+    """Whether a run was killed between its creation and the next write: see `_as_applied`."""
+    ours = [one for one in objects(carrier, "metadata", "managedFields") if one.get("manager") == MANAGER]
+    made = any(_creates(one) and mapping(one, "fieldsV1", "f:spec") for one in ours)
+    return made and not any(one.get("operation") == "Apply" for one in ours)
 
 
 def _creates(manager: Object) -> bool:

@@ -37,6 +37,9 @@ def in_use(found: Found) -> set[str]:
     weights = weights_of(found)
     releases = {release_in(one) for one in found.deployments if weights.get(found.named_after_release(one))}
     releases |= {record.release for record in found.records if weights.get(record.revision)}
+    # A route's traffic and the Service's may be apart for a moment: clients inside ask the Service.
+    selected = found.deployment(found.selected(found.service)) if found.service is not None else None
+    releases |= {release_in(selected)} if selected is not None else set()
     rolling = found.rolling
     if rolling is not None and (found.shape == "rolling" or waits_for(found) is not None):
         releases.add(release_in(rolling))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shipper.model import Change
-from shipper.model.printable import has_credentials, looks_secret, printable
 from shipper.targets import change_of
 from shipper_targets.kubernetes.labels import NUMBER, RELEASE
 from shipper_targets.kubernetes.manifest import CHANGE_CAUSE, Key
-
-HIDDEN = "(not shown)"
-_LONGEST = 200
+from shipper_targets.kubernetes.showing import shown
 
 _NOISE = (
     ("metadata", "managedFields"),
@@ -88,18 +84,4 @@ def _elements(value: Sequence[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _shown(path: tuple[str, ...], value: Any, secret: bool) -> str:
-    if value is None:
-        return ""
-    if secret and path[0] in ("data", "stringData"):
-        return HIDDEN
-    if _is_variable(path) and (looks_secret(_name_in(path)) or has_credentials(str(value))):
-        return HIDDEN
-    return printable(value if isinstance(value, str) else json.dumps(value), _LONGEST)
-
-
-def _is_variable(path: tuple[str, ...]) -> bool:
-    return path[0] == "data" or any(part.startswith("env[") for part in path)
-
-
-def _name_in(path: tuple[str, ...]) -> str:
-    return next((part[4:-1] for part in path if part.startswith("env[")), path[-1])
+    return "" if value is None else shown(path, value, secret=secret)

@@ -13,11 +13,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from shipper.model import Drift
-from shipper.model.printable import printable
-from shipper_targets.kubernetes.labels import MANAGER, NUMBER, RELEASE
+from shipper_targets.kubernetes.labels import INSTANCE, MANAGER, NUMBER, RELEASE, WORKLOAD
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
-from shipper_targets.kubernetes.values import Object, at, name_of, objects, text
+from shipper_targets.kubernetes.showing import shown
+from shipper_targets.kubernetes.values import Object, at, mapping, name_of, objects, text
 
 if TYPE_CHECKING:
     from shipper_targets.kubernetes.found import Found
@@ -29,9 +29,11 @@ TRAFFIC = "shipper.dev/traffic"
 """Annotation of the Service and of the HTTPRoute: what shipper asked of it last, as JSON {name: weight}."""
 
 NOTHING = "(nothing)"
-_LONGEST = 200
 _KEYS = ("name", "mountPath", "key", "containerPort", "port", "topologyKey", "type")
 """By which members of a list are told apart, as server-side apply does for the lists that manifests here have."""
+
+_WHOLE = ("rules", "paths", "tls", "tolerations")
+"""Lists that are applied as a whole: a member that somebody added goes with the next apply."""
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([numkKMGTPE]i?)?")
 _POWERS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -51,6 +53,11 @@ def _traffic(found: Found) -> Iterator[Drift]:
         if now is not None and now != asked:
             where = "spec.rules.backendRefs" if carrier is found.route else "spec.selector"
             yield _drift(carrier, where, _shares(asked), _shares(now))
+    selector = mapping(found.service, "spec", "selector")
+    more = sorted(selector.keys() - {INSTANCE, WORKLOAD}) if WORKLOAD in selector else ()
+    if found.service is not None and more and asked_of(found.service) is not None:
+        asks = ", ".join(f"{key}={selector[key]}" for key in more)
+        yield _drift(found.service, "spec.selector", NOTHING, asks)
 
 
 def _selected(found: Found, service: Object) -> dict[str, int]:
@@ -100,8 +107,13 @@ def _objects(found: Found) -> Iterator[Drift]:
             if manifest.key in found.others or manifest.kind in ("Deployment", "Service"):
                 yield Drift(field=str(manifest.key), ours="(there)", found=NOTHING)
             continue
-        for path, ours, theirs in differences(manifest.body, live, _not_compared(found, manifest, live)):
-            yield _drift(live, path, ours, theirs)
+        ignored = _not_compared(found, manifest, live)
+        unfinished = [one for whole in found.unfinished if (one := whole.find(manifest.key)) is not None]
+        done = [{path for path, _, _ in differences(one.body, live, ignored)} for one in unfinished]
+        for path, ours, theirs in differences(manifest.body, live, ignored, secret=manifest.kind == "Secret"):
+            # What a release that did not come further had changed is its doing, not a person's.
+            if all(path in others for others in done):
+                yield _drift(live, path, ours, theirs)
 
 
 def _live(found: Found, manifest: Manifest) -> Object | None:
@@ -128,13 +140,15 @@ def _not_compared(found: Found, manifest: Manifest, live: Object) -> tuple[str, 
 
 
 def differences(
-    ours: Mapping[str, Any], live: Mapping[str, Any], ignored: Sequence[str] = ()
+    ours: Mapping[str, Any], live: Mapping[str, Any], ignored: Sequence[str] = (), *, secret: bool = False
 ) -> Iterator[tuple[str, str, str]]:
-    """Path, our value, the value that is there, for each leaf of `ours` that is another one there."""
+    """Path, our value, the value that is there, for each leaf of `ours` that is another one there; values as people may
+    see them, those of a Secret not at all.
+    """
     for path, mine, theirs in _differ(ours, live, ()):
         dotted = ".".join(path)
         if path[:1] != ("status",) and not any(dotted == one or dotted.startswith(f"{one}.") for one in ignored):
-            yield dotted, _shown(mine), _shown(theirs)
+            yield dotted, _shown(path, mine, secret), _shown(path, theirs, secret)
 
 
 def _differ(ours: Any, live: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
@@ -149,6 +163,8 @@ def _differ(ours: Any, live: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple
                 name = str(value[key])
                 there = next((one for one in live if isinstance(one, Mapping) and one.get(key) == value[key]), None)
             yield from _differ(value, there, (*path, name))
+        if path[-1:] and path[-1] in _WHOLE and len(live) > len(ours):
+            yield path, list(ours), list(live)
     elif not _same(ours, live):
         yield path, ours, live
 
@@ -194,7 +210,5 @@ def _shares(weights: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {weight} %" for name, weight in sorted(weights.items())) or NOTHING
 
 
-def _shown(value: Any) -> str:
-    if value is None:
-        return NOTHING
-    return printable(value if isinstance(value, str) else json.dumps(value, sort_keys=True), _LONGEST)
+def _shown(path: tuple[str, ...], value: Any, secret: bool) -> str:
+    return NOTHING if value is None else shown(path, value, secret=secret)

@@ -6,6 +6,7 @@ What the API servers would fill in is written out, so that what is sent is what 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from shipper_targets.kubernetes.manifest import Manifest
@@ -68,18 +69,22 @@ def route_of(
     )
 
 
-def routed(route: Manifest, weights: Mapping[str, int], port: int) -> Manifest:
-    """The same HTTPRoute with other weights: Service's name to percent."""
+def routed(route: Manifest, weights: Mapping[str, int], port: int, ports: Mapping[str, int]) -> Manifest:
+    """The same HTTPRoute with other weights: Service's name to percent. `ports`: of those that have another one."""
     body = route.copied()
     for rule in body["spec"]["rules"]:
-        rule["backendRefs"] = backends(weights, port)
+        rule["backendRefs"] = backends(weights, port, ports)
     return Manifest(body)
 
 
-def backends(weights: Mapping[str, int], port: int) -> list[dict[str, Any]]:
-    """`backendRefs`, in the order of names: the same weights are the same text."""
+def backends(
+    weights: Mapping[str, int], port: int, ports: Mapping[str, int] = MappingProxyType({})
+) -> list[dict[str, Any]]:
+    """`backendRefs`, in the order of names: the same weights are the same text. A Service is asked at the port that it
+    has (`ports`), which may be that of an older configuration.
+    """
     return [
-        {"group": "", "kind": "Service", "name": name, "port": port, "weight": weight}
+        {"group": "", "kind": "Service", "name": name, "port": ports.get(name, port), "weight": weight}
         for name, weight in sorted(weights.items())
     ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +24,9 @@ WATCH = 300.0
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0
 """Seconds between two tries to reach an API server that is away."""
+
+SHORTEST = 1.0
+"""Seconds: watches that live for less are not begun again at once."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,13 @@ class Feeds:
         while not self._closed.is_set():
             try:
                 version = version or self._list(feed)
+                began = time.monotonic()
                 version = self._watch(feed, version)
-                pause = FIRST_WAIT
+                if time.monotonic() - began >= SHORTEST:
+                    pause = FIRST_WAIT
+                    continue
+                self._closed.wait(pause)  # what stands between us does not stream: each watch ends at once
+                pause = min(LONGEST_WAIT, pause * 2)
             except Gone:
                 version = ""
             except Transient as error:

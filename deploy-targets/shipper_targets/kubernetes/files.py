@@ -27,6 +27,7 @@ def rendered_files(
     """File name and text. `recorded`: what was applied for this release, when it is known; the project's own manifests
     come from there. Raises ConfigError (2) for what Kubernetes cannot do, and for manifests that cannot be read.
     """
+    own = _of_then(release, own)
     problems = limit_problems(release.settings, own)
     if problems:
         lines = [f"{one.key}: {one.message}; {one.hint}" for one in problems]
@@ -37,13 +38,28 @@ def rendered_files(
 
 
 def files_of(whole: Rendered) -> tuple[tuple[str, str], ...]:
-    """One file for each object, named after it: `deployment-shop.yaml`. In the order in which they are applied."""
-    names = [_file_name(manifest) for manifest in whole.manifests]
-    twice = Counter(names)
-    return tuple(
-        (name if twice[name] == 1 else _longer_name(manifest), manifest_text(manifest))
-        for name, manifest in zip(names, whole.manifests, strict=True)
-    )
+    """One file for each object, named after it: `deployment-shop.yaml`. In the order in which they are applied.
+
+    Raises ConfigError where two would have the same file.
+    """
+    short = [_file_name(manifest) for manifest in whole.manifests]
+    twice = Counter(short)
+    names = [
+        name if twice[name] == 1 else _longer_name(manifest)
+        for name, manifest in zip(short, whole.manifests, strict=True)
+    ]
+    for name, count in Counter(names).items():
+        if count > 1:
+            same = [str(one.key) for one, found in zip(whole.manifests, names, strict=True) if found == name]
+            raise ConfigError(f"{' and '.join(same)} would both be written to {name}", hint="rename one of them")
+    return tuple((name, manifest_text(one)) for name, one in zip(names, whole.manifests, strict=True))
+
+
+def _of_then(release: Release, own: KubernetesSettings) -> KubernetesSettings:
+    """The target's settings that a release was made with; those of now for one that is not made yet."""
+    if not release.number or release.place is None:
+        return own
+    return KubernetesSettings.model_validate(dict(release.place.settings))
 
 
 def _file_name(manifest: Manifest) -> str:

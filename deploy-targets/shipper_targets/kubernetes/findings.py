@@ -15,7 +15,8 @@ class Finding:
     """`waiting` may heal by itself; when it stands for `patience` seconds it has failed.
 
     `cause` is a dossier's word. Where it is about a container: which one, how it ended, whether the log to read is that
-    of the container before the one that is there now, and its memory limit in bytes.
+    of the container before the one that is there now, and its memory limit in bytes. `waits_for`: what has to go first;
+    with others it is another wait. `beside`: what was found of other pods, each with a patience of its own.
     """
 
     state: Literal["waiting", "ready", "failed"]
@@ -30,16 +31,21 @@ class Finding:
     lived: float | None = None
     previous: bool = False
     memory: int | None = None
+    waits_for: tuple[str, ...] = ()
+    beside: tuple[Finding, ...] = ()
 
     @property
-    def key(self) -> tuple[str, str, float]:
-        """What stands, as far as patience goes: the cause in a container, whatever its words and pod are just now."""
-        return self.cause, self.container, self.patience
+    def key(self) -> tuple[object, ...]:
+        """What stands, as far as patience goes: the cause in a container of one pod, whatever its words are just now.
+
+        Another pod's trouble is another one: in a rollout that goes on there is always some pod without a place.
+        """
+        return self.cause, self.pod, self.container, self.waits_for, self.patience
 
     @property
     def failed(self) -> Finding:
         """The same when patience has ended."""
-        return Finding(**{**vars(self), "state": "failed", "patience": 0.0})
+        return Finding(**{**vars(self), "state": "failed", "patience": 0.0, "beside": ()})
 
 
 def failed(cause: str, reason: str, hint: str = "") -> Finding:
@@ -63,12 +69,12 @@ class Patience:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._since: tuple[tuple[str, str, float], float] | None = None
+        self._since: dict[tuple[object, ...], float] = {}
 
     def judged(self, finding: Finding) -> Finding:
-        """The finding, or the same as failed. Called with whatever is found, again and again."""
+        """The finding; as failed when it, or one beside it, stood too long. Called with all that is found each time."""
         now = self._clock()
-        if self._since is None or self._since[0] != finding.key:
-            self._since = finding.key, now
-        stood = now - self._since[1]
-        return finding.failed if finding.state == "waiting" and stood >= finding.patience else finding
+        found = (finding, *finding.beside)
+        self._since = {one.key: self._since.get(one.key, now) for one in found}
+        over = (one for one in found if one.state == "waiting" and now - self._since[one.key] >= one.patience)
+        return next((one.failed for one in over), finding) if finding.state == "waiting" else finding

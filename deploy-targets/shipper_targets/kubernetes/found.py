@@ -9,7 +9,7 @@ from typing import Any
 
 from shipper.model import Stamp
 from shipper_targets.kubernetes.labels import INSTANCE, NOTHING, RELEASE, WORKLOAD, is_ours
-from shipper_targets.kubernetes.manifest import Key, Manifest
+from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered
 from shipper_targets.kubernetes.names import Shape
 from shipper_targets.kubernetes.records import Record
 from shipper_targets.kubernetes.rollouts import release_in
@@ -50,6 +50,8 @@ class Found:
     """What else was applied for what serves, as it is now; only where drift was looked for."""
     applied: Sequence[Manifest] = ()
     """What was applied for what serves, from its record."""
+    unfinished: Sequence[Rendered] = ()
+    """What newer releases were to be that never were verified: some of it may have been applied."""
 
     @property
     def rolling(self) -> Object | None:

@@ -27,7 +27,7 @@ KEPT = 600
 
 _COPIED = ("ConfigMap", "Secret")
 _NOT_FOR_JOBS = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "ports", "command", "restartPolicy")
-_NOT_IN_POD = ("initContainers", "topologySpreadConstraints", "readinessGates", "restartPolicy")
+_NOT_IN_POD = ("topologySpreadConstraints", "readinessGates", "restartPolicy", "initContainers")
 _REFERENCES = (
     ("configMapRef", "name", "ConfigMap"),
     ("configMapKeyRef", "name", "ConfigMap"),
@@ -53,7 +53,7 @@ class OnceRun:
 def once_run(whole: Rendered, release: Release, command: Sequence[str], *, base: str, gpu_resource: str) -> OnceRun:
     """`command` replaces the image's CMD, as `[run] command` does; its ENTRYPOINT stays.
 
-    Without GPUs: a pool that has none to spare is no reason not to migrate.
+    Without GPUs: a pool that has none to spare is no reason not to migrate. Suspended until all that it reads is there.
     """
     name = fitting(f"{base}-{release.number}-{release.id[-6:].lower()}-once", 52)
     template = copy.deepcopy(dict(whole.main.body["spec"]["template"]))
@@ -63,6 +63,8 @@ def once_run(whole: Rendered, release: Release, command: Sequence[str], *, base:
         (one.kind, one.name): hashed_name(name, [one.kind, one.name]) for one in whole.manifests if one.kind in _COPIED
     }
     used: set[tuple[str, str]] = set()
+    sidecars = [one for one in objects(template, "spec", "initContainers") if text(one, "restartPolicy") == "Always"]
+    spec = {**spec, **({"initContainers": sidecars} if sidecars else {})}
     spec = _renamed({**spec, "containers": [container], "restartPolicy": "Never"}, renames, used)
     labels = {**labels_of(release.settings, base), ONCE: base}
     body = {
@@ -75,7 +77,7 @@ def once_run(whole: Rendered, release: Release, command: Sequence[str], *, base:
             "parallelism": 1,
             "activeDeadlineSeconds": seconds_of(release.settings.rollout.deadline),
             "ttlSecondsAfterFinished": KEPT,
-            "suspend": bool(used),
+            "suspend": True,
             "template": {"metadata": _metadata(template, whole, labels), "spec": spec},
         },
     }
@@ -128,6 +130,10 @@ def _renamed(value: Any, renames: Mapping[tuple[str, str], str], used: set[tuple
         if isinstance(name, str) and (kind, name) in renames:
             used.add((kind, name))
             found[member] = {**found[member], naming: renames[kind, name]}
+    for index, one in enumerate(objects(found, "imagePullSecrets")):
+        if ("Secret", text(one, "name")) in renames:
+            used.add(("Secret", text(one, "name")))
+            found["imagePullSecrets"][index] = {"name": renames["Secret", text(one, "name")]}
     return found
 
 

@@ -11,7 +11,7 @@ from shipper.model.context import Cancellation, Reporter
 from shipper.targets import Conflict, Invalid, NotFound, PlatformError, Transient
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.feeds import Feed, Feeds
-from shipper_targets.kubernetes.findings import Patience
+from shipper_targets.kubernetes.findings import Patience, waiting
 from shipper_targets.kubernetes.job_render import ONCE, OnceRun, once_run, owned_by_job
 from shipper_targets.kubernetes.kinds import EVENT, JOB, POD, SERVICE_ACCOUNT
 from shipper_targets.kubernetes.logs import Logs
@@ -36,6 +36,9 @@ from shipper_targets.kubernetes.watching import POD_EVENTS, by_pod
 STEP = 0.2
 _OVER = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
 """Conditions of a Job whose command has ended; the last two come first, while its pod is still counted."""
+
+LOST_PATIENCE = 5.0
+"""Seconds for a pod's end to be told after its Job's."""
 
 LAST_LINES = 10.0
 """Seconds that the end of the log is waited for when the command has ended."""
@@ -67,7 +70,7 @@ class Jobs:
         """
         self._clear()
         wanted = once_run(whole, release, command, base=self._base, gpu_resource=self._own.gpu_resource)
-        with self._job(wanted) as job, _OfJob(self._api, job) as feeds:
+        with self._job(wanted) as job, OfJob(self._api, job) as feeds:
             return self._followed(feeds, wanted.container)
 
     @contextmanager
@@ -76,12 +79,12 @@ class Jobs:
         if wanted.account is not None and self._api.find(SERVICE_ACCOUNT, wanted.account.name) is None:
             with suppress(Conflict):  # somebody else was quicker
                 self._api.create(SERVICE_ACCOUNT, wanted.account.body)
+        # Suspended: where the answer is lost, what is left behind does nothing, and the next run clears it away.
         job = self._api.create(JOB, wanted.job)
         try:
             for one in wanted.copies:
                 self._api.create(self._api.kind_of(one["apiVersion"], one["kind"]), owned_by_job(one, job))
-            if wanted.copies:
-                self._api.merge(JOB, name, {"spec": {"suspend": False}})
+            self._api.merge(JOB, name, {"spec": {"suspend": False}})
             yield job
         finally:
             self._remove(name, uid_of(job))
@@ -95,7 +98,7 @@ class Jobs:
             if self._report is not None:
                 self._report.remark(f"Job {name} could not be removed ({error}); it goes by itself when it has ended")
 
-    def _followed(self, feeds: _OfJob, container: str) -> int:
+    def _followed(self, feeds: OfJob, container: str) -> int:
         patience, reading = Patience(), _Reading(self._logs, self._tell)
         while True:
             if self._cancel is not None:
@@ -144,7 +147,7 @@ class Jobs:
                     return
 
 
-class _OfJob(Feeds):
+class OfJob(Feeds):
     """The Job, its pod and what is said about both."""
 
     def __init__(self, api: Api, job: Object) -> None:
@@ -156,8 +159,13 @@ class _OfJob(Feeds):
         self._pod_events = Feed(EVENT, fields=POD_EVENTS, optional=True)
         self._job_events = Feed(EVENT, fields=f"involvedObject.kind=Job,involvedObject.name={name}", optional=True)
 
-    def __enter__(self) -> _OfJob:
-        for feed in (self._job, self._pods, self._pod_events, self._job_events):
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """All of them."""
+        return self._job, self._pods, self._pod_events, self._job_events
+
+    def __enter__(self) -> OfJob:
+        for feed in self.feeds:
             self.start(feed)
         return self
 
@@ -175,13 +183,20 @@ class _OfJob(Feeds):
         if text(over, "status") == "True" and text(over, "reason") == "DeadlineExceeded":
             raise Invalid("the command took longer than [rollout] deadline")
         pod = self.pod()
+        has_ended = pod is not None and any(one.ended for one in containers(pod))
+        if text(over, "status") == "True" and not has_ended:
+            # The pod's own feed may be behind that of its Job.
+            why = waiting("lost", f"{text(over, 'reason')}: {text(over, 'message')}", patience=LOST_PATIENCE)
+            if patience.judged(why).state == "failed":
+                raise Invalid(f"the command's pod was lost before its end was known ({why.reason})")
+            return
         if pod is None:
             self._refused(known.get(self._job_events, ()))
             return
         found = pod_finding(pod, by_pod(known.get(self._pod_events, ())).get(uid_of(pod), ()), window=window)
         if found is not None and patience.judged(found).state == "failed":
             raise Invalid(f"the command cannot be run: {found.reason}")
-        if text(pod, "status", "phase") == "Failed" and not any(one.ended for one in containers(pod)):
+        if text(pod, "status", "phase") == "Failed" and not has_ended:
             raise Transient(f"the command's pod was lost: {text(pod, 'status', 'reason')}")
 
     def _refused(self, events: Sequence[Object]) -> None:

@@ -17,11 +17,11 @@ _TRANSIENT_REASONS = {"Timeout", "ServerTimeout", "TooManyRequests", "InternalEr
 _CONFLICT_MANAGER = "conflict with "
 
 
-_ADMISSION = (
-    "exceeded quota", "failed quota", "violates PodSecurity", "denied the request", "denied request",
-    "being terminated", "usage per", "not allowed: ",
-)  # fmt: skip
-"""What plug-ins of the API server say with 403; RBAC says `User "…" cannot create resource …` instead."""
+_NOT_PERMITTED = re.compile(r'\buser "[^"]*" (?:cannot |\(groups=.*?\) is attempting to grant )', re.IGNORECASE)
+"""What every authorizer's refusal begins with, and RBAC's for who would give more than he has (1.34). Everything else
+that has status 403 is admission: quota, Pod Security, a plug-in that looks something up, a webhook's own words."""
+
+_WEBHOOK = "admission webhook "
 
 _STARTING = ("not yet been synced", "caches not synchronized", "not yet ready to handle request")
 """The API server's words just after its start."""
@@ -71,14 +71,16 @@ def error_of(doing: str, status: int, body: bytes) -> PlatformError:
         return _conflict(words, reason, causes)
     if status == 422:
         return _unprocessable(words, causes)
-    return _by_status(status, reason, words, causes)
+    return _by_status(status, reason, words, causes, is_servers=told.get("kind") == "Status")
 
 
-def _by_status(status: int, reason: str, words: str, causes: Sequence[tuple[str, str]]) -> PlatformError:
+def _by_status(
+    status: int, reason: str, words: str, causes: Sequence[tuple[str, str]], *, is_servers: bool
+) -> PlatformError:
     if status == 401:
         return Denied(f"{words} (the credentials were not accepted)")
     if status == 403:
-        return _forbidden(words, causes)
+        return _forbidden(words, causes, is_servers)
     if status == 404:
         return NotFound(words)
     if status == 410:
@@ -90,11 +92,11 @@ def _by_status(status: int, reason: str, words: str, causes: Sequence[tuple[str,
     return Invalid(words)
 
 
-def _forbidden(words: str, causes: Sequence[tuple[str, str]]) -> PlatformError:
-    """403 is missing permission, or admission: quota, Pod Security, a webhook's policy, a namespace on its way out."""
+def _forbidden(words: str, causes: Sequence[tuple[str, str]], is_servers: bool) -> PlatformError:
+    """403 is missing permission, or admission's refusal of the object. A proxy's own 403 says nothing of objects."""
     if any(text in words for text in _STARTING):
         return Transient(words)
-    if "User " not in words and any(text in words for text in _ADMISSION):
+    if is_servers and (_WEBHOOK in words or not _NOT_PERMITTED.search(words)):
         return Refused(words, causes)
     return Denied(words)
 

@@ -37,8 +37,8 @@ CONFIG = "shipper.dev/config"
 IDENTITY = (RELEASE, NUMBER, FINGERPRINT, STAMP, RECORD)
 """What says which release an object belongs to: never in a pod template, never part of a release's content."""
 
-NOTHING = "none"
-"""The workload that a Service selects while nothing serves. Never a Deployment of ours: names end in a number."""
+NOTHING = "0"
+"""The workload that a Service selects while nothing serves. Never a Deployment of ours: names begin with a letter."""
 
 
 def labels_of(settings: Settings, base: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from shipper.model import Problem, Settings
 from shipper.model.quantities import show_duration
 from shipper_targets.kubernetes.limits_pod import pod_problems, problem
-from shipper_targets.kubernetes.names import LONGEST_BASE, base_of, shape_of
+from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.quantities import seconds_of
 from shipper_targets.kubernetes.scaling import is_autoscaled
 from shipper_targets.kubernetes.settings import KubernetesSettings
@@ -29,7 +29,7 @@ LEAST_HEALTHY, MOST_HEALTHY = 200, 399
 
 def limit_problems(settings: Settings, own: KubernetesSettings) -> list[Problem]:
     """All of them; nothing is asked. What only generated manifests use does not matter for the project's own."""
-    everywhere = [*_target(settings, own), *_strategy(settings, own)]
+    everywhere = [*_target(own), *_strategy(settings, own), *_golden_requests(settings, own)]
     if own.has_own_manifests:
         return [*everywhere, *_own_manifests(settings, own)]
     return [
@@ -60,10 +60,7 @@ def remarks_of(settings: Settings, own: KubernetesSettings) -> list[str]:
     return found
 
 
-def _target(settings: Settings, own: KubernetesSettings) -> Iterator[Problem]:
-    base = base_of(settings, own.name)
-    if len(base) > LONGEST_BASE:
-        yield problem("targets.name", f"{base} has more than {LONGEST_BASE} characters", "choose a shorter name")
+def _target(own: KubernetesSettings) -> Iterator[Problem]:
     for name in [name for name in own.labels if name.startswith(_RESERVED_LABELS)]:
         yield problem(f"targets.labels.{name}", f"{name} is set by shipper", "give the label another name")
     for name in [name for name in own.annotations if name.startswith("shipper.dev/")]:
@@ -102,6 +99,20 @@ def _strategy(settings: Settings, own: KubernetesSettings) -> Iterator[Problem]:
             "a canary needs weights, and a Service has none: pods share by their number only",
             'configure targets.<name>.gateway, or set strategy = "blue-green"',
         )
+
+
+def _golden_requests(settings: Settings, own: KubernetesSettings) -> Iterator[Problem]:
+    """Those that are asked through the API server, which keeps Authorization for itself."""
+    weighted = shape_of(settings.rollout.strategy) == "weighted"
+    if own.host is not None and own.reach != "internal" and not weighted:
+        return
+    for one in settings.smoke.requests:
+        if one.verify and any(name.lower() == "authorization" for name in one.headers):
+            yield problem(
+                f"smoke.requests.{one.name}",
+                "it is asked through the API server as well, which passes no Authorization on",
+                "set verify = false for it, or let the service take another header",
+            )
 
 
 def _own_manifests(settings: Settings, own: KubernetesSettings) -> Iterator[Problem]:

@@ -91,7 +91,7 @@ class Logs:
         answer = self._api.request("GET", path, query=query, timeout=READ)
         if answer.status != 200:
             raise self._api.failure(f"read the log of {pod}", answer)
-        return [parted(line) for line in answer.body.decode(errors="replace").splitlines()]
+        return parted_lines(answer.body.decode(errors="replace"))
 
 
 @dataclass
@@ -211,6 +211,18 @@ def last_lines(logs: Logs, pod: str, container: str, lines: int, *, previous: bo
         return logs.of_container(pod, container, lines, previous=previous), ""
     except PlatformError as error:
         return [], f"its log could not be read ({error})"
+
+
+def parted_lines(body: str) -> list[tuple[str, str]]:
+    """Of a whole log. Only line feeds end lines: progress bars are full of carriage returns.
+
+    A line without a moment of its own has that of the line before, so that it stays where it is.
+    """
+    found: list[tuple[str, str]] = []
+    for raw in body.removesuffix("\n").split("\n") if body else ():
+        moment, line = parted(raw)
+        found.append((moment or (found[-1][0] if found else ""), line))
+    return found
 
 
 def parted(line: str) -> tuple[str, str]:

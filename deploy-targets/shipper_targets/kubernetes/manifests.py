@@ -35,7 +35,7 @@ class Manifests:
         coming_back = whole is not None
         if whole is None:
             whole = self.rendered(release, found)
-        elif release.secret_versions:
+        elif release.secret_versions and _has_versions(whole.main):
             whole = _with(whole, with_secrets(whole.main, release.secret_versions))
         return _with(whole, counted(whole, found, coming_back=coming_back or release.rollback_to is not None))
 
@@ -44,12 +44,17 @@ class Manifests:
         own = found.record(release.id)
         if own is not None:
             return self._fitting(own, release, found)
-        if release.rollback_to is None:
+        record = next((one for one in found.records if one.number == release.rollback_to), None)
+        if record is None or not self._is_of_then(record, release):
             return None
-        for record in found.records:
-            if record.number == release.rollback_to and record.fingerprint == release.fingerprint:
-                return self._fitting(record, release, found)
-        return None
+        return self._fitting(record, release, found)
+
+    def _is_of_then(self, record: Record, release: Release) -> bool:
+        """Whether it is what this rollback brings back, whatever the values of secrets are by now."""
+        if record.fingerprint == release.fingerprint:
+            return True
+        then = self._records.release(record) if record.digest == release.main.config_digest else None
+        return then is not None and release.brings_back(then)
 
     def rendered(self, release: Release, found: Found) -> Rendered:
         """As it is rendered now."""
@@ -77,6 +82,11 @@ class Manifests:
             return None
         name = workload_name(found.base, release, found.shape)
         return renamed(whole, whole.workload.name, name) if per_release else whole
+
+
+def _has_versions(deployment: Manifest) -> bool:
+    """Own manifests say themselves what makes new pods."""
+    return SECRETS in mapping(deployment.body, "spec", "template", "metadata", "annotations")
 
 
 def with_secrets(deployment: Manifest, versions: Mapping[str, str]) -> Manifest:

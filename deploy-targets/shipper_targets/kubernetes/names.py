@@ -17,8 +17,6 @@ Shape = Literal["rolling", "weighted"]
 LONGEST_BASE = 40
 """Characters: with a number of seven digits and six of the id a revision's record has 62."""
 
-LONGEST_NAME = 63
-
 
 def base_of(settings: Settings, name: str | None) -> str:
     """`<service>` in production, `<service>-<environment>` elsewhere, `name` when the target has one.

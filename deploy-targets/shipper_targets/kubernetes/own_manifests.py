@@ -17,7 +17,7 @@ from shipper_targets.kubernetes.labels import labels_of, marks_of
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered, rendered
 from shipper_targets.kubernetes.names import base_of
 from shipper_targets.kubernetes.pinning import holds, images_in, pin
-from shipper_targets.kubernetes.scopes import is_cluster_scoped
+from shipper_targets.kubernetes.scopes import CLUSTER_SCOPED, is_cluster_scoped
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.yaml_files import Document
 
@@ -118,7 +118,7 @@ def _scope_problems(objects: Sequence[Document], own: KubernetesSettings) -> Ite
         metadata = one.value["metadata"]
         if is_cluster_scoped(one.value["apiVersion"], one.value["kind"]):
             if not own.manifests_cluster_scoped:
-                yield f"{_where(one)}: belongs to no namespace; apply it by itself, or set manifests_cluster_scoped"
+                yield f"{_where(one)}: {CLUSTER_SCOPED}"
         elif metadata.get("namespace") not in (None, "", own.namespace):
             line = one.line_at(("metadata", "namespace"))
             found = metadata["namespace"]

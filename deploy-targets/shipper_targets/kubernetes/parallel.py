@@ -6,9 +6,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+MOST = 16
+"""As many as the API server's connections that are kept: own manifests may be hundreds."""
+
 
 def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """The results, in the order of the calls; the first error is raised, when all have ended.
+    """The results, in the order of the calls; the first error is raised, when all have ended. At most MOST at a time.
 
     Daemon threads: a run that is told to stop does not wait for an answer that it has no use for.
     """
@@ -17,16 +20,24 @@ def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     results: list[Any] = [None] * len(calls)
     errors: list[BaseException | None] = [None] * len(calls)
 
-    def carry_out(index: int) -> None:
-        try:
-            results[index] = calls[index]()
-        except BaseException as error:  # noqa: BLE001 - raised again by the caller
-            errors[index] = error
+    left = iter(range(len(calls)))
+    taking = threading.Lock()
 
-    threads = [threading.Thread(target=carry_out, args=(index,), daemon=True) for index in range(1, len(calls))]
+    def carry_out() -> None:
+        while True:
+            with taking:
+                index = next(left, None)
+            if index is None:
+                return
+            try:
+                results[index] = calls[index]()
+            except BaseException as error:  # noqa: BLE001 - raised again by the caller
+                errors[index] = error
+
+    threads = [threading.Thread(target=carry_out, daemon=True) for _ in range(min(MOST, len(calls)) - 1)]
     for thread in threads:
         thread.start()
-    carry_out(0)
+    carry_out()
     for thread in threads:
         thread.join()
     for error in errors:

@@ -14,6 +14,7 @@ from shipper.model import Settings
 from shipper_targets.kubernetes import kinds
 from shipper_targets.kubernetes.kinds import Kind
 from shipper_targets.kubernetes.names import shape_of
+from shipper_targets.kubernetes.scaling import is_autoscaled, least_pods
 from shipper_targets.kubernetes.settings import KubernetesSettings
 
 APPLY = ("create", "patch")
@@ -58,27 +59,41 @@ class Uses:
     once: bool = False
     volumes: bool = False
     gpus: bool = False
+    account: bool = False
+    variables: bool = False
+    autoscaled: bool = False
+    disruptions: bool = False
     others: tuple[Kind, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings, own: KubernetesSettings, others: Iterable[Kind] = ()) -> Uses:
-        """`others`: kinds of own manifests."""
+        """`others`: kinds of own manifests, beside which nothing is generated."""
+        generated = not own.has_own_manifests
         return cls(
             gateway=own.gateway is not None,
-            ingress=own.ingress is not None,
+            ingress=generated and own.ingress is not None,
             weighted=shape_of(settings.rollout.strategy) == "weighted",
             once=settings.rollout.before is not None,
             volumes=any(volume.source.startswith("pvc:") for volume in settings.run.volumes),
             gpus=settings.run.gpu > 0,
+            account=generated and own.service_account is None,
+            variables=generated and bool(settings.run.env),
+            autoscaled=generated and is_autoscaled(settings.scale),
+            disruptions=generated and own.pdb and least_pods(settings.scale) > 1,
             others=tuple(sorted({*others}, key=str)),
         )
 
 
-ALL = Uses(gateway=True, ingress=True, weighted=True, once=True, volumes=True, gpus=True)
-
-_ALWAYS_APPLIED = (
-    kinds.DEPLOYMENT, kinds.SERVICE, kinds.CONFIG_MAP, kinds.SERVICE_ACCOUNT, kinds.HPA, kinds.PDB,
+ALL = Uses(
+    gateway=True, ingress=True, weighted=True, once=True, volumes=True, gpus=True, account=True, variables=True,
+    autoscaled=True, disruptions=True,
 )  # fmt: skip
+
+_LISTED = (
+    kinds.DEPLOYMENT, kinds.SERVICE, kinds.CONFIG_MAP, kinds.SERVICE_ACCOUNT, kinds.HPA, kinds.PDB, kinds.INGRESS,
+)  # fmt: skip
+"""What `remove` looks for by label: all of these, and does without those that it may not look at and never made."""
+
 _CARRIERS = (kinds.DEPLOYMENT, kinds.SERVICE)
 """What may carry the stamp, besides the HTTPRoute: each write begins with it."""
 
@@ -120,20 +135,27 @@ def role(name: str, namespace: str, many: Sequence[Need]) -> dict[str, Any]:
 
 
 def _applied(uses: Uses) -> tuple[Kind, ...]:
-    more = [
-        *([kinds.INGRESS] if uses.ingress else []),
-        *([kinds.HTTP_ROUTE] if uses.gateway else []),
-        *(kind for kind in uses.others if kind not in (*_ALWAYS_APPLIED, kinds.INGRESS, kinds.HTTP_ROUTE)),
-    ]
-    return (*_ALWAYS_APPLIED, *more)
+    used = {
+        kinds.DEPLOYMENT: True,
+        kinds.SERVICE: True,
+        kinds.CONFIG_MAP: uses.variables,
+        kinds.SERVICE_ACCOUNT: uses.account,
+        kinds.HPA: uses.autoscaled,
+        kinds.PDB: uses.disruptions,
+        kinds.INGRESS: uses.ingress,
+        kinds.HTTP_ROUTE: uses.gateway,
+        **dict.fromkeys(uses.others, True),
+    }
+    return tuple(kind for kind, is_used in used.items() if is_used)
 
 
 def _read(uses: Uses) -> Iterator[Need]:
     """What serves, the records, what was changed by hand."""
     for kind in (*_applied(uses), kinds.SECRET):
         yield need(kind, ("get",))
-    for kind in (kinds.DEPLOYMENT, kinds.REPLICA_SET, kinds.SERVICE, kinds.SECRET, kinds.HPA):
+    for kind in (kinds.DEPLOYMENT, kinds.REPLICA_SET, kinds.SERVICE, kinds.SECRET):
         yield need(kind, ("list",))
+    yield need(kinds.HPA, ("list",), why="" if uses.autoscaled else "whether an autoscaler of somebody else decides")
 
 
 def _rehearse(uses: Uses) -> Iterator[Need]:
@@ -155,9 +177,10 @@ def _prune(uses: Uses) -> Iterator[Need]:
 
 
 def _remove(uses: Uses) -> Iterator[Need]:
-    """Everything with our labels, of every kind that we ever made."""
+    """Everything with our labels."""
     yield from _prune(uses)
-    for kind in (*_ALWAYS_APPLIED, kinds.SECRET, kinds.INGRESS, kinds.JOB):
+    made = [kind for kind in _applied(uses) if kind in _LISTED]
+    for kind in (*made, kinds.SECRET, *([kinds.JOB] if uses.once else [])):
         yield need(kind, ("list", "delete"))
     yield need(kinds.POD, ("list",))
 
@@ -183,8 +206,6 @@ def _once(uses: Uses) -> Iterator[Need]:
     if uses.once:
         yield need(kinds.JOB, ("list", "watch", *APPLY, "delete"))
         yield need(kinds.POD, ("list", "watch"))
-        yield need(kinds.CONFIG_MAP, ("create",))
-        yield need(kinds.SERVICE_ACCOUNT, ("get", "create"))
 
 
 def _look(uses: Uses) -> Iterator[Need]:

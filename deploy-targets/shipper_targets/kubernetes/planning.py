@@ -112,7 +112,10 @@ class Planning:
             # Deployments stay for the way back, and what belongs to one of their own goes when that does.
             if manifest is None or manifest.body.get("immutable") is True or _has_deployment(found, key):
                 continue
-            live = self._writing.reading.live(manifest)
+            try:
+                live = self._writing.reading.live(manifest)
+            except Invalid:
+                continue  # the cluster serves this kind no more: nothing of it is there
             if live is not None and may_go(live, found.base):
                 yield Change(action="remove", subject=str(key), before="there")
         remarks += [f"{key} is not rendered any more, and is left alone: it has data" for key in left([before], whole)]

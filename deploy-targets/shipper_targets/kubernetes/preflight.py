@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from shipper.errors import ConfigError
 from shipper.model import Problem, Release, Settings
 from shipper.model.context import Reporter
 from shipper.targets import Denied, PlatformError, Transient
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.kinds import DEPLOYMENT, SERVICE
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, SERVICE, Kind
 from shipper_targets.kubernetes.labels import owner_of
 from shipper_targets.kubernetes.limits import limit_problems, remarks_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.names import base_of, shape_of
+from shipper_targets.kubernetes.own_kinds import kinds_of
 from shipper_targets.kubernetes.permissions import Uses, needs
 from shipper_targets.kubernetes.pod_security import level_of, violations
 from shipper_targets.kubernetes.preflight_parts import (
@@ -24,7 +25,7 @@ from shipper_targets.kubernetes.preflight_parts import (
     the_one,
 )
 from shipper_targets.kubernetes.referenced import gateway_problems, reference_problems
-from shipper_targets.kubernetes.rehearsal import pod_problems, rehearsal_problems
+from shipper_targets.kubernetes.rehearsal import pod_problems, record_problems, rehearsal_problems
 from shipper_targets.kubernetes.room import Room
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp
@@ -87,7 +88,8 @@ class Preflight:
         if found:
             return found
         own = self._own_as_they_are(settings, target)
-        found = self._permissions(settings, own)
+        others, found = kinds_of(self._api, own, self._own) if own is not None else ([], [])
+        found += self._permissions(settings, others)
         found += gateway_problems(self._api, self._own)
         found += self._somebody_elses(settings, own)
         versions, problems = secret_versions(self._api, settings)
@@ -103,16 +105,17 @@ class Preflight:
         if not found:
             found += rehearsal_problems(self._api, whole, self._own, before=self._before, remark=self._remark)
             found += pod_problems(self._api, whole, remark=self._remark)
+            found += record_problems(self._api, whole, remark=self._remark)
         return found
 
     def _own_as_they_are(self, settings: Settings, target: str) -> Rendered | None:
         """Own manifests need nothing of the cluster to be read. Raises ConfigError."""
         return self._render(unbuilt(settings, {}, target, DEFAULT_PLATFORM)) if self._own.has_own_manifests else None
 
-    def _permissions(self, settings: Settings, own: Rendered | None) -> list[Problem]:
-        others = [self._api.kind_of(one.api_version, one.kind) for one in own.manifests] if own is not None else []
-        wanted = needs("release", Uses.of(settings, self._own, others))
-        return permission_problems(self._api, wanted, self._own.namespace, self._remark)
+    def _permissions(self, settings: Settings, others: Sequence[Kind]) -> list[Problem]:
+        return permission_problems(
+            self._api, needs("release", Uses.of(settings, self._own, others)), self._own.namespace, self._remark
+        )
 
     def _somebody_elses(self, settings: Settings, own: Rendered | None) -> Iterator[Problem]:
         """What carries the stamp: Deployment and Service, of own manifests the Deployment alone."""

@@ -6,23 +6,33 @@ from collections.abc import Iterable, Mapping
 
 from shipper_targets.kubernetes.labels import is_ours
 from shipper_targets.kubernetes.manifest import Key, Rendered
+from shipper_targets.kubernetes.referenced import references_in
 from shipper_targets.kubernetes.taking_over import is_taken
+from shipper_targets.kubernetes.values import mapping
 
 NEVER = ("Namespace", "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition")
 """With these goes data, or everything of their kind: a person removes them."""
 
 
 def obsolete(before: Iterable[Rendered], now: Rendered, kept: Iterable[Rendered] = ()) -> tuple[Key, ...]:
-    """Objects of what was `before` that neither `now` has nor what is `kept` to come back.
+    """Objects of what was `before` that neither `now` has nor what is `kept` to come back, nor their pods refer to.
 
     In the reverse of the order in which they were applied. Whether an object is still ours is the caller's to look at,
     before it is deleted: see `may_go`.
     """
     needed = now.keys.union(*(one.keys for one in kept))
+    asked = {pair for one in (now, *kept) for pair in _referred(one)}
     gone: dict[Key, None] = {}
     for one in before:
         gone |= {manifest.key: None for manifest in one.manifests if manifest.key not in needed}
-    return tuple(reversed([key for key in gone if key.kind not in NEVER]))
+    return tuple(reversed([key for key in gone if key.kind not in NEVER and (key.kind, key.name) not in asked]))
+
+
+def _referred(whole: Rendered) -> set[tuple[str, str]]:
+    """Kind and name of what pods cannot start without, whoever makes it by now."""
+    main = whole.find(whole.workload)
+    spec = mapping(main.body, "spec", "template", "spec") if main is not None else {}
+    return {(one.kind, one.name) for one in references_in(spec)}
 
 
 def left(before: Iterable[Rendered], now: Rendered) -> tuple[Key, ...]:

@@ -11,20 +11,23 @@ from typing import NamedTuple
 
 
 class PullError(NamedTuple):
-    """`heals`: a second try may succeed, as with a network that was away for a moment."""
+    """`heals`: a second try may succeed, as with a network that was away for a moment. `soon`: only for a while are
+    there too many pulls, as on a node that has just come.
+    """
 
     cause: str
     hint: str
     heals: bool
+    soon: bool = False
 
 
 _NETWORK = re.compile(
     r"i/o timeout|context deadline exceeded|connection (?:refused|reset)|no such host|server misbehaving|"
     r"TLS handshake timeout|no route to host|network is unreachable|unexpected EOF|: EOF\b|Client\.Timeout|"
-    r"temporary failure|toomanyrequests|429 Too Many Requests|\b50[0234]\b|context canceled|registry is unavailable|"
-    r"pull QPS exceeded",
+    r"temporary failure|\b50[0234]\b|context canceled|registry is unavailable",
     re.IGNORECASE,
 )
+_TOO_MANY = re.compile(r"pull QPS exceeded|toomanyrequests|429 Too Many Requests", re.IGNORECASE)
 _PLATFORM = re.compile(r"no match for platform|no matching manifest for|exec format error", re.IGNORECASE)
 _DENIED = re.compile(
     r"unauthorized|authentication required|pull access denied|access denied|\bdenied\b|forbidden|"
@@ -38,6 +41,12 @@ _DISK = re.compile(r"no space left on device", re.IGNORECASE)
 _CERTIFICATE = re.compile(r"x509|server gave HTTP response to HTTPS client|certificate", re.IGNORECASE)
 
 _ERRORS = (
+    (
+        _TOO_MANY,
+        PullError(
+            "image-unreachable", "too many pulls at once: the registry's quota, or the kubelet's", True, soon=True
+        ),
+    ),
     (_NETWORK, PullError("image-unreachable", "can the nodes reach the registry? Try again when they can", True)),
     (_PLATFORM, PullError("wrong-architecture", "build for the nodes' architecture: [image] platform", False)),
     (_DISK, PullError("no-capacity", "the node's disk is full: free it, or use a smaller image", False)),

@@ -35,8 +35,9 @@ class Readiness:
     def follow(self, revision: Revision) -> Generator[Progress, None, None]:
         """Until every pod of it is there and available, or something cannot heal. Raises NotFound, Denied."""
         patience, earlier = Patience(), None
+        found = Finding("waiting")
         with Watching(self._api, self._instances.workload(revision)) as watching:
-            while True:
+            while found.state == "waiting":
                 watching.wait(STEP)
                 facts = watching.facts()
                 if facts is None:
@@ -45,12 +46,10 @@ class Readiness:
                 # A ReplicaSet that comes back still has the pods that nodes threw out in its former life.
                 earlier = facts.thrown_out if earlier is None else earlier
                 found = patience.judged(self._judged(facts.without(earlier), revision))
-                step = self._step(found)
-                if step.state == "waiting" and watching.trouble:
-                    step = Progress(state="waiting", reason=watching.trouble)
-                yield step
-                if step.state != "waiting":
-                    return
+                if found.state == "waiting":
+                    yield Progress(state="waiting", reason=watching.trouble or found.reason)
+        # Nothing is watched any more: whoever keeps what failed keeps this as well.
+        yield self._step(found)
 
     def diagnose(self, revision: Revision) -> Dossier:
         """What is known now. Never raises."""

@@ -9,17 +9,17 @@ from functools import partial
 from typing import Any
 
 from shipper.model import Settings
-from shipper.targets import Denied, NotFound
+from shipper.targets import Denied, Invalid, NotFound
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.found import Found, selects
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, HPA, HTTP_ROUTE, REPLICA_SET, SERVICE, Kind
 from shipper_targets.kubernetes.labels import WORKLOAD, label_query, marks_of
-from shipper_targets.kubernetes.manifest import Key, Manifest
+from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered
 from shipper_targets.kubernetes.names import Shape, base_of
 from shipper_targets.kubernetes.observing import weights_of
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.pods import selector_of
-from shipper_targets.kubernetes.records import Records
+from shipper_targets.kubernetes.records import Record, Records
 from shipper_targets.kubernetes.rollouts import release_in, sets_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.values import Object, mapping, name_of
@@ -27,6 +27,9 @@ from shipper_targets.kubernetes.values import Object, mapping, name_of
 Objects = Sequence[dict[str, Any]]
 _READ = {"Deployment", "Service"}
 """Kinds that are read anyway: of these, what is not among ours is not there."""
+
+_MOST_UNFINISHED = 3
+"""Records that are opened to tell an unfinished release from a person: each is a read."""
 
 
 class Reading:
@@ -128,7 +131,7 @@ class Reading:
         if whole is None or deployment is None:
             return found
         applied = tuple(one for one in whole.manifests if one.key != whole.workload)
-        found = replace(found, applied=(*applied, whole.main))
+        found = replace(found, applied=(*applied, whole.main), unfinished=self._unfinished(found, record))
         others = [one for one in applied if one.kind not in _READ and one.kind != "HTTPRoute"]
         return replace(found, others=self._read_others(f"{found.seen} {main}", others))
 
@@ -136,11 +139,24 @@ class Reading:
         with self._lock:
             if self._others[0] == when:
                 return self._others[1]
-        read = at_once([partial(self.live, one) for one in manifests])
-        others = {one.key: there for one, there in zip(manifests, read, strict=True)}
+        read = at_once([partial(self._known, one) for one in manifests])
+        others = {one.key: there[0] for one, there in zip(manifests, read, strict=True) if there is not None}
         with self._lock:
             self._others = (when, others)
         return others
+
+    def _known(self, manifest: Manifest) -> tuple[Object | None] | None:
+        """None where nobody can say: the cluster serves its kind no more, or we may not look at it."""
+        try:
+            return (self.live(manifest),)
+        except (Invalid, Denied):
+            return None
+
+    def _unfinished(self, found: Found, serving: Record | None) -> tuple[Rendered, ...]:
+        """Of the newest records: what was begun after what serves, and never was verified."""
+        newer = [one for one in found.records if serving is not None and one.number > serving.number]
+        begun = [one for one in newer if one.number not in found.stamp.verified][-_MOST_UNFINISHED:]
+        return tuple(whole for one in begun if (whole := self.records.manifests(one)) is not None)
 
     def live(self, manifest: Manifest) -> dict[str, Any] | None:
         """The object that a manifest is about, as it is now; None where it is not there."""

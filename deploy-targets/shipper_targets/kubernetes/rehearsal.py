@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,10 +10,11 @@ from shipper.model import Problem
 from shipper.targets import Conflict, Denied, Invalid, NotFound
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.applying import apply
-from shipper_targets.kubernetes.kinds import POD
+from shipper_targets.kubernetes.kinds import POD, SECRET, Kind
 from shipper_targets.kubernetes.kube_errors import Immutable
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.parallel import at_once
+from shipper_targets.kubernetes.records import TYPE
 from shipper_targets.kubernetes.settings import KubernetesSettings
 
 NO_DRY_RUN = "does not support dry run"
@@ -47,7 +48,7 @@ def _refusal(
         )
     except Immutable as error:
         message = f"{manifest.key}: {', '.join(error.fields)} cannot be changed: {error}"
-        return Problem(code=2, key="targets", message=message, hint="delete the object first, or give it another name")
+        return Problem(code=2, key="targets", message=message, hint=_instead(manifest, error.fields))
     except (Invalid, Conflict, NotFound) as error:
         if NO_DRY_RUN not in str(error):
             return Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own")
@@ -55,20 +56,43 @@ def _refusal(
     return None
 
 
+def _instead(manifest: Manifest, fields: Sequence[str]) -> str:
+    """What to do about an object that cannot be changed. Deleting a Deployment stops its pods."""
+    if manifest.kind == "Job":
+        return "a Job runs one image: let it be a command of [rollout] before"
+    if manifest.kind == "Deployment" and any(field.startswith("spec.selector") for field in fields):
+        return 'leave it there and release beside it: strategy = "blue-green" with adopt = true, or another name'
+    return "delete the object first, or give it another name"
+
+
 def pod_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:
     """A pod of the template, as its ReplicaSet would make it: quota, LimitRanges, Pod Security, policies judge pods.
 
-    Nothing where we may not make pods. Raises Transient.
+    A remark where we may not make pods. Raises Transient.
     """
+    yield from _of_new(api, POD, pod_of(whole), "its pods", remark)
+
+
+def record_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:
+    """The Secret in which the release is recorded: one that quota refuses is refused in the middle of a release."""
+    metadata = {"generateName": f"shipper-{whole.workload.name}-", "namespace": whole.workload.namespace}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": TYPE, "immutable": True}
+    yield from _of_new(api, SECRET, body, "the Secret of its record", remark)
+
+
+def _of_new(
+    api: Api, kind: Kind, body: Mapping[str, Any], what: str, remark: Callable[[str], None]
+) -> Iterator[Problem]:
+    unknown = f"whether the cluster takes {what} is not known beforehand"
     try:
-        api.create(POD, pod_of(whole), dry_run=True)
-    except Denied:
-        return
+        api.create(kind, body, dry_run=True)
+    except Denied as error:
+        remark(f"{unknown}: {error}")
     except (Invalid, Conflict, NotFound) as error:
         if NO_DRY_RUN in str(error):
-            remark(f"whether the cluster takes its pods is not known beforehand: {error}")
+            remark(f"{unknown}: {error}")
             return
-        message = f"its pods are refused: {error}"
+        message = f"{what} would be refused: {error}"
         yield Problem(code=2, key="targets", message=message, hint="the words are those of the cluster's admission")
 
 

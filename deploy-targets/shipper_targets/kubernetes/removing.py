@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from shipper.model import Stamp
-from shipper.targets import Conflict, NotFound
+from shipper.targets import Conflict, Denied, Invalid, NotFound
 from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import (
     CONFIG_MAP,
@@ -54,9 +54,9 @@ class Removing:
         selectors = [_pods_of(one) for one in found.deployments]
         last = found.carrier
         kinds = [DEPLOYMENT, HPA, PDB, INGRESS, JOB, CONFIG_MAP, SERVICE_ACCOUNT, SERVICE]
-        known = [manifest for manifest in self._applied(found) if self._kind(manifest) not in kinds]
+        known = [(one.key, kind) for one in self._applied(found) if (kind := self._kind(one)) not in (None, *kinds)]
         at_once([partial(self._all_of, kind, found, last) for kind in kinds])
-        at_once([partial(self._one, found, manifest.key, self._kind(manifest)) for manifest in known])
+        at_once([partial(self._one, found, key, kind) for key, kind in known if kind is not None])
         self._all_of(SECRET, found, last)
         self._give_back(found)
         if last is not None:
@@ -72,13 +72,22 @@ class Removing:
         every = [whole for record in found.records if (whole := records.manifests(record)) is not None]
         return list({one.key: one for whole in every for one in whole.manifests if one.kind not in NEVER}.values())
 
-    def _kind(self, manifest: Manifest) -> Kind:
-        return self._api.kind_of(manifest.api_version, manifest.kind)
+    def _kind(self, manifest: Manifest) -> Kind | None:
+        """None for a kind that the cluster serves no more: nothing of it is there."""
+        try:
+            return self._api.kind_of(manifest.api_version, manifest.kind)
+        except Invalid:
+            return None
 
     def _all_of(self, kind: Kind, found: Found, last: Object | None) -> None:
         try:
             there = self._api.list(kind, labels=self._writing.reading.query).items
         except NotFound:
+            return
+        except Denied:
+            # Whoever never makes such objects needs no right to look for them.
+            if kind == SECRET or kind in [self._kind(one) for one in self._applied(found)]:
+                raise
             return
         for one in there:
             if last is None or uid_of(one) != uid_of(last):

@@ -40,9 +40,25 @@ class Retiring:
         if carrier is None:
             return
         found = self._writing.fence.marked(found, stamp, carrier)
+        if to == "removed":
+            found = self._as_it_was(found, names)
         for name in sorted(names):
             self._one(found, name, to)
         self.prune(found, gone=names if to == "removed" else ())
+
+    def _as_it_was(self, found: Found, gone: Collection[str]) -> Found:
+        """What releases that came after what serves have changed around it, and do not need any more."""
+        weights = weights_of(found)
+        serving = found.workload(max(weights, key=lambda name: weights[name], default=""))
+        record = found.record(release_in(serving)) if serving is not None else None
+        whole = self._records.manifests(record) if record is not None else None
+        if whole is None or record is None:
+            return found
+        newer = [one for one in found.records if one.revision in gone and one.number > record.number]
+        if not newer:
+            return found
+        others = [self._records.manifests(one) for one in newer]
+        return self._writing.settle(found, whole, others, last=whole, every=True)
 
     def prune(self, found: Found, gone: Collection[str] = ()) -> list[Key]:
         """Delete what was applied for earlier releases, and neither what stays needs nor anybody else owns.
@@ -75,7 +91,10 @@ class Retiring:
         known = next((one for one in self._seen_kinds(found, key)), None)
         if known is None:
             return False
-        kind = self._api.kind_of(*known)
+        try:
+            kind = self._api.kind_of(*known)
+        except Invalid:
+            return False  # the cluster serves this kind no more: nothing of it is there
         live = self._api.find(kind, key.name, key.namespace or None)
         if live is None or not may_go(live, found.base):
             return False

@@ -39,7 +39,9 @@ def is_complete(deployment: Object, sets: Sequence[Object] = ()) -> bool:
     if wanted_pods(deployment) == 0:
         return number(status, "replicas") == 0
     updated = number(status, "updatedReplicas")
-    done = condition(deployment, "Progressing").get("reason") == DONE
+    # Without a deadline (of own manifests: the largest number) there is no such condition.
+    progressing = condition(deployment, "Progressing")
+    done = progressing.get("reason") == DONE if progressing else number(status, "availableReplicas") >= updated
     return done and 0 < updated == number(status, "replicas")
 
 

@@ -21,9 +21,12 @@ from shipper_targets.kubernetes.capacity import (
     surge,
 )
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, LIMIT_RANGE, NODE, PDB, POD, RESOURCE_QUOTA, Kind
+from shipper_targets.kubernetes.labels import BASE
 from shipper_targets.kubernetes.manifest import Rendered
+from shipper_targets.kubernetes.manifests import coming_count
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.quota import limit_problems, quota_problems
+from shipper_targets.kubernetes.rollouts import wanted_pods
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.values import Object, at, mapping, name_of, number, text
 from shipper_targets.kubernetes.verdicts import UNSCHEDULABLE
@@ -32,6 +35,7 @@ EVERYWHERE = replace(POD, namespaced=False)
 """Pods of all namespaces: devices on a node are shared by all of them."""
 
 _ALIVE = "status.phase!=Succeeded,status.phase!=Failed"
+_ADDED = "an autoscaler is to add one"
 _KEYS = {"memory": "run.memory", "cpu": "run.cpu"}
 
 
@@ -80,8 +84,8 @@ class Room:
     def _pods_that_come(self, settings: Settings, whole: Rendered, *, beside: bool) -> int:
         """How many pods have to find room at once."""
         found = self._api.find(DEPLOYMENT, whole.workload.name) if not beside else None
-        there = number(found, "spec", "replicas", default=1) if found is not None else 0
-        wanted = max(number(whole.main.body, "spec", "replicas", default=there or 1), there)
+        there = wanted_pods(found) if found is not None else 0
+        wanted = coming_count(whole, self._serving(whole) if beside else there)
         limits = mapping(whole.main.body, "spec", "strategy", "rollingUpdate")
         return needed_room(
             wanted=wanted,
@@ -92,14 +96,26 @@ class Room:
             max_unavailable=surge(wanted, limits.get("maxUnavailable", "25%"), up=False),
         )
 
+    def _serving(self, whole: Rendered) -> int:
+        """How many pods a revision beside the others starts with at least: where an autoscaler decides, as many as it
+        has made for the one that serves.
+        """
+        if not whole.of_kind("HorizontalPodAutoscaler"):
+            return 0
+        ours = self._api.list(DEPLOYMENT, labels=f"{BASE}={whole.main.labels.get(BASE, '')}").items
+        return max((wanted_pods(one) for one in ours), default=0)
+
     def _on_nodes(self, settings: Settings, spec: Object, pods: int) -> Iterator[Problem]:
         nodes = self._nodes
         if nodes is None:
             return
         if not self._own.has_own_manifests:
             found = image_platform_problem(platforms_of(nodes), settings.image.platform)
-            if found is not None:
+            if found is not None and not (self._grows and settings.image.platform):
                 yield Problem(code=2, key="image.platform", message=found[0], hint=found[1])
+                return
+            if found is not None:
+                self._remark(f"{found[0]}; {_ADDED}")
                 return
         usable = fitting(nodes, spec)
         if not usable:
@@ -108,7 +124,7 @@ class Room:
         for resource, value in wanted_by(spec).items():
             most = largest(usable, resource)
             if value > most:
-                yield self._too_big(resource, value, most)
+                yield from self._too_big(resource, value, most)
                 return
         if settings.run.gpu or self._own.gpu_resource in wanted_by(spec):
             yield from self._devices(usable, spec, pods)
@@ -119,17 +135,19 @@ class Room:
             f"none of {count} nodes takes this pod: not ready, cordoned, tainted, or without {wanted or 'a match'}"
         )
         if self._grows:
-            self._remark(f"{message}; an autoscaler is to add one")
+            self._remark(f"{message}; {_ADDED}")
             return
         yield Problem(code=2, key="targets.node_selector", message=message, hint="see node_selector and tolerations")
 
-    def _too_big(self, resource: str, value: Fraction, most: Fraction) -> Problem:
+    def _too_big(self, resource: str, value: Fraction, most: Fraction) -> Iterator[Problem]:
         shown, highest = show_amount(resource, value), show_amount(resource, most)
+        message = f"a pod wants {shown} {resource}, and no node has more than {highest}"
+        if self._grows:
+            self._remark(f"{message}; {_ADDED}")
+            return
         key = "run.gpu" if resource == self._own.gpu_resource else _KEYS.get(resource, "run")
-        return Problem(
-            code=2, key=key, message=f"a pod wants {shown} {resource}, and no node has more than {highest}",
-            hint="ask for less, or add a larger node",
-        )  # fmt: skip
+        hint = "ask for less, add a larger node, or raise unschedulable_window where an autoscaler adds it"
+        yield Problem(code=2, key=key, message=message, hint=hint)
 
     def _devices(self, nodes: list[Object], spec: Object, pods: int) -> Iterator[Problem]:
         others = self._seen(EVERYWHERE, "whether GPUs are free is not known beforehand", fields=_ALIVE)

@@ -1,7 +1,7 @@
 """Kinds that belong to no namespace. Pure.
 
 Those of Kubernetes itself and of what is commonly installed (`kubectl api-resources --namespaced=false`); of any other
-kind the API server is asked when it is applied.
+kind the API server is asked before a release.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ _CLUSTER_SCOPED = frozenset(
         ("storage.k8s.io", "VolumeAttachment"),
     }
 )
+
+
+CLUSTER_SCOPED = "belongs to no namespace; apply it by itself, or set manifests_cluster_scoped"
 
 
 def is_cluster_scoped(api_version: str, kind: str) -> bool:

@@ -10,9 +10,6 @@ from collections.abc import Mapping
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.names import hashed_name
 
-MOST_BYTES = 2**20
-"""Of a ConfigMap's data (Kubernetes' documentation, ConfigMaps)."""
-
 
 def env_map(namespace: str, base: str, labels: Mapping[str, str], env: Mapping[str, str]) -> Manifest | None:
     """None without variables."""

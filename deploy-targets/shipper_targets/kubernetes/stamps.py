@@ -72,7 +72,8 @@ def _counted(carrier: Object) -> tuple[Stamp, int]:
     except (ValueError, AttributeError, TypeError) as error:
         raise Invalid(
             f"the stamp of {carrier.get('kind')} {name_of(carrier)} cannot be read (annotation {STAMP}): "
-            "a newer shipper wrote it, or somebody changed it"
+            "a newer shipper wrote it, or somebody changed it. Taken away (kubectl annotate … "
+            f"{STAMP}-) it costs the numbers of what was verified, which ledger and records know"
         ) from error
 
 

@@ -17,6 +17,7 @@ from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import HTTP_ROUTE, SERVICE
 from shipper_targets.kubernetes.labels import NOTHING, STAMP, selector
 from shipper_targets.kubernetes.manifest import Manifest
+from shipper_targets.kubernetes.probes import PORT_NAME
 from shipper_targets.kubernetes.services import ports_of
 from shipper_targets.kubernetes.stamps import stamp_text
 from shipper_targets.kubernetes.values import Object, mapping, name_of, number, objects, text
@@ -72,16 +73,40 @@ def _selector_of(found: Found, workload: str) -> dict[str, str]:
 
 
 def _ports_of(found: Found, workload: str, port: int) -> dict[str, list[dict[str, Any]]]:
-    """What was there before us has the ports that it had; nothing is changed where nothing was."""
+    """What was there before us has the port that it had, and ours; nothing is changed where nothing was."""
     adopted = found.adopted
     if adopted is None or not found.adopted_ports:
         return {}
-    return {"ports": found.adopted_ports if workload == adopted[0] else ports_of(port)}
+    return {"ports": also_at(found.adopted_ports, port) if workload == adopted[0] else ports_of(port)}
 
 
-def as_routed(route: Manifest, weights: Mapping[str, int], port: int) -> Manifest:
-    """A route with these weights by Service's name, and the note of them."""
-    return routed(route, weights, port).marked(annotations=traffic_note(weights))
+def also_at(ports: list[dict[str, Any]], port: int) -> list[dict[str, Any]]:
+    """With our port beside the one that was there before us: an Ingress of ours, and clients by now, ask at that."""
+    if len(ports) != 1 or ports[0].get("port") == port:
+        return ports
+    (before,) = ports
+    target = before.get("targetPort", before["port"])
+    name = PORT_NAME if before.get("name") != PORT_NAME else "shipper"
+    return [{"name": "adopted", **before}, {**before, "name": name, "port": port, "targetPort": target}]
+
+
+def as_routed(route: Manifest, weights: Mapping[str, int], port: int, ports: Mapping[str, int]) -> Manifest:
+    """A route with these weights by Service's name, and the note of them. `ports`: see `ports_there`."""
+    return routed(route, weights, port, ports).marked(annotations=traffic_note(weights))
+
+
+def ports_there(found: Found, *more: Object) -> dict[str, int]:
+    """Service's name to the port at which it is asked, of those that are there and of `more`: ours have it named; of
+    what was there before us only one port says it.
+    """
+    every = [*found.services, *([found.service] if found.service is not None else []), *more]
+    return {name_of(one): asked for one in every if (asked := _asked_at(one))}
+
+
+def _asked_at(service: Object) -> int:
+    ports = objects(service, "spec", "ports")
+    likely = [one for one in ports if one.get("name") == PORT_NAME] or (ports if len(ports) == 1 else [])
+    return number(likely[0], "port") if likely else 0
 
 
 def until_accepted(api: Api, route: Object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shipper.targets import Invalid
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.labels import owner_of
+from shipper_targets.kubernetes.labels import BASE, RELEASE, owner_of
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.stamps import carries_stamp
 from shipper_targets.kubernetes.values import Object, mapping, text
@@ -12,16 +12,13 @@ from shipper_targets.kubernetes.values import Object, mapping, text
 TAKEN = "shipper.dev/taken-over"
 """Annotation of an object that was there before us."""
 
-_OTHERWISE = ("Deployment", "Service")
-"""What decides traffic: carriers.py and writing_rolling.py ask whose these are."""
-
 
 def mind_owner(api: Api, manifest: Manifest, *, adopts: bool, marks: bool) -> None:
     """Before something is applied that we have not applied before. One that is nobody's service is marked, when it may
     be taken over (`marks`: else it is only looked at). Raises Invalid when it may not, or is another service's.
     """
-    if manifest.kind in _OTHERWISE:
-        return
+    if _decides_traffic(manifest):
+        return  # carriers.py and writing_rolling.py ask whose these are
     kind = api.kind_of(manifest.api_version, manifest.kind)
     live = api.find(kind, manifest.name, manifest.namespace or None)
     if live is None:
@@ -35,6 +32,12 @@ def mind_owner(api: Api, manifest: Manifest, *, adopts: bool, marks: bool) -> No
         raise Invalid(f"{manifest.key} is there, and shipper did not make it: adopt = true takes it over")
     if marks:
         api.merge(kind, manifest.name, {"metadata": {"annotations": {TAKEN: "true"}}})
+
+
+def _decides_traffic(manifest: Manifest) -> bool:
+    """The Service that clients ask, and a Deployment as it is written for a release."""
+    labels = manifest.labels
+    return RELEASE in labels or (manifest.kind == "Service" and manifest.name == labels.get(BASE))
 
 
 def is_taken(live: Object) -> bool:

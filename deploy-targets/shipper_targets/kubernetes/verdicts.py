@@ -7,10 +7,10 @@ ReplicaSet. Before `observedGeneration` has caught up nothing is believed: the s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from shipper_targets.kubernetes.findings import Finding, failed, waiting, worst
+from shipper_targets.kubernetes.findings import FOREVER, Finding, failed, waiting, worst
 from shipper_targets.kubernetes.labels import RELEASE
 from shipper_targets.kubernetes.pods import is_ready, newest_set, pods_of
 from shipper_targets.kubernetes.values import (
@@ -18,6 +18,7 @@ from shipper_targets.kubernetes.values import (
     at,
     condition,
     is_leaving,
+    mapping,
     name_of,
     number,
     text,
@@ -35,6 +36,9 @@ STALE_PATIENCE = 2.0
 """Seconds for ProgressDeadlineExceeded: it may still be that of the rollout before."""
 
 UNSCHEDULABLE = 30.0
+
+LEAVING_MARGIN = 15.0
+"""Seconds beside its grace period until a pod has gone, and the scheduler has looked again."""
 
 _QUOTA = re.compile(r"exceeded quota|failed quota", re.IGNORECASE)
 _MACHINERY = re.compile(
@@ -80,7 +84,11 @@ def rollout_finding(facts: Facts, *, release: str | None = None, window: float =
             f"{name_of(deployment)} is paused: nothing is rolled out",
             f"kubectl rollout resume deployment/{name_of(deployment)}",
         )
-    return _rollout(facts, window) if _is_observed(deployment) else waiting("not-ready", "accepted")
+    if not _is_observed(deployment):
+        return waiting("not-ready", "accepted")
+    pods = pods_on_their_way(facts)
+    of_pods = _of_pods(facts, pods, window)
+    return replace(_rollout(facts, pods, of_pods), beside=tuple(of_pods))
 
 
 def pods_on_their_way(facts: Facts) -> list[Object]:
@@ -89,14 +97,13 @@ def pods_on_their_way(facts: Facts) -> list[Object]:
     return [] if newest is None else pods_of(newest, facts.pods)
 
 
-def _rollout(facts: Facts, window: float) -> Finding:
+def _rollout(facts: Facts, pods: Sequence[Object], of_pods: Sequence[Finding]) -> Finding:
     deployment = facts.deployment
     wanted = number(deployment, "spec", "replicas", default=1)
     if wanted == 0:
         name = name_of(deployment)
         return failed("stopped", f"{name} wants no pod (replicas = 0)", "who scaled it to 0? An HPA does not then")
-    pods = pods_on_their_way(facts)
-    found = _worst_of(facts, pods, window)
+    found = evictions(pods) or worst(of_pods)
     refused = _refused(facts)
     if refused is not None and (found is None or found.state != "failed"):
         return refused
@@ -111,11 +118,28 @@ def _rollout(facts: Facts, window: float) -> Finding:
     return waiting("not-ready", counted) if found is None else _shown(found, counted, deployment)
 
 
-def _worst_of(facts: Facts, pods: Sequence[Object], window: float) -> Finding | None:
-    if (out := evictions(pods)) is not None:
-        return out
+def _of_pods(facts: Facts, pods: Sequence[Object], window: float) -> list[Finding]:
+    window = _until_room(facts, pods, window)
     found = (pod_finding(pod, facts.events.get(uid_of(pod), ()), window=window) for pod in pods)
-    return worst(one for one in found if one is not None)
+    return [one for one in found if one is not None]
+
+
+def _until_room(facts: Facts, pods: Sequence[Object], window: float) -> float:
+    """Seconds for which no node may have room: what leaves makes some, and so does what an old pod makes way for."""
+    if leaving := _leaving(facts):
+        return max(window, _longest_grace(leaving))
+    old = number(facts.deployment, "status", "replicas") > number(facts.deployment, "status", "updatedReplicas")
+    starting = (text(condition(pod, "PodScheduled"), "status") == "True" and not is_ready(pod) for pod in pods)
+    return FOREVER if old and any(starting) else window
+
+
+def _leaving(facts: Facts) -> list[Object]:
+    return [pod for pod in facts.pods if is_leaving(pod)]
+
+
+def _longest_grace(pods: Iterable[Object]) -> float:
+    """Seconds until the last of them has gone."""
+    return LEAVING_MARGIN + max(number(pod, "spec", "terminationGracePeriodSeconds", default=30) for pod in pods)
 
 
 def _refused(facts: Facts) -> Finding | None:
@@ -133,11 +157,34 @@ def _refused(facts: Facts) -> Finding | None:
     if _MACHINERY.search(said):
         return waiting("refused", words, "is the webhook's own service there?", patience=ADMISSION_PATIENCE)
     if _QUOTA.search(said):
-        # What is on its way out still counts: room comes when it has gone.
-        if any(is_leaving(pod) for pod in facts.pods):
-            return waiting("quota", words, patience=ADMISSION_PATIENCE)
+        if (patience := _until_quota(facts)) is not None:
+            gone = tuple(sorted(uid_of(pod) for pod in _leaving(facts)))
+            return replace(waiting("quota", words, patience=patience), waits_for=gone)
         return failed("quota", words, "raise the namespace's ResourceQuota, or ask for less")
     return failed("refused", words, "the words are those of the cluster's admission")
+
+
+def _until_quota(facts: Facts) -> float | None:
+    """Seconds for which quota may be used up; None when nothing of this Deployment goes to leave some.
+
+    What is on its way out still counts. When it has gone, the ReplicaSet tries again only after its back-off, which by
+    then is as long as it has waited.
+    """
+    stops_first = [mapping(facts.deployment, "spec", "template")] if _may_lack(facts.deployment) > 0 else []
+    going = [*_leaving(facts), *stops_first]
+    return max(ADMISSION_PATIENCE, _longest_grace(going)) if going else None
+
+
+def _may_lack(deployment: Object) -> int:
+    """maxUnavailable in pods: a percentage is rounded down."""
+    share, wanted = (
+        at(deployment, "spec", "strategy", "rollingUpdate", "maxUnavailable"),
+        number(deployment, "spec", "replicas"),
+    )
+    if isinstance(share, str):
+        percent = share.removesuffix("%")
+        return int(percent) * wanted // 100 if percent.isdecimal() else 0
+    return share if isinstance(share, int) else 0
 
 
 def _is_observed(value: Object) -> bool:

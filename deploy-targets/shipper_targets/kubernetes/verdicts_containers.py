@@ -29,13 +29,14 @@ SYNC_PATIENCE = 30.0
 _STILL_COMING = re.compile(r"failed to sync|timed out|deadline exceeded|not registered|is reserved for", re.IGNORECASE)
 _CANNOT_START = re.compile(
     r"executable file not found|no such file or directory|exec format error|permission denied|"
-    r"not a directory|is a directory|invalid|unknown user|no such user|unable to find",
+    r"not a directory|is a directory|invalid|unknown user|no such user|unable to find|no command specified",
     re.IGNORECASE,
 )
 _ROOT = re.compile(r"runAsNonRoot")
 _PULLING = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
 _NEVER = {"InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "SignatureValidationFailed"}
-_STARTING = {"CreateContainerError", "RunContainerError", "PreStartHookError", "PostStartHookError"}
+_HOOKS = {"PreStartHookError", "PostStartHookError"}
+_STARTING = {"CreateContainerError", "RunContainerError", *_HOOKS}
 _KILLED = {137, 143}
 
 _NOT_ROOT = 'set USER in the Dockerfile to a number such as 1000, or [run] user = "1000"'
@@ -105,7 +106,7 @@ def _no_image(container: Container, reason: str, events: Sequence[Object]) -> Fi
     told = f"{container.image} cannot be pulled: {words or reason}"
     # Events of one kind are one object that counts; some API servers keep each apart.
     times = sum(max(1, number(one, "count")) for one in events if _is_failed_pull(one, container.image))
-    if not error.heals or times > 1:
+    if not error.heals or (times > 1 and not error.soon):
         return failed(error.cause, told, error.hint)
     return waiting(error.cause, told, error.hint, patience=PULL_PATIENCE)
 
@@ -132,9 +133,10 @@ def _no_configuration(said: str) -> Finding:
 
 
 def _no_start(reason: str, said: str) -> Finding:
-    if _STILL_COMING.search(said):
-        return waiting("crashed", f"could not be started yet: {said}", patience=SYNC_PATIENCE)
-    return failed("crashed", f"could not be started ({reason}): {said}", _COMMAND)
+    if reason in _HOOKS or _CANNOT_START.search(said):
+        return failed("crashed", f"could not be started ({reason}): {said}", _COMMAND)
+    # The node may heal: a driver that is not loaded yet, a device that is busy, a name that is still taken.
+    return waiting("crashed", f"could not be started yet ({reason}): {said}", _COMMAND, patience=SYNC_PATIENCE)
 
 
 def _has_ended(container: Container) -> bool:
@@ -151,13 +153,35 @@ def _ended(container: Container, events: Sequence[Object]) -> Finding:
     said = text(ended, "message")
     if text(ended, "reason") in ("StartError", "ContainerCannotRun") and _CANNOT_START.search(said):
         return failed("crashed", f"could not be started: {said}", _COMMAND)
-    probe = _last_probe(events, ("Startup", "Liveness")) if code in _KILLED else ""
+    probe = _killing_probe(container, events)
     if probe.startswith("Startup"):
         return _killed_while_starting(container, probe)
     why = f"exit {code}" + (f", {text(ended, 'reason')}" if text(ended, "reason") not in ("", "Error") else "")
     told = f"ended with {why} after {_restarts(container)}" + (f": {probe}" if probe else "")
     enough = container.restarts >= MOST_RESTARTS
     return failed("crashed", told) if enough else waiting("crashed", told)
+
+
+def _killing_probe(container: Container, events: Sequence[Object]) -> str:
+    """The words of the probe for which the kubelet ended it; "" when it ended by itself.
+
+    A server that stops properly ends with 0 on SIGTERM: only the kubelet's own event tells. Where there is none (events
+    are dropped when there are many), the exit status of a signal does.
+    """
+    about = f"ontainer {container.name} "
+    killed = [one for one in events if text(one, "reason") == "Killing" and about in f"{text(one, 'message')} "]
+    told = [text(one, "message") for one in killed if _is_of_this_life(one, container)]
+    if killed:
+        last = told[-1] if told else ""
+        kinds = [kind for kind in ("Startup", "Liveness") if f"failed {kind.lower()} probe" in last]
+        return _last_probe(events, kinds) or (f"{kinds[0]} probe failed" if kinds else "")
+    return _last_probe(events, ("Startup", "Liveness")) if number(container.ended, "exitCode") in _KILLED else ""
+
+
+def _is_of_this_life(event: Object, container: Container) -> bool:
+    """Not before the container that has ended was started."""
+    happened, started = text(event, "lastTimestamp") or text(event, "eventTime"), text(container.ended, "startedAt")
+    return not (happened and started) or happened[:19] >= started[:19]
 
 
 def _killed_while_starting(container: Container, probe: str) -> Finding:

@@ -55,12 +55,21 @@ def is_thrown_out(pod: Object) -> bool:
 
 
 def evictions(pods: Sequence[Object]) -> Finding | None:
-    """Two pods thrown out, one after the other, is no accident of a node; None for fewer."""
+    """Thrown out by two nodes, or again after it was replaced: no accident of one node. None for what may be one."""
     out = [pod for pod in pods if is_thrown_out(pod)]
-    if len(out) < 2:
+    nodes = {text(pod, "spec", "nodeName") for pod in out}
+    made_last = max((text(pod, "metadata", "creationTimestamp") for pod in out), default="")
+    first_out = min((_out_since(pod) for pod in out), default="")
+    if len(nodes) < 2 and not made_last > first_out > "":
         return None
     last = _thrown_out(out[-1])
     return replace(last.failed, reason=f"{len(out)} pods: {last.reason}", pod=name_of(out[-1]))
+
+
+def _out_since(pod: Object) -> str:
+    """RFC 3339 in UTC, which sorts as text; "" when nothing tells."""
+    changed = (text(one, "lastTransitionTime") for one in objects(pod, "status", "conditions"))
+    return max([*changed, text(pod, "status", "startTime")])
 
 
 def _thrown_out(pod: Object) -> Finding:

@@ -1,8 +1,12 @@
-"""What both shapes write alike: the record, everything that moves no traffic, and the Service as it is asked for."""
+"""What both shapes write alike: the record, what pods need, and what is around them: how they are asked and scaled.
+
+What is around them and is there already goes on as it is until the release that changes it has its place: an Ingress
+with another host would take the old one from what serves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,9 +15,9 @@ from shipper.model.context import Cancellation, Reporter
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.applying import apply
 from shipper_targets.kubernetes.carriers import Fence, exchanged
-from shipper_targets.kubernetes.drift import TRAFFIC
+from shipper_targets.kubernetes.drift import TRAFFIC, differences
 from shipper_targets.kubernetes.found import ADOPTED, Found
-from shipper_targets.kubernetes.labels import STAMP, labels_of
+from shipper_targets.kubernetes.labels import STAMP, labels_of, owner_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.manifests import Manifests
 from shipper_targets.kubernetes.names import revision_name
@@ -21,10 +25,23 @@ from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.rollouts import release_in
 from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.switching import as_routed, ports_there
+from shipper_targets.kubernetes.taking_over import mind_owner
 from shipper_targets.kubernetes.values import Object, at, mapping, text, uid_of
 
 KEPT = (STAMP, ADOPTED, TRAFFIC)
 """Annotations of a carrier that no manifest has: left out of an apply they could be taken away."""
+
+AROUND = (
+    "Service",
+    "Ingress",
+    "HTTPRoute",
+    "GRPCRoute",
+    "NetworkPolicy",
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
+)
+"""Kinds of what is around pods: what they are asked, reached and scaled by. They start without it."""
 
 
 class Writing:
@@ -51,34 +68,94 @@ class Writing:
         self.cancel = cancel
 
     def harmless(self, release: Release, whole: Rendered, found: Found) -> None:
-        """The record, and everything that neither runs nor is asked: at once, in any order."""
+        """The record, and everything that pods need or that nothing has asked yet: at once, in any order."""
         labels = labels_of(self.settings, found.base)
         before = self.before(found)
         others = [one for one in whole.others if not is_carrier(one, found)]
         at_once(
             [
                 partial(self.reading.records.write, release, whole, labels),
-                *[partial(self.applied, one, before) for one in others],
+                *[partial(self._unasked, one, found, before) for one in others],
             ]
         )
 
+    def _unasked(self, manifest: Manifest, found: Found, before: Rendered | None) -> None:
+        if not is_around(manifest, found):
+            self.applied(manifest, before)
+        elif before is None or before.find(manifest.key) is None:
+            if self.reading.live(manifest) is None:
+                self.applied(manifest, before)
+            else:
+                mind_owner(self.api, manifest, adopts=self.own.adopt, marks=False)
+
+    def settle(
+        self,
+        found: Found,
+        whole: Rendered,
+        others: Sequence[Rendered | None],
+        *,
+        last: Rendered | None,
+        every: bool = False,
+    ) -> Found:
+        """What is around the pods of the release that has its place is as it was for this one; what is so already is
+        not written. `others`: what it may have been for instead, None where nobody knows. `last`: what was applied
+        last, whose fields are ours to change. `every`: what pods need, too.
+        """
+        around = [one for one in whole.others if not is_carrier(one, found) and (every or is_around(one, found))]
+        at_once([partial(self._settled, one, last, differs_from_any(one, others)) for one in around])
+        for manifest in (one for one in whole.others if is_carrier(one, found)):
+            live = found.service if manifest.kind == "Service" else found.route
+            wanted = self.as_asked(found, manifest)
+            if wanted is not None and (live is None or differs_from_any(manifest, others) or _differs(wanted, live)):
+                found = self.carrier_applied(found, live, wanted, before=last)
+        return found
+
+    def as_asked(self, found: Found, manifest: Manifest) -> Manifest | None:
+        """A carrier's manifest that goes on asking whom the carrier asks; None where that is not there."""
+        live = found.service if manifest.kind == "Service" else found.route
+        if self.own.has_own_manifests:
+            return carried(manifest, live)
+        if live is None:
+            return None
+        if manifest.kind == "Service":
+            return carried(as_selected(manifest, live, found), live)
+        weights = found.backends() or {found.base: 100}
+        return carried(as_routed(manifest, weights, self.own.service_port, ports_there(found)), live)
+
+    def _settled(self, manifest: Manifest, last: Rendered | None, is_other: bool) -> None:
+        live = self.reading.live(manifest)
+        if live is not None and not is_other and not _differs(manifest, live):
+            return
+        is_ours = live is not None and owner_of(mapping(live, "metadata", "labels")) is not None
+        self.applied(manifest, last if is_ours else None)
+
     def applied(self, manifest: Manifest, before: Rendered | None) -> dict[str, Any]:
-        """One object, unconditionally: what it is moves no traffic."""
+        """One object, unconditionally: it is no carrier of the stamp."""
         last = before.find(manifest.key) if before is not None else None
         return apply(self.api, manifest, force=self.own.force_conflicts, adopts=self.own.adopt, before=last)
 
-    def carrier_applied(self, found: Found, live: Object | None, manifest: Manifest, *, force: bool = False) -> Found:
-        """One object that decides traffic, on condition that it is as it was read; what is there then."""
-        before = self.before(found)
+    def carrier_applied(
+        self,
+        found: Found,
+        live: Object | None,
+        manifest: Manifest,
+        *,
+        before: Rendered | None = None,
+        force: bool = False,
+    ) -> Found:
+        """One object that decides traffic, on condition that it is as it was read, or is not there; what is there then.
+        `before`: what was applied last, where that is not what the object itself says.
+        """
+        if live is None:
+            return exchanged(found, None, self.fence.created(manifest.body))
+        before = before or self.before(found)
         last = before.find(manifest.key) if before is not None else None
-        force, adopts = force or self.own.force_conflicts, self.own.adopt
+        force, adopts, uid = force or self.own.force_conflicts, self.own.adopt, uid_of(live)
 
         def write(version: str) -> dict[str, Any]:
-            uid = uid_of(live) if live is not None else ""
             return apply(self.api, manifest, force=force, adopts=adopts, before=last, version=version, uid=uid)
 
-        written = self.fence.conditional(live, write) if live is not None else write("")
-        return exchanged(found, live, written)
+        return exchanged(found, live, self.fence.conditional(live, write))
 
     def before(self, found: Found) -> Rendered | None:
         """What was applied last: for the Deployment that is replaced, else for the newest that is there."""
@@ -100,8 +177,35 @@ class Writing:
 
 
 def is_carrier(manifest: Manifest, found: Found) -> bool:
-    """Whether an object decides who is asked: the Service and the HTTPRoute of this name."""
-    return manifest.kind in ("Service", "HTTPRoute") and manifest.name == found.base
+    """Whether an object decides who is asked: the Service of this name, and with a Gateway the HTTPRoute."""
+    kinds = ("Service", "HTTPRoute") if found.routes else ("Service",)
+    return manifest.kind in kinds and manifest.name == found.base
+
+
+def is_around(manifest: Manifest, found: Found) -> bool:
+    """Whether pods start without it. What is named after one release is asked for by nothing else."""
+    return manifest.kind in AROUND and (found.shape == "rolling" or manifest.name == found.base)
+
+
+def differs_from_any(manifest: Manifest, others: Sequence[Rendered | None]) -> bool:
+    """Whether a release of `others` has this object as another one, or may have (None); whom it asks aside."""
+    there = [one.find(manifest.key) if one is not None else None for one in others]
+    return None in others or any(_plain(one) != _plain(manifest) for one in there if one is not None)
+
+
+def _plain(manifest: Manifest) -> Manifest:
+    """Without whom it asks: that is said anew with each write."""
+    if manifest.kind not in ("Service", "HTTPRoute"):
+        return manifest
+    body = manifest.copied()
+    body["spec"].pop("selector", None)
+    for rule in body["spec"].get("rules") or ():
+        rule.pop("backendRefs", None)
+    return Manifest(body)
+
+
+def _differs(manifest: Manifest, live: Object) -> bool:
+    return next(differences(manifest.body, live), None) is not None
 
 
 def carried(manifest: Manifest, live: Object | None, more: Mapping[str, str] | None = None) -> Manifest:
@@ -116,6 +220,7 @@ def as_selected(manifest: Manifest, live: Object, found: Found) -> Manifest:
     body["spec"]["selector"] = dict(mapping(live, "spec", "selector"))
     if found.asks_adopted and found.adopted_ports:
         body["spec"]["ports"] = found.adopted_ports
+        body["spec"]["type"] = text(live, "spec", "type") or "ClusterIP"
     return Manifest(body)
 
 

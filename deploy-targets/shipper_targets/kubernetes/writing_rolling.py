@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
 
 from shipper.model import Release, Revision, Stamp
 from shipper.targets import Invalid, NotFound
@@ -11,17 +11,17 @@ from shipper_targets.kubernetes.carriers import exchanged
 from shipper_targets.kubernetes.exposing import backends
 from shipper_targets.kubernetes.found import PENDING, Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE
-from shipper_targets.kubernetes.labels import STAMP, labels_of
+from shipper_targets.kubernetes.labels import STAMP, labels_of, owner_of, selector
 from shipper_targets.kubernetes.manifest import Manifest, Rendered, identified
 from shipper_targets.kubernetes.names import revision_name
-from shipper_targets.kubernetes.observing import in_flight, waits_for
-from shipper_targets.kubernetes.parallel import at_once
+from shipper_targets.kubernetes.observing import in_flight
+from shipper_targets.kubernetes.putting_back import PUT_BACK, undone, way_back
 from shipper_targets.kubernetes.records import Record
-from shipper_targets.kubernetes.rollouts import release_in, sets_of, state_of
+from shipper_targets.kubernetes.rollouts import release_in, state_of
 from shipper_targets.kubernetes.services import selecting
 from shipper_targets.kubernetes.stamps import carries_stamp, stamp_text, stamped_at
-from shipper_targets.kubernetes.switching import adopted_note, as_routed, select, traffic_note
-from shipper_targets.kubernetes.values import Object, name_of, number, objects, text, uid_of
+from shipper_targets.kubernetes.switching import adopted_note, as_routed, ports_there, select, traffic_note
+from shipper_targets.kubernetes.values import Object, mapping, name_of, objects, text, uid_of
 from shipper_targets.kubernetes.writing import Writing, as_selected, carried, going_on, is_carrier
 
 WHOLE = 100
@@ -38,35 +38,50 @@ class RollingWriting(Writing):
             self._switch(found, name_of(living), stamp)
             return self.revision(release, found).model_copy(update={"state": "running"})
         whole = self.manifests.of(release, found)
+        refuse_other_name(found, whole)
         there = self._there(found, whole)
         if there is not None and not release_in(there):
             keep_snapshot(self.api, found.base, there, labels_of(self.settings, found.base))
+        before = self.before(found)
         self.harmless(release, whole, found)
         found, waits = self._asked(found, whole)
-        self._deploy(found, there, whole, release, stamp, waits)
+        found = self._deploy(found, there, whole, release, stamp, waits)
+        if not waits:  # else what is around belongs to what still serves, until `finish`
+            self.settle(found, whole, [before] if before is not None else (), last=before)
         return self.revision(release, found)
 
     def finish(self, revision: Revision, stamp: Stamp, seen: str) -> None:
-        """The Service's selector, and the route's backends; nothing where these ask for it already."""
+        """The Service's selector, and the route's backends; then what is around, where that waited or a run was killed
+        before it. Nothing where these are so already.
+        """
         found = self.fence.expected(stamp, seen)
         rolling = found.rolling
-        if rolling is None or release_in(rolling) != revision.release or not self._unfinished(found, rolling):
+        if rolling is None or release_in(rolling) != revision.release:
             return
-        self._switch(found, name_of(rolling), stamp)
+        if self._unfinished(found, rolling):
+            found = self._switch(found, name_of(rolling), stamp)
+        whole = self.manifests.applied(found.record(release_in(rolling)))
+        if whole is not None:
+            beside = [self.manifests.applied(found.record(release_in(one))) for one in found.deployments]
+            self.settle(found, whole, [one for one in beside if one is not None], last=whole)
 
     def abort(self, in_flight_now: str, stamp: Stamp, seen: str) -> None:
-        """See the adapter. The first write puts back what served; what it was applied with follows."""
+        """See the adapter. The first write puts back what served; what it was applied with follows. Done again, it is
+        the same.
+        """
         found = self.fence.expected(stamp, seen)
         rolling = found.rolling
         if rolling is None or in_flight(found) != in_flight_now:
             raise NotFound(f"no {in_flight_now} is under way")
-        record = self._served_before(found, rolling)
-        if record is not None and (whole := self.manifests.applied(record)) is not None:
-            failed = self.manifests.applied(found.record(release_in(rolling)))
-            found = self._put_back(found, rolling, record, whole, stamp)
-            self._mend(whole, failed, found)
-        elif (kept := snapshot(self.api, found.base)) is not None and kept["name"] == name_of(rolling):
+        back = way_back(found, rolling, self._readable)
+        kept = snapshot(self.api, found.base) if not isinstance(back, Record) else None
+        if isinstance(back, Record):
+            self._put_back(found, rolling, back, stamp)
+        elif kept is not None and kept["name"] == name_of(rolling) and (back is None or not release_in(back)):
             self.fence.conditional(rolling, lambda version: put_back(self.api, kept, rolling, version))
+        elif back is not None:
+            manifest = undone(rolling, back, stamp_text(stamp, found.carriers))
+            self.carrier_applied(found, rolling, going_on(manifest, rolling), force=True)
         else:
             self._take_away(found, rolling, stamp)
 
@@ -79,37 +94,30 @@ class RollingWriting(Writing):
         return one if runs else None
 
     def _asked(self, found: Found, whole: Rendered) -> tuple[Found, str]:
-        """Service and route as they are to be from now on, but asking whom they ask: what takes its traffic over only
-        when it is ready is named. A Service that asks nobody asks the one Deployment from now on.
+        """Before the Deployment: what asks nobody asks the one Deployment from now on, what was there before us is
+        noted, and what takes its traffic over only when it is ready is named. What has traffic changes after it.
         """
         waits = ""
-        for manifest in (one for one in whole.others if is_carrier(one, found)):
+        for manifest in (one for one in whole.others if is_carrier(one, found) and not self.own.has_own_manifests):
             if manifest.kind == "Service":
                 found, waits = self._service(found, manifest, whole.workload.name)
-            else:
-                found = self._route(found, manifest)
+            elif found.route is None or not found.backends():
+                wanted = as_routed(manifest, {found.base: WHOLE}, self.own.service_port, ports_there(found))
+                found = self.carrier_applied(
+                    found, found.route, carried(wanted, found.route, traffic_note({found.base: WHOLE}))
+                )
         return found, waits
 
     def _service(self, found: Found, manifest: Manifest, workload: str) -> tuple[Found, str]:
-        if self.own.has_own_manifests:
-            live = found.service
-            return self.carrier_applied(found, live, carried(manifest, live)), ""
         live = found.service
         asked = found.selected(live) if live is not None else ""
-        if live is None or asked in ("", workload):
+        by_another = asked == workload and mapping(live, "spec", "selector") != selector(found.base, workload)
+        if live is None or not asked or by_another:
             wanted = carried(selecting(manifest, found.base, workload), live, traffic_note({workload: WHOLE}))
             return self.carrier_applied(found, live, wanted), ""
-        wanted = carried(as_selected(manifest, live, found), live, adopted_note(found))
-        return self.carrier_applied(found, live, wanted), asked
-
-    def _route(self, found: Found, manifest: Manifest) -> Found:
-        live = found.route
-        asked = found.backends() if live is not None else None
-        weights = {found.base: WHOLE} if not asked or self.own.has_own_manifests else asked
-        if self.own.has_own_manifests:
-            return self.carrier_applied(found, live, carried(manifest, live))
-        wanted = as_routed(manifest, weights, self.own.service_port)
-        return self.carrier_applied(found, live, carried(wanted, live))
+        if note := adopted_note(found):
+            found = self.carrier_applied(found, live, carried(as_selected(manifest, live, found), live, note))
+        return found, "" if asked == workload else asked
 
     def _unfinished(self, found: Found, rolling: Object) -> bool:
         if self.own.has_own_manifests:
@@ -124,7 +132,7 @@ class RollingWriting(Writing):
         route = found.route
         if route is None or found.backends() in (None, {found.base: WHOLE}):
             return found
-        body = {"spec": {"rules": _with_backend(route, found.base, self.own.service_port)}}
+        body = {"spec": {"rules": _with_backend(route, found.base, self.own.service_port, ports_there(found))}}
         notes = {"annotations": traffic_note({found.base: WHOLE})}
 
         def write(version: str) -> dict[str, object]:
@@ -140,6 +148,10 @@ class RollingWriting(Writing):
         live = found.deployment(name) or next((one for one in found.foreign if name_of(one) == name), None)
         if live is None:
             live = self.api.find(DEPLOYMENT, name)
+        wanted = (self.settings.service.service, self.settings.service.environment)
+        owner = owner_of(mapping(live, "metadata", "labels"))
+        if owner is not None and owner != wanted:
+            raise Invalid(f"Deployment {name} is that of {' in '.join(owner)}: it cannot be two services'")
         if live is not None and not release_in(live) and not self.own.adopt and not carries_stamp(live):
             raise Invalid(f"Deployment {name} is there, and shipper did not make it: adopt = true takes it over")
         return live
@@ -158,41 +170,19 @@ class RollingWriting(Writing):
 
     # Putting back.
 
-    def _served_before(self, found: Found, rolling: Object) -> Record | None:
-        """The release whose pods can still answer, else the one that was verified last; None where there was none, or
-        where it is not this Deployment that serves.
-        """
-        if waits_for(found) is not None:
-            return None
-        current = release_in(rolling)
-        sets = sorted(sets_of(rolling, found.sets), key=lambda one: -number(one, "status", "availableReplicas"))
-        for one in sets:
-            record = found.record(release_in(one))
-            if record is not None and record.release != current and number(one, "status", "availableReplicas"):
-                return record
-        for verified in reversed(found.stamp.verified):
-            for record in reversed(found.records):
-                if record.number == verified and record.release != current and record.workload == name_of(rolling):
-                    return record
-        return None
+    def _readable(self, record: Record) -> bool:
+        return self.manifests.applied(record) is not None and self.reading.records.release(record) is not None
 
-    def _put_back(self, found: Found, rolling: Object, record: Record, whole: Rendered, stamp: Stamp) -> Found:
+    def _put_back(self, found: Found, rolling: Object, record: Record, stamp: Stamp) -> None:
         """By force: nobody's change to what failed is worth a second write."""
-        release = self.reading.records.release(record)
-        counted, value = self.manifests.counted(whole, found), stamp_text(stamp, found.carriers)
-        if release is None:
+        whole, release = self.manifests.applied(record), self.reading.records.release(record)
+        if whole is None or release is None:
             raise Invalid(f"the record of #{record.number} cannot be read: a newer shipper wrote it")
-        return self.carrier_applied(found, rolling, going_on(identified(counted, release, value), rolling), force=True)
-
-    def _mend(self, whole: Rendered, failed: Rendered | None, found: Found) -> None:
-        """What the failed release had changed besides is as it was; nothing is written where it had changed nothing."""
-        others = [one for one in whole.others if failed is None or failed.find(one.key) != one]
-        at_once([partial(self.applied, one, failed) for one in others if not is_carrier(one, found)])
-        for manifest in (one for one in others if is_carrier(one, found)):
-            if manifest.kind == "Service":
-                found, _ = self._service(found, manifest, whole.workload.name)
-            else:
-                found = self._route(found, manifest)
+        failed = self.manifests.applied(found.record(release_in(rolling)))
+        counted, value = self.manifests.counted(whole, found), stamp_text(stamp, found.carriers)
+        manifest = identified(counted, release, value).marked(annotations={PUT_BACK: release.id})
+        found = self.carrier_applied(found, rolling, going_on(manifest, rolling), force=True)
+        self.settle(found, whole, [failed], last=whole, every=True)
 
     def _take_away(self, found: Found, rolling: Object, stamp: Stamp) -> None:
         """Nothing of this Deployment had served: it goes, and the Service keeps the stamp."""
@@ -202,5 +192,17 @@ class RollingWriting(Writing):
         self.api.delete(DEPLOYMENT, name_of(rolling), uid=uid_of(rolling))
 
 
-def _with_backend(route: Object, name: str, port: int) -> list[object]:
-    return [{**rule, "backendRefs": backends({name: WHOLE}, port)} for rule in objects(route, "spec", "rules")]
+def refuse_other_name(found: Found, whole: Rendered) -> None:
+    """Raises Invalid where another Deployment is the one that is replaced: the two would run beside each other, and
+    nobody could say which of them serves.
+    """
+    rolling, name = found.rolling, whole.workload.name
+    if rolling is not None and release_in(rolling) and name_of(rolling) != name:
+        raise Invalid(
+            f"Deployment {name_of(rolling)} serves, and this release is Deployment {name}: keep its name, "
+            "or release it under a name of its own (name = … in the target's settings)"
+        )
+
+
+def _with_backend(route: Object, name: str, port: int, ports: Mapping[str, int]) -> list[object]:
+    return [{**rule, "backendRefs": backends({name: WHOLE}, port, ports)} for rule in objects(route, "spec", "rules")]

@@ -19,7 +19,7 @@ from shipper_targets.kubernetes.observing import capacity, weights_of
 from shipper_targets.kubernetes.rollouts import release_in, state_of, wanted_pods
 from shipper_targets.kubernetes.services import revision_service, selecting
 from shipper_targets.kubernetes.stamps import stamp_text
-from shipper_targets.kubernetes.switching import adopted_note, as_routed, select, until_accepted
+from shipper_targets.kubernetes.switching import adopted_note, as_routed, ports_there, select, until_accepted
 from shipper_targets.kubernetes.values import Object, name_of, number, text
 from shipper_targets.kubernetes.writing import Writing, as_selected, carried, going_on, is_carrier
 
@@ -56,13 +56,12 @@ class WeightedWriting(Writing):
         main = max(workloads, key=lambda name: workloads[name], default="")
         if found.routes:
             found = self._split(found, weights, stamp)
-            route = found.route
-        else:
-            route = None
-            if len(workloads) > 1:
-                raise Invalid("two revisions share traffic only behind a Gateway: set gateway in the target's settings")
+        elif len(workloads) > 1:
+            raise Invalid("two revisions share traffic only behind a Gateway: set gateway in the target's settings")
+        route = found.route if found.routes else None
         if found.service is None or found.selected(found.service) != main or route is None:
-            select(self.api, self.fence, found, main, stamp)
+            found = select(self.api, self.fence, found, main, stamp)
+        self._around(found, main)
         if route is not None and weights and not (self.cancel is not None and self.cancel.cancelled):
             told = until_accepted(self.api, route)
             if told and self.report is not None:
@@ -75,17 +74,26 @@ class WeightedWriting(Writing):
         if live is not None:
             # Its number of pods is what it was started, stopped or scaled with.
             manifest = going_on(_without_count(manifest, live), live)
-        return self.applied(manifest, None)
+        return self.applied(manifest, whole if live is not None else None)
 
     def _asked(self, found: Found, whole: Rendered) -> Found:
-        """The Service as it is to be from now on, but asking whom it asks. The route is written with a shift."""
-        for manifest in whole.others:
-            live = found.service
-            if manifest.kind != "Service" or not is_carrier(manifest, found) or live is None:
-                continue
-            wanted = carried(as_selected(manifest, live, found), live, adopted_note(found))
-            found = self.carrier_applied(found, live, wanted)
+        """A Service that asks nobody is as it is to be; one that was there before us is noted, and goes on asking whom
+        it asks. One that has traffic changes with a shift, as the route does.
+        """
+        for manifest in whole.of_kind("Service"):
+            live, note = found.service, adopted_note(found)
+            if is_carrier(manifest, found) and live is not None and (note or not found.selected(live)):
+                found = self.carrier_applied(found, live, carried(as_selected(manifest, live, found), live, note))
         return found
+
+    def _around(self, found: Found, main: str) -> None:
+        """As for the revision that has most of the traffic now; what was there before us has no record."""
+        deployment = found.deployment(main)
+        whole = self.manifests.applied(found.record(release_in(deployment))) if deployment is not None else None
+        if whole is not None:
+            beside = [found.record(release_in(one)) for one in found.deployments if release_in(one)]
+            others = [self.manifests.applied(one) for one in beside if one is not None]
+            self.settle(found, whole, others, last=whole)
 
     def _no_fewer_than(self, found: Found, whole: Rendered, release: Release) -> int:
         """As many pods as what serves has, where an autoscaler has made them or a release comes back: a shift must not
@@ -123,9 +131,11 @@ class WeightedWriting(Writing):
 
     def _split(self, found: Found, weights: Mapping[str, int], stamp: Stamp) -> Found:
         """The route: each revision's Service with its share, and the stamp, in one write."""
-        backends = {self._backend(found, name): weight for name, weight in weights.items() if weight}
+        services = {name: self._backend(found, name) for name, weight in weights.items() if weight}
+        backends = {name_of(service): weights[name] for name, service in services.items()}
         manifest = self._route_manifest(found, weights)
-        wanted = as_routed(manifest, backends, self.own.service_port)
+        ports = ports_there(found, *services.values())
+        wanted = as_routed(manifest, backends, self.own.service_port, ports)
         notes = {**wanted.metadata["annotations"], STAMP: stamp_text(stamp, found.carriers)}
         return self.carrier_applied(found, found.route, carried(wanted, found.route, notes))
 
@@ -144,11 +154,11 @@ class WeightedWriting(Writing):
             raise Invalid("no gateway is configured for this target")
         return rendered
 
-    def _backend(self, found: Found, revision: str) -> str:
+    def _backend(self, found: Found, revision: str) -> Object:
         """The Service of a revision, made where it has none: the one Deployment of the other shape, and #0."""
         there = next((one for one in found.services if name_of(one) == revision), None)
         if there is not None:
-            return revision
+            return there
         deployment = found.workload(revision)
         labels = {**self.own.labels, **labels_of(self.settings, found.base)}
         name = revision if deployment is None or release_in(deployment) else f"{found.base}-0"
@@ -161,8 +171,7 @@ class WeightedWriting(Writing):
             body["spec"]["selector"] = dict(adopted[1])
             body["spec"]["ports"] = found.adopted_ports
             service = Manifest(body)
-        self.applied(service, None)
-        return name
+        return self.applied(service, None)
 
 
 def scale(writing: Writing, deployment: Object, count: int) -> None:

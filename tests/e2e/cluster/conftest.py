@@ -20,6 +20,7 @@ from tests.rig.machine import survey
 from tests.rig.stores import RunningStore
 
 if TYPE_CHECKING:
+    from tests.e2e.cluster.tiny_cluster import KubePlaces
     from tests.rig.api import Rig
     from tests.rig.kubernetes.handle import KubeRig
 
@@ -98,6 +99,22 @@ class Cluster(Machine):
         return done.stdout
 
 
+@pytest.fixture(scope="module")
+def kube_places(
+    shipper: Path,
+    rig: Rig,
+    kube_rig: KubeRig,
+    cluster_ledgers: RunningStore,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[KubePlaces]:
+    """Namespaces with the tiny service, for a module's tests."""
+    from tests.e2e.cluster.tiny_cluster import KubePlaces
+
+    places = KubePlaces(shipper, rig, kube_rig, cluster_ledgers, tmp_path_factory.mktemp("clusters"))
+    yield places
+    places.close()
+
+
 @pytest.fixture(scope="session")
 def cluster_ledgers(rig: Rig) -> Iterator[RunningStore]:
     """The rig's object store, for every ledger of this session."""
@@ -105,12 +122,14 @@ def cluster_ledgers(rig: Rig) -> Iterator[RunningStore]:
         yield store
 
 
-def new_cluster(kind: Kind, shipper: Path, rig: Rig, hands: KubeRig, store: RunningStore, folder: Path) -> Cluster:
-    """A namespace with nothing in it yet, and a machine that knows of it."""
+def new_cluster(
+    kind: Kind, shipper: Path, rig: Rig, hands: KubeRig, store: RunningStore, folder: Path, *, gate: bool = False
+) -> Cluster:
+    """A namespace with nothing in it yet, and a machine that knows of it; `gate`: the rig's gate sees what it asks."""
     home = folder / "home"
     home.mkdir(parents=True)
-    namespace = hands.namespace("e2e")
-    return Cluster(shipper, rig, home, kind, namespace, hands, store, store.url, hands.kubeconfig(), next(_NUMBERS))
+    namespace, kubeconfig = hands.namespace("e2e"), hands.kubeconfig(gate=gate)
+    return Cluster(shipper, rig, home, kind, namespace, hands, store, store.url, kubeconfig, next(_NUMBERS))
 
 
 @pytest.fixture

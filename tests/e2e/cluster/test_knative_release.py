@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from tests.e2e.answer import Answer, asked
 from tests.e2e.cluster.conftest import QUICK, Cluster, new_cluster
-from tests.e2e.projects import write_service
+from tests.e2e.cluster.kube_scenarios import NOT_KNOWN, WRITTEN
+from tests.e2e.projects import commit, to_toml, write_service
+from tests.rig.killing_processes import kill_tree
 from tests.rig.stores import RunningStore
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+ROOT = Path(__file__).resolve().parents[3]
 CANARY = {"rollout": {"strategy": "canary", "steps": [10, 50], "bake": "2s"}}
 
 
@@ -103,3 +108,150 @@ def test_traffic_moved_by_hand_stops_a_release_and_a_rollback_takes_it_over(plac
     back = place.run("rollback", "--service", "shop", "--to", "#1", "--json")
     assert back.code == 0, back
     assert serves(place) == {names[0]: 100}
+
+
+@pytest.mark.timeout(900)
+def test_the_example_is_built_scanned_tried_pushed_deployed_and_answers(place: Cluster, tmp_path: Path) -> None:
+    folder = tmp_path / "iris"
+    ignored = shutil.ignore_patterns("__pycache__", ".git", ".train")
+    shutil.copytree(ROOT / "examples" / "iris", folder, ignore=ignored)
+    whole = place.settings()
+    here = {"targets": whole["targets"], "ledger": whole["ledger"], "environments": {"dev": {"image": whole["image"]}}}
+    with (folder / "shipper.toml").open("a") as configuration:
+        configuration.write("\n" + to_toml(here))
+    commit(folder, "iris")
+
+    ended = place.release(folder)
+
+    assert ended.code == 0, ended
+    done = ended.stages()
+    passed = ("build", "lint", "scan", "sbom", "smoke", "size", "gate", "publish", "rollout", "seal")
+    assert {name: done.get(name) for name in passed} == dict.fromkeys(passed, "done")
+    assert ended.finished["serves"]["number"] == 1
+    found = json.loads(place.kubectl("get", "ksvc", "iris-dev", "-o", "json"))
+    host = str(found["status"]["url"]).partition("://")[2]
+    answer = asked(place.hands.edge_url, host=host)
+    assert (answer.status, answer.json["service"]) == (200, "iris")
+
+
+def test_what_was_proved_is_told(place: Cluster, tmp_path: Path) -> None:
+    """Nothing in an answer names its revision here: what is proved is that the address answers as it must."""
+    folder = tmp_path / "shop"
+    write_service(folder, version="1", settings=place.settings(**QUICK))
+    ended = place.release(folder)
+    assert (ended.code, ended.finished["serves"]["proof"]) == (0, "answer"), ended
+
+
+def test_the_fix_of_what_serves_and_crashes_goes_out(place: Cluster, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    write_service(folder, version="1", settings=place.settings(**QUICK))
+    first = place.release(folder)
+    assert first.code == 0, first
+    broken = first.finished["serves"]["revision"]
+    place.hands.nodes.behave("crash", namespace=place.namespace, image=_image_of(place, broken), lines=["no password"])
+    place.kubectl("delete", "pods", "-l", f"serving.knative.dev/revision={broken}")
+    place.kubectl("wait", f"revision/{broken}", "--for=condition=Ready=false", "--timeout=60s")
+
+    write_service(folder, version="2", settings=place.settings(**QUICK))
+    second = place.release(folder)
+
+    assert second.code == 0, second
+    assert serves(place) == {second.finished["serves"]["revision"]: 100}
+    assert ask(place).json["version"] == "2"
+
+
+def _image_of(place: Cluster, revision: str) -> str:
+    found = json.loads(place.kubectl("get", "revision", revision, "-o", "json"))
+    return str(found["spec"]["containers"][0]["image"])
+
+
+@pytest.fixture
+def gated(
+    shipper: Path, rig: Rig, knative_rig: KubeRig, cluster_ledgers: RunningStore, tmp_path: Path
+) -> Iterator[Cluster]:
+    """The same through the rig's gate, which can hold each write."""
+    made = new_cluster("knative", shipper, rig, knative_rig, cluster_ledgers, tmp_path, gate=True)
+    yield made
+    knative_rig.drop(made.namespace)
+
+
+@pytest.mark.sample(1)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("which", [1, 2, 3], ids=["the revision", "the traffic", "what is told of it"])
+def test_killed_at_a_write_the_next_run_finishes(
+    gated: Cluster, tmp_path: Path, which: int, when: Literal["before", "after"]
+) -> None:
+    folder = tmp_path / "shop"
+    write_service(folder, version="1", settings=gated.settings(**QUICK))
+    first = gated.release(folder)
+    assert first.code == 0, first
+    write_service(folder, version="2", settings=gated.settings(**QUICK))
+
+    held = _killed_at(gated, which, when, "release", "--target", "knative", "--json", "-C", folder)
+
+    assert ask(gated).json["version"] in ("1", "2"), held
+    again = gated.release(folder)
+    assert again.code == 0, (held, again)
+    assert ask(gated).json["version"] == "2"
+    assert serves(gated) == {again.finished["serves"]["revision"]: 100}
+    assert not [one for one in service(gated)["spec"]["traffic"] if one.get("tag") and not one.get("percent")]
+
+
+def _killed_at(place: Cluster, which: int, when: Literal["before", "after"], *words: object) -> str:
+    """SIGKILL at the which-th write: it was held, and is never carried out (before) or stands (after)."""
+    gate, namespace = place.hands.gate, place.namespace
+    gate.hold(namespace, which, when)
+    process = subprocess.Popen(
+        place.command(*words),
+        env=place.variables(),
+        cwd=place.home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while (held := gate.held(namespace, 0.5)) is None:
+            assert process.poll() is None, f"it ended with {process.returncode} before its write {which}"
+    finally:
+        kill_tree(process.pid)
+        process.wait(60)
+        gate.release(namespace, carry=when == "after")
+    return str(held)
+
+
+def test_an_api_server_that_restarts_in_a_release(place: Cluster, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    write_service(folder, version="1", settings=place.settings(**QUICK))
+    assert place.release(folder).code == 0
+    write_service(folder, version="2", settings=place.settings(**QUICK))
+    running = subprocess.Popen(
+        place.command("release", "--target", "knative", "--json", "-C", folder),
+        env=place.variables(),
+        cwd=place.home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    said: list[str] = []
+    try:
+        assert running.stdout is not None
+        for line in running.stdout:
+            said.append(line)
+            if "shop-dev-2-" in line or "creating release 2" in line:
+                place.hands.restart_apiserver()
+                said += running.stdout.readlines()
+                break
+        code = running.wait(300)
+    finally:
+        if running.poll() is None:
+            kill_tree(running.pid)
+            running.wait(60)
+    serves_now = ask(place).json["version"]
+    assert serves_now == ("2" if code in WRITTEN else "1") or code == NOT_KNOWN, (code, said)
+    again = place.release(folder)
+    assert again.code == 0, (said, again)
+    assert ask(place).json["version"] == "2"

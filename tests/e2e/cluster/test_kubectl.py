@@ -113,6 +113,40 @@ def test_what_is_changed_by_hand_is_named_before_a_build_and_a_rollback_takes_it
     assert cluster.ask().json["version"] == "3"
 
 
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("way", BY_HAND)
+def test_what_serves_is_asked_for_by_its_number_and_is_as_it_was_released_again(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setenv("KUBE_EDITOR", EDITOR)
+    older, _ = (released(cluster, tmp_path / "shop", version).finished["serves"] for version in ("1", "2"))
+    words, _ = BY_HAND[way]
+    cluster.kubectl(*(word.replace("IMAGE", older["image"]) for word in words))
+    again = cluster.run("rollback", "--service", "shop", "--to", "#2", "--json")
+    assert again.code == 0, again
+    assert (again.finished["serves"]["changed"], again.finished["serves"]["rollback_to"]) == (True, 2)
+    assert cluster.ask().json["version"] == "2"
+    nothing = cluster.run("rollback", "--service", "shop", "--to", "#2", "--json")
+    assert (nothing.code, nothing.finished["serves"]["changed"]) == (0, False), nothing
+    released(cluster, tmp_path / "shop", "3")
+
+
+def test_a_port_of_the_service_that_was_changed_by_hand_is_drift_and_no_mistake_in_the_configuration(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """A rehearsal of the writes runs into it: two ports would have one name."""
+    released(cluster, tmp_path / "shop", "1")
+    change = '[{"op": "replace", "path": "/spec/ports/0/port", "value": 8080}]'
+    cluster.kubectl("patch", "service", "shop-dev", "--type", "json", "--patch", change)
+    refused = release(cluster, tmp_path / "shop", "2")
+    assert refused.code == 31, refused
+    assert "Service/shop-dev spec.ports" in refused.said
+    back = cluster.run("rollback", "--service", "shop", "--to", "#1", "--json")
+    assert back.code == 0, back
+    assert cluster.ask().json["version"] == "1"
+    released(cluster, tmp_path / "shop", "2")
+
+
 def test_what_an_autoscaler_has_scaled_to_stays_through_releases(cluster: Cluster, tmp_path: Path) -> None:
     """There is no metrics server here: kubectl scale writes the same subresource as the HPA's controller does."""
     scaled = {"scale": {"min": 1, "max": 4}, "run": {"cpu": 0.1}}

@@ -6,8 +6,10 @@ Each `target()` is connected anew, as another process would: no memory of earlie
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ from shipper_targets.knative.adapter import KnativeTarget
 from shipper_targets.knative.kinds import REVISION, SERVICE
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.kinds import POD
+from shipper_targets.kubernetes.values import Object, objects
 from tests.rig.kubernetes.handle import KubeRig
 
 PATIENCE = 60.0
@@ -66,6 +70,17 @@ class KnativePlace:
         context = TargetContext("kn", self.settings, own, Values({}), report=self)  # type: ignore[arg-type]
         return KnativeTarget(context, KnativeSettings.model_validate(own))
 
+    def own_of(self, settings: Mapping[str, Any]) -> KnativeSettings:
+        """The target's settings as they are written."""
+        return KnativeSettings.model_validate(settings)
+
+    def target_of(self, timeout: str) -> KnativeTarget:
+        """As it was configured when it had this timeout, and nothing else of its own."""
+        kept = {key: self.own[key] for key in ("context", "kubeconfig", "namespace")}
+        return KnativeTarget(
+            TargetContext("kn", self.settings, kept, Values({})), self.own_of({**kept, "timeout": timeout})
+        )
+
     def remark(self, text: str) -> None:
         """What a run would tell its user."""
         self.remarks.append(text)
@@ -89,7 +104,7 @@ class KnativePlace:
             images={"main": image},
             settings=self.settings,
             target="kn",
-            place=TargetSettings(name="kn", kind="knative", settings=self.own),
+            place=TargetSettings(name="kn", kind="knative", settings=dict(self.own)),
             created=time.time(),
         )
 
@@ -137,6 +152,27 @@ class KnativePlace:
         """As kubectl does it."""
         self.api.merge(SERVICE, NAME, patch)
 
+    @contextmanager
+    def knowing(self, known: Callable[[list[Object]], bool]) -> Iterator[list[float]]:
+        """When the API server first has pods' containers of which `known` is true: seconds of the monotonic clock."""
+        found: list[float] = []
+        ended = threading.Event()
+
+        def look() -> None:
+            while not ended.is_set() and not found:
+                pods = self.api.list(POD).items
+                if known([one for pod in pods for one in objects(pod, "status", "containerStatuses")]):
+                    found.append(time.monotonic())
+                ended.wait(0.05)
+
+        looking = threading.Thread(target=look, daemon=True)
+        looking.start()
+        try:
+            yield found
+        finally:
+            ended.set()
+            looking.join(10)
+
     def until(self, fits: Callable[[Observation], bool], patience: float = PATIENCE) -> Observation:
         """Observe until it is so."""
         deadline = time.monotonic() + patience
@@ -156,3 +192,11 @@ def image_of(text: str) -> ImageRef:
 def weights(now: Observation) -> dict[str, int]:
     """Revision to percent."""
     return {one.name: one.weight for one in now.serving}
+
+
+def waited_for(true: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+    """Until it is so."""
+    deadline = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < deadline, f"waited {patience:g} s for {what}"
+        time.sleep(0.1)

@@ -10,9 +10,9 @@ from shipper.model import Problem, TargetSpec
 from shipper.targets import Denied, PlatformError
 from shipper_targets.knative.kinds import SERVICE
 from shipper_targets.knative.permissions import Uses, needs
-from shipper_targets.kubernetes.kinds import SECRET
+from shipper_targets.kubernetes.kinds import NAMESPACE, SECRET
 from shipper_targets.kubernetes.permissions import Need, required, rules
-from tests.integration.knative.knative_place import KnativePlace
+from tests.integration.knative.knative_place import KnativePlace, image_of
 
 pytestmark = pytest.mark.integration
 
@@ -57,15 +57,16 @@ def test_what_is_wrong_is_found_with_its_key(
     assert one.hint
 
 
-def test_what_only_the_api_server_knows_is_found_by_the_rehearsal(place: KnativePlace) -> None:
-    """Knative makes a pod on a dry run, and the API server says what it thinks of it."""
-    place.own["annotations"] = {"container.apparmor.security.beta.kubernetes.io/none": "nonsense"}
-    place.own["labels"] = {"app.kubernetes.io/part-of": "x"}
-    place.own["priority_class"] = None
-    place.sections = {"health": {"path": "/" + "a" * 100, "startup": 8, "timeout": 1}}
+def test_what_only_the_pods_admission_knows_is_found_by_the_rehearsal(place: KnativePlace) -> None:
+    """Knative makes a pod on a dry run, and the API server says what it thinks of it: nothing else here would."""
+    level = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+    place.api.merge(NAMESPACE, place.namespace, level)
     assert problems(place) == []
-    place.own["security"] = {"user": 2147483647, "run_as_root": True}
-    assert [one.code for one in problems(place)] in ([], [2])
+
+    place.own["security"] = {"seccomp": "Unconfined"}
+    (one,) = problems(place)
+    assert one.code == 2
+    assert "seccompProfile" in one.message or "PodSecurity" in one.message, one
 
 
 def test_secrets_are_pinned_and_a_change_is_another_version(place: KnativePlace) -> None:
@@ -91,7 +92,10 @@ def test_exactly_the_role_of_the_table_is_enough_for_a_release(place: KnativePla
     first = place.goes_out(place.release())
     second = place.goes_out(place.release("better"))
     place.shifts(first)
-    assert list(place.target().logs(second, lines=5)) is not None
+    place.rig.nodes.behave("crash", namespace=place.namespace, image=image_of("loud").reference, lines=["no password"])
+    loud = place.creates(place.release("loud"))
+    assert place.follows(loud).state == "failed"
+    assert any("no password" in line for line in place.target().logs(loud, lines=5))
     target = place.target()
     target.retire([second], "removed", place.stamp(), target.observe().seen)
     target.remove(place.stamp(), target.observe().seen)

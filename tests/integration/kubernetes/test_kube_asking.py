@@ -13,8 +13,9 @@ import pytest
 from shipper.model import ProbeRequest, ProbeResponse, Revision
 from shipper.targets import Denied, NotFound, Transient
 from shipper_targets.kubernetes.asking import Asking
-from shipper_targets.kubernetes.kinds import DEPLOYMENT
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, POD
 from shipper_targets.kubernetes.permissions import Uses, needs, rules
+from shipper_targets.kubernetes.pods import is_running
 from tests.integration.kubernetes.kube_service import KubeService
 from tests.integration.kubernetes.waiting import until
 from tests.rig.images import BASE
@@ -152,12 +153,30 @@ def test_own_manifests_are_asked_through_whatever_service_has_their_pods(running
     assert (answer.status, answer.revision) == (200, revision.name)
 
 
-def test_a_port_where_nobody_listens_is_transient(running: tuple[Shop, Revision]) -> None:
+def test_a_revision_of_before_is_asked_where_it_listens_whatever_the_port_is_now(
+    running: tuple[Shop, Revision],
+) -> None:
     shop, revision = running
-    asking = Asking(shop.api, shop.instances, "shop", 9, lambda *_: "")
+    asking = Asking(shop.api, shop.instances, "shop", 9000, named)
+
+    assert asking.probe(revision, ProbeRequest(path="/")).status == 200
+    assert _patiently(lambda: asking.ask(ProbeRequest(path="/"))).status == 200
+
+
+def test_a_port_where_nobody_listens_is_transient(kube_rig: KubeRig, kube_namespace: str) -> None:
+    if not kube_rig.nodes.status()["engine"]:
+        pytest.skip("there is no engine that this machine can reach: pods are only played")
+    shop = Shop(kube_rig, kube_namespace)
+
+    def elsewhere(body: dict[str, Any]) -> None:
+        runs_the_server(body)
+        body["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"] = 9
+
+    revision = shop.apply(shop.release(), elsewhere)
+    until(lambda: any(map(is_running, shop.admin.list(POD).items)))
 
     with pytest.raises(Transient, match="error trying to reach service"):
-        asking.probe(revision, ProbeRequest())
+        shop.asking().probe(revision, ProbeRequest())
 
 
 def test_a_service_without_endpoints_is_transient(running: tuple[Shop, Revision]) -> None:

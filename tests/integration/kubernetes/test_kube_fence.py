@@ -76,7 +76,7 @@ def test_status_and_an_autoscaler_change_nothing_that_was_seen(shop: KubePlace) 
     target.write_stamp(shop.stamp(before), before.seen)
 
 
-@pytest.mark.parametrize("resource", ["deployments", "services", "secrets"])
+@pytest.mark.parametrize("resource", ["deployments", "secrets"])
 def test_another_writer_between_two_of_our_writes(shop: KubePlace, kube_rig: KubeRig, resource: str) -> None:
     """Somebody with a higher epoch comes in between: this run's later write is refused, theirs stays."""
     shop.rolls_out(shop.release("one"))
@@ -101,6 +101,47 @@ def test_another_writer_between_two_of_our_writes(shop: KubePlace, kube_rig: Kub
     now = target.observe()
     assert serving(now) == {1: 100}
     assert now.stamp.epoch == theirs.epoch
+
+
+def test_a_first_release_that_was_overtaken_does_not_write_over_the_other_one(
+    shop: KubePlace, kube_rig: KubeRig
+) -> None:
+    """It had been in the fence already, and there was no Deployment yet whose version could be compared."""
+    shop.begins()
+    theirs = KubePlace(shop.namespace, kube_rig.kubeconfig())
+    theirs.epoch, theirs.number = shop.epoch, 1
+    target, ours = shop.rolling(), shop.release("one")
+    now = target.observe()
+    with (
+        kube_rig.gate.meanwhile(
+            shop.namespace, lambda _: theirs.rolls_out(theirs.release("two")), 1, resource="deployments"
+        ),
+        pytest.raises(Conflict),
+    ):
+        target.replace(ours, shop.stamp(now), now.seen)
+    now = target.observe()
+    assert (serving(now), now.stamp.epoch) == ({2: 100}, theirs.epoch)
+
+
+def test_two_shapes_at_once_one_is_refused(shop: KubePlace, kube_rig: KubeRig) -> None:
+    """Each begins with another object where it stands alone; where both are, both begin with the Service, too."""
+    shop.rolls_out(shop.release("one"))
+    shop.goes_over(shop.release("two"))
+    theirs = KubePlace(shop.namespace, kube_rig.kubeconfig())
+    theirs.epoch, theirs.number = shop.epoch, shop.number
+    theirs.begins()
+    target = shop.weighted()
+    now = target.observe()
+    (one,) = [found for found in now.revisions if found.number == 1]
+
+    def overtake(_: object) -> None:
+        other = theirs.rolling()
+        seen = other.observe()
+        other.write_stamp(theirs.stamp(seen), seen.seen)
+
+    with kube_rig.gate.meanwhile(shop.namespace, overtake, 1, resource="services"), pytest.raises(Conflict):
+        target.shift({one.name: 100}, shop.stamp(now), now.seen)
+    assert serving(shop.weighted().observe()) == {2: 100}
 
 
 def test_two_first_releases_at_once_one_is_refused(shop: KubePlace) -> None:
@@ -129,10 +170,13 @@ def test_two_first_releases_at_once_one_is_refused(shop: KubePlace) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_release_killed_at_any_write(shop: KubePlace, kube_rig: KubeRig, when: str) -> None:
+    shop.sets(scale={"min": 1, "max": 4})
+    shop.own["ingress"] = {"host": "0.example.com"}
     shop.rolls_out(shop.release("one"))
     stable = 1
     for which in range(1, MOST_WRITES):
-        shop.sets(run={"env": {"MODE": f"{when} {which}"}})
+        shop.sets(run={"env": {"MODE": f"{when} {which}"}}, scale={"min": 1, "max": 4 + which})
+        shop.own["ingress"] = {"host": f"{which}.example.com"}
         release = shop.release(f"two-{which}")
         shop.begins()
         target = shop.rolling()

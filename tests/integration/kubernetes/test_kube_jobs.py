@@ -11,7 +11,7 @@ import pytest
 
 from shipper.errors import Interrupted
 from shipper.model import Release
-from shipper.targets import Conflict, Invalid
+from shipper.targets import Conflict, Invalid, Transient
 from shipper_targets.kubernetes.job_render import ONCE, once_run
 from shipper_targets.kubernetes.jobs import Jobs
 from shipper_targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, POD, RESOURCE_QUOTA, SERVICE_ACCOUNT
@@ -162,12 +162,36 @@ def test_cancelled_it_is_removed(place: Place) -> None:
     until(lambda: not place.leftovers())
 
 
+def test_one_whose_creation_was_not_answered_does_nothing_and_is_cleared_away(
+    kube_rig: KubeRig, kube_namespace: str
+) -> None:
+    kube_rig.nodes.time_factor(0.05, kube_namespace)
+    kube_rig.nodes.behave("exit", namespace=kube_namespace, code=0)
+    place = Place(kube_rig, kube_namespace, gate=True)
+    release = place.release()
+
+    kube_rig.gate.fail(kube_namespace, "cut-after", verb="create", resource="jobs.batch")
+    with pytest.raises(Transient):
+        place.jobs().run(release, place.render(release), ["migrate"])
+
+    (left,) = place.admin.list(JOB).items
+    until(lambda: any(one["type"] == "Suspended" for one in at(_job(place), "status", "conditions") or ()))
+    assert at(left, "spec", "suspend") is True
+    assert not place.admin.list(POD).items
+    assert place.jobs().run(place.release(), place.render(release), ["migrate"]) == 0
+    until(lambda: not place.leftovers())
+
+
+def _job(place: Place) -> dict[str, Any]:
+    return place.admin.list(JOB).items[0]
+
+
 def test_one_that_is_still_at_work_is_not_overlapped_and_a_finished_one_is_cleared_away(place: Place) -> None:
     place.rig.nodes.behave("good", namespace=place.namespace)
     release = place.release()
     made = once_run(place.render(release), release, ["sleep"], base="shop", gpu_resource="nvidia.com/gpu")
     place.admin.create(SERVICE_ACCOUNT, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "shop"}})
-    place.admin.create(JOB, made.job)
+    place.admin.create(JOB, {**made.job, "spec": {**made.job["spec"], "suspend": False}})
 
     with pytest.raises(Conflict, match="still at work"):
         place.jobs().run(place.release(), place.render(release), ["sleep"])
@@ -181,7 +205,7 @@ def test_one_that_is_still_at_work_is_not_overlapped_and_a_finished_one_is_clear
 
 def test_the_role_of_a_release_is_enough(kube_rig: KubeRig, kube_namespace: str) -> None:
     kube_rig.nodes.behave("exit", namespace=kube_namespace, code=0, lines=["done"])
-    needed = rules(needs("release", Uses(once=True)))
+    needed = rules(needs("release", Uses(once=True, account=True, variables=True)))
     place = Place(kube_rig, kube_namespace, kubeconfig=kube_rig.kubeconfig_for(kube_namespace, needed))
     release = place.release(settings=settings_of(run={"env": {"MODE": "x"}}))
 

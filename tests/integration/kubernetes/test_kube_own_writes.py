@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shipper.targets import Invalid
 from shipper_targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE
 from shipper_targets.kubernetes.values import at, name_of, text
 from tests.integration.kubernetes.kube_place import KubePlace, image_of, serving, until
@@ -119,6 +120,37 @@ def test_what_kubectl_had_applied_becomes_a_release(web: KubePlace, kube_rig: Ku
     now = web.rolling().observe()
     assert (serving(now), now.drift, now.in_flight) == ({1: 100}, (), None)
     assert f"{REPOSITORY}-one@" in str(at(web.api.get(DEPLOYMENT, "web"), "spec", "template"))
+
+
+def test_a_deployment_of_another_name_is_refused_and_what_serves_goes_on(web: KubePlace) -> None:
+    web.rolls_out(web.release("one"))
+    assert web.root is not None
+    there, renamed = "  name: web\nspec:\n  replicas", "  name: web-api\nspec:\n  replicas"
+    text_of_now = MANIFESTS.format(mode="two", repository=REPOSITORY)
+    assert there in text_of_now
+    (web.root / "web.yaml").write_text(text_of_now.replace(there, renamed))
+    web.begins()
+    target = web.rolling()
+    now = target.observe()
+    with pytest.raises(Invalid, match="Deployment web serves, and this release is Deployment web-api"):
+        target.replace(web.release("two"), web.stamp(now), now.seen)
+    assert web.api.find(DEPLOYMENT, "web-api") is None
+    assert (_mode(web), serving(target.observe()), target.observe().drift) == ("one", {1: 100}, ())
+
+
+def test_a_config_map_that_a_failed_release_had_changed_is_as_it_was(web: KubePlace) -> None:
+    web.rolls_out(web.release("one"))
+    says(web, "two")
+    web.begins()
+    target = web.rolling()
+    now = target.observe()
+    revision = target.replace(web.release("bad"), web.stamp(now), now.seen)
+    assert list(target.progress(revision))[-1].state == "failed"
+    now = target.observe()
+    assert now.in_flight is not None
+    target.abort(now.in_flight, web.stamp(now), now.seen)
+    now = until(target, lambda now: now.in_flight is None)
+    assert (_mode(web), serving(now), now.drift) == ("one", {1: 100}, ())
 
 
 def test_removal_takes_exactly_what_was_applied(web: KubePlace) -> None:

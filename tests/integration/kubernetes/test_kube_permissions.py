@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from shipper_targets.kubernetes.access import Access
-from shipper_targets.kubernetes.permissions import COMMANDS, Need, Uses, needs, required, rules
+from shipper_targets.kubernetes.permissions import ALL, COMMANDS, Need, Uses, needs, required, rules
 from tests.integration.kubernetes.kube_service import KubeService
 from tests.rig.kubernetes.handle import KubeRig
 
 pytestmark = pytest.mark.integration
 
-EVERYTHING = Uses(gateway=True, ingress=True, weighted=True, once=True, volumes=True, gpus=True)
+EVERYTHING = ALL
 
 
 def limited(
@@ -48,7 +48,7 @@ def _without(one: Need, verb: str, wanted: tuple[Need, ...]) -> list[dict[str, l
     return [rule for rule in less if rule["verbs"]]
 
 
-_WANTED = required(needs("release", Uses(gateway=True, ingress=True, once=True)))
+_WANTED = required(needs("release", ALL))
 _PAIRS = [(one, verb) for one in _WANTED for verb in one.verbs]
 
 

@@ -20,6 +20,7 @@ from shipper_targets.kubernetes.kinds import (
     RESOURCE_QUOTA,
     SECRET,
     SERVICE,
+    Kind,
 )
 from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.own_manifests import render_own
@@ -27,7 +28,7 @@ from shipper_targets.kubernetes.permissions import Uses, needs, required, rules
 from shipper_targets.kubernetes.preflight import Preflight
 from shipper_targets.kubernetes.render import render
 from shipper_targets.kubernetes.source import Source
-from shipper_targets.kubernetes.values import at, number, text
+from shipper_targets.kubernetes.values import at, is_true, number, text
 from tests.integration.kubernetes.kube_service import KubeService, settings_of
 from tests.integration.kubernetes.waiting import until
 from tests.rig.kubernetes.handle import KubeRig
@@ -122,7 +123,7 @@ def test_a_namespace_that_is_not_there(kube_rig: KubeRig) -> None:
 def test_a_missing_permission_is_named_with_the_line_for_the_role(kube_rig: KubeRig, kube_namespace: str) -> None:
     given = [
         one.rule([verb for verb in one.verbs if (one.resource, verb) != ("services", "patch")])
-        for one in required(needs("release", Uses()))
+        for one in required(needs("release", Uses(account=True)))
     ]
     place = Looking(kube_rig, kube_namespace, kubeconfig=kube_rig.kubeconfig_for(kube_namespace, given))
 
@@ -136,7 +137,7 @@ def test_a_missing_permission_is_named_with_the_line_for_the_role(kube_rig: Kube
 
 
 def test_the_least_role_is_enough_and_what_is_not_looked_at_is_told(kube_rig: KubeRig, kube_namespace: str) -> None:
-    given = rules(required(needs("release", Uses())))
+    given = rules(required(needs("release", Uses(account=True))))
     place = Looking(kube_rig, kube_namespace, kubeconfig=kube_rig.kubeconfig_for(kube_namespace, given))
 
     assert place.problems() == []
@@ -375,6 +376,49 @@ def test_own_manifests_that_cannot_be_read_are_problems_with_their_lines(place: 
 
     assert (found.code, found.key) == (2, "targets.manifests")
     assert "app.yaml, line 2" in found.message
+
+
+CRD = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
+POLICY = """
+---
+apiVersion: {group}/v1
+kind: ClusterPolicy
+metadata: {{name: strict}}
+"""
+
+
+@pytest.fixture
+def policies(place: Looking) -> Iterator[str]:
+    """The group of a kind of this test alone, whose objects belong to no namespace."""
+    group = f"{place.namespace}.example.com"
+    name = f"clusterpolicies.{group}"
+    names = {"plural": "clusterpolicies", "singular": "clusterpolicy", "kind": "ClusterPolicy"}
+    schema = {"openAPIV3Schema": {"type": "object"}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    place.make(CRD, name, spec={"group": group, "names": names, "scope": "Cluster", "versions": [version]})
+    until(lambda: is_true(place.admin.get(CRD, name), "Established"))
+    yield group
+    place.admin.delete(CRD, name)
+
+
+def test_what_belongs_to_no_namespace_is_refused_although_only_the_cluster_knows(
+    place: Looking, policies: str, tmp_path: Path
+) -> None:
+    (tmp_path / "app.yaml").write_text(OWN.partition("---")[0].replace(", envFrom: [{secretRef: {name: db}}]", ""))
+    with (tmp_path / "app.yaml").open("a") as file:
+        file.write(POLICY.format(group=policies))
+
+    found = only(place.named(manifests=["app.yaml"]).own_problems(tmp_path))
+
+    assert (found.code, found.message) == (2, "ClusterPolicy/strict belongs to no namespace")
+    assert place.named(manifests=["app.yaml"], manifests_cluster_scoped=True).own_problems(tmp_path) == []
+
+
+def test_a_priority_class_that_is_not_there_is_found_by_a_pod_of_the_rehearsal(place: Looking) -> None:
+    found = only(place.named(priority_class="typo").problems())
+
+    assert found.code == 2
+    assert "no PriorityClass with name typo was found" in found.message
 
 
 def test_kinds_of_own_manifests_need_permission_too(kube_rig: KubeRig, kube_namespace: str, tmp_path: Path) -> None:

@@ -106,6 +106,20 @@ def test_kustomize_gives_back_what_was_written(project: Project) -> None:
     assert sorted(map(str, map(_sorted, theirs))) == sorted(map(str, map(_sorted, ours)))
 
 
+def test_a_second_service_needs_a_directory_of_its_own(project: Project) -> None:
+    """Its kustomization would name its own files only: whoever prunes by that deletes the first service."""
+    project.render("--image", project.reference, "--out", "gitops", "--kustomize")
+    before = {path.name: path.read_bytes() for path in (project.folder / "gitops").iterdir()}
+    file = project.folder / "shipper.toml"
+    file.write_text(file.read_text().replace('service = "shop"', 'service = "iris"'))
+
+    refused = project.render("--image", project.reference, "--out", "gitops", "--kustomize", code=2).stderr
+
+    assert "is that of shop production" in refused
+    assert {path.name: path.read_bytes() for path in (project.folder / "gitops").iterdir()} == before
+    project.render("--image", project.reference, "--out", "gitops/iris", "--kustomize")
+
+
 OWN = """\
 apiVersion: apps/v1
 kind: Deployment

@@ -6,9 +6,21 @@ import time
 
 import pytest
 
-from shipper.targets import Conflict, Invalid, NotFound
-from shipper_targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, HPA, PDB, REPLICA_SET, SECRET, SERVICE
-from shipper_targets.kubernetes.values import at, name_of, text
+from shipper.model import Observation
+from shipper.targets import Conflict, Invalid, NotFound, PlatformError, Transient
+from shipper_targets.kubernetes.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    HPA,
+    INGRESS,
+    PDB,
+    REPLICA_SET,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+)
+from shipper_targets.kubernetes.rolling import RollingTarget
+from shipper_targets.kubernetes.values import at, name_of, text, uid_of
 from tests.integration.kubernetes.kube_place import KubePlace, image_of, serving, until, until_ready
 from tests.rig.kubernetes.handle import KubeRig
 
@@ -91,6 +103,120 @@ def test_a_release_that_cannot_start_is_aborted_in_one_deployment_write(shop: Ku
     assert now.drift == ()
     target.retire([one for one in now.revisions if one.number == 2], "removed", shop.stamp(now), now.seen)
     assert [one.number for one in target.revisions()] == [1]
+
+
+@pytest.mark.parametrize("verified", [1, 2])
+@pytest.mark.parametrize("half", [False, True], ids=["not ready", "one pod ready"])
+def test_what_is_being_put_back_is_put_back_when_the_answer_is_lost(
+    shop: KubePlace, kube_rig: KubeRig, verified: int, half: bool
+) -> None:
+    shop.sets(scale={"min": 3})
+    for number in range(verified):
+        shop.rolls_out(shop.release(f"good-{number}"))
+    before = shop.api.get(DEPLOYMENT, "shop")
+    shop.own["kubeconfig"] = str(kube_rig.kubeconfig(gate=True))
+    now, target = _goes_wrong(shop, half=half)
+    kube_rig.gate.fail(shop.namespace, "cut-after", verb="patch", resource="deployments", times=1)
+    assert now.in_flight is not None
+    with pytest.raises(Transient):
+        target.abort(now.in_flight, shop.stamp(now), now.seen)
+
+    for _ in range(2):
+        now = target.observe()
+        if now.in_flight is not None:
+            target.abort(now.in_flight, shop.stamp(now), now.seen)
+
+    now = until(target, lambda now: now.in_flight is None)
+    found = shop.api.get(DEPLOYMENT, "shop")
+    assert serving(now) == {verified: 100}
+    assert uid_of(found) == uid_of(before)
+    assert at(found, "spec", "template") == at(before, "spec", "template")
+
+
+def test_without_the_record_of_what_served_its_pods_are_put_back(shop: KubePlace) -> None:
+    """As `kubectl rollout undo` does it: the Deployment is never deleted under pods that serve."""
+    shop.rolls_out(shop.release("one"))
+    before = shop.api.get(DEPLOYMENT, "shop")
+    (record,) = shop.api.list(SECRET, fields="type=shipper.dev/release").items
+    shop.api.delete(SECRET, name_of(record))
+    now, target = _goes_wrong(shop)
+    assert now.in_flight is not None
+
+    target.abort(now.in_flight, shop.stamp(now), now.seen)
+
+    now = until(target, lambda now: now.in_flight is None)
+    found = shop.api.get(DEPLOYMENT, "shop")
+    assert (serving(now), uid_of(found)) == ({1: 100}, uid_of(before))
+    assert at(found, "spec", "template") == at(before, "spec", "template")
+    shop.rolls_out(shop.release("three"))
+    assert (serving(target.observe()), target.observe().drift) == ({3: 100}, ())
+
+
+def test_what_nothing_can_bring_back_is_not_deleted(shop: KubePlace) -> None:
+    """With recreate no old pod is left; here neither the record nor the stamp is, either."""
+    shop.sets(rollout={"strategy": "recreate"})
+    shop.rolls_out(shop.release("one"))
+    (record,) = shop.api.list(SECRET, fields="type=shipper.dev/release").items
+    now, target = _goes_wrong(shop)
+    shop.api.delete(SECRET, name_of(record))
+    for kind in (DEPLOYMENT, SERVICE):
+        shop.api.merge(kind, "shop", {"metadata": {"annotations": {"shipper.dev/stamp": None}}})
+    now = target.observe()
+    assert now.in_flight is not None
+    with pytest.raises(Invalid, match="nothing here can bring back"):
+        target.abort(now.in_flight, shop.stamp(now), now.seen)
+    assert shop.api.find(DEPLOYMENT, "shop") is not None
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["it does not start", "its Deployment is refused"])
+def test_what_a_failed_release_had_changed_around_it_is_as_it_was(
+    shop: KubePlace, kube_rig: KubeRig, refused: bool
+) -> None:
+    shop.sets(scale={"min": 1, "max": 4})
+    shop.own["ingress"] = {"host": "one.example.com"}
+    shop.rolls_out(shop.release("one"))
+    shop.sets(scale={"min": 1, "max": 8})
+    shop.own["ingress"] = {"host": "two.example.com", "annotations": {"example.com/two": "yes"}}
+    shop.own["service_port"] = 8080
+    shop.own["kubeconfig"] = str(kube_rig.kubeconfig(gate=True))
+    if refused:
+        shop.begins()
+        target = shop.rolling()
+        now = target.observe()
+
+        def refuses(_: object) -> None:
+            kube_rig.gate.fail(shop.namespace, 500, verb="patch", resource="deployments", times=1)
+
+        with kube_rig.gate.meanwhile(shop.namespace, refuses, 1, resource="secrets"), pytest.raises(PlatformError):
+            target.replace(shop.release("bad"), shop.stamp(now), now.seen)
+        now = target.observe()
+        assert (serving(now), now.in_flight, now.drift) == ({1: 100}, None, ())
+    else:
+        now, target = _goes_wrong(shop)
+        assert now.in_flight is not None
+        target.abort(now.in_flight, shop.stamp(now), now.seen)
+        now = until(target, lambda now: now.in_flight is None)
+    target.retire([one for one in now.revisions if one.number == 2], "removed", shop.stamp(now), now.seen)
+
+    ingress = shop.api.get(INGRESS, "shop")
+    assert at(ingress, "spec", "rules")[0]["host"] == "one.example.com"
+    assert text(ingress, "metadata", "annotations", "example.com/two") == ""
+    assert at(shop.api.get(HPA, "shop"), "spec", "maxReplicas") == 4
+    assert [port["port"] for port in at(shop.api.get(SERVICE, "shop"), "spec", "ports")] == [80]
+    now = target.observe()
+    assert (serving(now), now.drift) == ({1: 100}, ())
+    shop.rolls_out(shop.release("three"))
+    assert at(shop.api.get(INGRESS, "shop"), "spec", "rules")[0]["host"] == "two.example.com"
+
+
+def test_the_account_that_pods_name_by_now_stays(shop: KubePlace) -> None:
+    shop.rolls_out(shop.release("one"))
+    shop.own["service_account"] = "shop"
+    shop.rolls_out(shop.release("two"))
+    target = shop.rolling()
+    now = target.observe()
+    target.retire([one for one in now.revisions if not one.weight], "warm", shop.stamp(now), now.seen)
+    assert shop.api.find(SERVICE_ACCOUNT, "shop") is not None
 
 
 def test_a_first_release_that_cannot_start_leaves_nothing_that_serves(shop: KubePlace) -> None:
@@ -273,6 +399,26 @@ def test_a_stamp_without_anything_to_carry_it(shop: KubePlace) -> None:
         target.write_stamp(shop.stamp(now), now.seen)
     with pytest.raises(Conflict):
         target.write_stamp(shop.stamp(now), "something else")
+
+
+def _goes_wrong(shop: KubePlace, *, half: bool = False) -> tuple[Observation, RollingTarget]:
+    """A release that cannot start is under way; with `half` one that has one pod ready and waits."""
+    shop.begins()
+    if half:
+        shop.own["min_ready"] = "120s"
+    target = shop.rolling()
+    now = target.observe()
+    revision = target.replace(shop.release("slowly" if half else "bad"), shop.stamp(now), now.seen)
+    if half:
+        return until(target, lambda now: _has_pods(shop, revision.release)), target
+    assert list(target.progress(revision))[-1].state == "failed"
+    return target.observe(), target
+
+
+def _has_pods(shop: KubePlace, release: str | None) -> bool:
+    sets = shop.api.list(REPLICA_SET).items
+    of_it = [one for one in sets if text(one, "metadata", "annotations", "shipper.dev/release") == release]
+    return any(at(one, "status", "readyReplicas") for one in of_it)
 
 
 def _configured(shop: KubePlace) -> dict[str, str]:

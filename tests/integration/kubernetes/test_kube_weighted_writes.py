@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shipper.targets import Invalid
-from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SECRET, SERVICE
-from shipper_targets.kubernetes.values import at
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, INGRESS, SECRET, SERVICE
+from shipper_targets.kubernetes.values import at, text
 from tests.integration.kubernetes.kube_place import KubePlace, image_of, serving, until_ready
 from tests.rig.kubernetes.handle import KubeRig
 from tests.rig.kubernetes.router.hands import GATEWAY, GATEWAY_NAMESPACE
@@ -64,6 +64,65 @@ def test_going_back_is_one_write(shop: KubePlace, kube_rig: KubeRig) -> None:
     written = kube_rig.gate.writes(shop.namespace)
     assert [(write.verb, write.resource, write.name) for write in written] == [("patch", "services", "shop")]
     assert serving(target.observe()) == {1: 100}
+
+
+def test_what_users_ask_changes_with_the_traffic_and_comes_back_with_it(shop: KubePlace) -> None:
+    shop.own["ingress"] = {"host": "one.example.com"}
+    one = shop.goes_over(shop.release("one"))
+    shop.own["ingress"] = {"host": "two.example.com", "annotations": {"example.com/two": "yes"}}
+    shop.own["service_port"] = 8080
+    shop.begins()
+    target = shop.weighted()
+    now = target.observe()
+    two = target.create(shop.release("two"), shop.stamp(now), now.seen)
+    until_ready(target, two)
+    now = target.observe()
+    assert _exposed(shop) == ("one.example.com", "", 80)
+    assert now.drift == ()
+
+    target.shift({two.name: 100}, shop.stamp(now), now.seen)
+    now = target.observe()
+    assert (_exposed(shop), now.drift) == (("two.example.com", "yes", 8080), ())
+
+    target.shift({one.name: 100}, shop.stamp(now), now.seen)
+    now = target.observe()
+    assert (_exposed(shop), now.drift) == (("one.example.com", "", 80), ())
+
+
+def test_a_revision_that_never_had_traffic_leaves_what_users_ask_alone(shop: KubePlace) -> None:
+    shop.own["ingress"] = {"host": "one.example.com"}
+    shop.goes_over(shop.release("one"))
+    shop.own["ingress"] = {"host": "two.example.com"}
+    shop.begins()
+    target = shop.weighted()
+    now = target.observe()
+    bad = target.create(shop.release("bad"), shop.stamp(now), now.seen)
+    assert list(target.progress(bad))[-1].state == "failed"
+    now = target.observe()
+    target.retire([one for one in now.revisions if one.name == bad.name], "removed", shop.stamp(now), now.seen)
+    now = target.observe()
+    assert (_exposed(shop)[0], serving(now), now.drift) == ("one.example.com", {1: 100}, ())
+    shop.goes_over(shop.release("three"))
+    assert _exposed(shop)[0] == "two.example.com"
+
+
+def test_a_stopped_revision_that_somebody_had_edited_comes_back(shop: KubePlace, kube_rig: KubeRig) -> None:
+    first = shop.release("one")
+    one = shop.goes_over(first)
+    shop.goes_over(shop.release("two"))
+    path = f"/apis/apps/v1/namespaces/{shop.namespace}/deployments/{one.name}?fieldManager=kubectl-set"
+    patch = {"spec": {"progressDeadlineSeconds": 77}}
+    status, answer = kube_rig.request("PATCH", path, patch, "application/merge-patch+json")
+    assert status < 300, answer
+    target = shop.weighted()
+    now = target.observe()
+    target.retire([one], "stopped", shop.stamp(now), now.seen)
+    now = target.observe()
+    again = target.create(first, shop.stamp(now), now.seen)
+    until_ready(target, again)
+    now = target.observe()
+    target.shift({again.name: 100}, shop.stamp(now), now.seen)
+    assert (serving(target.observe()), target.observe().drift) == ({1: 100}, ())
 
 
 def test_a_new_revision_has_as_many_pods_as_what_serves(shop: KubePlace) -> None:
@@ -166,8 +225,8 @@ def test_from_rolling_the_one_deployment_is_the_revision_that_serves(shop: KubeP
 
 
 def test_old_releases_are_collected_and_nothing_that_serves(shop: KubePlace) -> None:
-    for text in ("one", "two", "three"):
-        shop.goes_over(shop.release(text))
+    for image in ("one", "two", "three"):
+        shop.goes_over(shop.release(image))
     target = shop.weighted()
     now = target.observe()
     garbage = target.garbage([2], [])
@@ -209,6 +268,23 @@ def test_a_canary_shares_by_the_route(canary: KubePlace, kube_rig: KubeRig) -> N
     target.retire([one], "removed", canary.stamp(now), now.seen)
     assert canary.api.find(SERVICE, one.name) is None
     assert canary.api.find(SERVICE, two.name) is not None
+
+
+def test_each_revision_behind_the_route_is_asked_at_its_own_port(canary: KubePlace) -> None:
+    one = canary.goes_over(canary.release("one"))
+    canary.own["service_port"] = 8080
+    canary.begins()
+    target = canary.weighted()
+    now = target.observe()
+    two = target.create(canary.release("two"), canary.stamp(now), now.seen)
+    until_ready(target, two)
+    now = target.observe()
+    target.shift({one.name: 90, two.name: 10}, canary.stamp(now), now.seen)  # a gateway refuses what is not there
+    assert _ports(canary) == {one.name: 80, two.name: 8080}
+    now = target.observe()
+    target.shift({one.name: 100}, canary.stamp(now), now.seen)
+    assert _ports(canary) == {one.name: 80}
+    assert target.observe().drift == ()
 
 
 def test_from_rolling_to_a_canary_the_old_one_keeps_its_share(canary: KubePlace) -> None:
@@ -267,6 +343,18 @@ def test_a_route_that_the_gateway_refuses_is_said(canary: KubePlace) -> None:
     now = target.observe()
     with pytest.raises(Invalid, match="refuses HTTPRoute shop"):
         target.shift({three.name: 100}, canary.stamp(now), now.seen)
+
+
+def _exposed(shop: KubePlace) -> tuple[str, str, int]:
+    """The Ingress's host, an annotation of it, and the Service's port."""
+    ingress, service = shop.api.get(INGRESS, "shop"), shop.api.get(SERVICE, "shop")
+    note = text(ingress, "metadata", "annotations", "example.com/two")
+    return at(ingress, "spec", "rules")[0]["host"], note, at(service, "spec", "ports")[0]["port"]
+
+
+def _ports(canary: KubePlace) -> dict[str, int]:
+    (rule,) = at(canary.api.get(HTTP_ROUTE, "shop"), "spec", "rules")
+    return {one["name"]: one["port"] for one in rule["backendRefs"]}
 
 
 def _selected(shop: KubePlace) -> str:

@@ -64,3 +64,24 @@ def test_too_late_says_how_long_and_where_to_look() -> None:
     assert error.exit_code == 33
     assert "not ready after 5 min 0 s: expected 2 replicas to be ready, got 1" in error.message
     assert error.hint == "kubectl describe pods says why; image.kubernetes.start_timeout is how long"
+
+
+REMOTE = Instance(
+    name="shipper-3", node="shipper-3-0", driver="remote", place="tcp://builds.example.com:1234", patience=30.0
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "about"),
+    [
+        ("ERROR: invalid driver option x for driver remote", ConfigError, "[image.remote]"),
+        ("ERROR: remote error: tls: bad certificate: Unauthorized", CredentialsError, "[image.remote] cert"),
+        ('ERROR: context "builds" does not exist', UnreachableError, "buildkitd"),
+    ],
+)
+def test_a_remote_builder_is_not_told_about_a_cluster(said: str, kind: type[ShipperError], about: str) -> None:
+    error = builder_failure(said, REMOTE)
+
+    assert type(error) is kind
+    assert about in f"{error.message} {error.hint}"
+    assert "kube" not in f"{error.message} {error.hint}"

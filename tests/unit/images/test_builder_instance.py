@@ -89,6 +89,36 @@ def test_what_does_not_fit_together_is_named(settings: dict[str, Any], key: str)
 
 
 @pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({}, "address"),
+        ({"address": "tcp://10.0.0.7:1234"}, "address"),
+        ({"address": "tcp://[fd00::7]:1234"}, "address"),
+        ({"address": "tcp://127.example.com:1234"}, "address"),
+        ({"address": "ssh://h", "insecure": True}, "insecure"),
+        ({"ca": "/etc/hostname", "insecure": True}, "insecure"),
+    ],
+)
+def test_secrets_do_not_go_over_a_network_in_the_clear(settings: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"image\.remote\.{key}:"):
+        remote(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"address": "tcp://127.0.0.1:1234"},
+        {"address": "tcp://localhost:1234"},
+        {"address": "tcp://[::1]:1234"},
+        {"insecure": True},
+        {"address": "ssh://me@builds"},
+    ],
+)
+def test_what_stays_here_or_is_meant_so_needs_no_tls(settings: dict[str, Any]) -> None:
+    assert remote(**settings).driver == "remote"
+
+
+@pytest.mark.parametrize(
     "address",
     [
         "builds:1234",

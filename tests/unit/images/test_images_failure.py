@@ -65,3 +65,38 @@ def test_a_network_failure_inside_a_step_is_seen_in_its_output(context_of: Conte
     )
 
     assert "network" in error.hint
+
+
+_TEST_STEP = (
+    'ERROR: failed to solve: process "/bin/sh -c go test ./..." did not complete successfully: exit code: 1',
+    "RUN go test ./...",
+)
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        'client_test.go:17: rpc error: code = Unavailable desc = connection error: desc = "transport: refused"',
+        "docker.errors: error during connect: is the docker daemon running?",
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.",
+        "dial unix /var/run/docker.sock: connect: permission denied",
+    ],
+)
+def test_what_a_step_prints_of_engines_of_its_own_is_a_failed_build(context_of: ContextOf, printed: str) -> None:
+    said, step = _TEST_STEP
+    error = build_failure(["Dockerfile:7", said], ["--- FAIL: TestClient (0.01s)", printed], step, context_of({}), 1)
+
+    assert (type(error), error.exit_code) == (BuildError, 11)
+    assert printed in error.details
+
+
+def test_nor_does_the_command_of_a_step(context_of: ContextOf) -> None:
+    said = 'ERROR: failed to solve: process "/bin/sh -c grep error during connect log" did not complete successfully: '
+    error = build_failure([f"{said}exit code: 1"], [], "", context_of({}), 1)
+    assert type(error) is BuildError
+
+
+def test_a_step_that_never_ended_lost_its_builder(context_of: ContextOf) -> None:
+    client = ["ERROR: failed to solve: rpc error: code = Unavailable desc = error reading from server: EOF"]
+    error = build_failure(client, ["compiling"], "RUN make", context_of({}), 1)
+    assert type(error) is UnreachableError

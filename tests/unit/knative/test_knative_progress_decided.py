@@ -9,8 +9,10 @@ import pytest
 
 from shipper.model import Progress, Revision
 from shipper_targets.knative import readiness
+from shipper_targets.knative.names import name_of_release
 from shipper_targets.knative.readiness import Readiness
-from tests.unit.knative.knative_objects import own, release_of, revision_of, serving, settings_of
+from shipper_targets.knative.traffic import targets
+from tests.unit.knative.knative_objects import ID, own, release_of, revision_of, serving, settings_of
 
 pytestmark = pytest.mark.unit
 
@@ -24,10 +26,12 @@ class World:
         self.release = release_of()
         self.now: dict[str, Any] | None = revision_of(self.release)
         self.serves = serving(self.release)
+        self.others: dict[str, dict[str, Any]] = {}
         self.of_pods: list[dict[str, Any]] = []
+        self.events_read = 0
 
     def revision(self, name: str) -> dict[str, Any] | None:
-        return self.now
+        return self.now if name == NAME else self.others.get(name)
 
     def service(self) -> dict[str, Any]:
         return self.serves
@@ -38,7 +42,21 @@ class World:
         return self.of_pods
 
     def events(self) -> Mapping[str, list[dict[str, Any]]]:
+        self.events_read += 1
         return {}
+
+    def is_beside(self, **conditions: str) -> None:
+        """Another revision serves, in this state; this one has its tag and is not routed."""
+        other = release_of(number=6, release_id=ID[:-1] + "C")
+        name = name_of_release("shop", other)
+        self.others[name] = revision_of(other, **conditions)
+        self.serves = serving(other, traffic=targets({name: 100}, {"n7": NAME}))
+        missing = {"reason": "RevisionMissing", "message": f'Revision "{name}" failed to become ready.'}
+        status = "False" if conditions.get("Ready") == "False" else "Unknown"
+        self.serves["status"]["conditions"] = [
+            {"type": "RoutesReady", "status": status, **missing},
+            {"type": "ConfigurationsReady", "status": "True"},
+        ]
 
     def says(self, reason: str) -> None:
         """The revision is not ready, for a reason."""
@@ -106,6 +124,40 @@ def test_what_comes_back_has_its_smallest_number_of_instances_first(world: World
     assert step(world) == Progress(state="waiting", reason="1 of 3 instances")
     world.now["status"] |= {"actualReplicas": 3}
     assert step(world).state == "ready"
+
+
+def test_what_has_a_tag_and_no_decision_of_the_autoscaler_yet_waits_for_its_instances(world: World) -> None:
+    assert world.now is not None
+    world.now["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "3"
+    world.now["status"] |= {"desiredReplicas": 0, "actualReplicas": 0}
+    assert step(world) == Progress(state="waiting", reason="0 of 3 instances")
+
+
+@pytest.mark.parametrize("serving_is", ["False", "Unknown"])
+def test_a_route_that_what_serves_holds_up_is_not_waited_for(world: World, serving_is: str) -> None:
+    """It crashes by now, or has never been ready: the traffic is to be taken from it."""
+    world.is_beside(Ready=serving_is)
+    assert step(world).state == "ready"
+
+
+def test_a_route_that_nothing_else_holds_up_is_waited_for(world: World) -> None:
+    world.is_beside(Ready="True")
+    assert step(world).state == "waiting"
+
+
+def test_a_revision_that_is_gone_holds_it_up_as_well(world: World) -> None:
+    world.is_beside(Ready="True")
+    world.others.clear()
+    assert step(world).state == "ready"
+
+
+def test_events_are_not_read_with_every_look(world: World) -> None:
+    world.says("ExitCode1")
+    world.of_pods = [_pod({"user-container": _ended(restarts=1)})]
+    follower = Readiness(world, _NoLogs(), settings_of(), own())  # type: ignore[arg-type]
+    looks = follower.follow(Revision(name=NAME, release=None))
+    assert {next(looks).state for _ in range(5)} == {"waiting"}
+    assert world.events_read == 1
 
 
 def test_scaled_to_zero_is_ready(world: World) -> None:

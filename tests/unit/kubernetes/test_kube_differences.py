@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from shipper_targets.kubernetes.differences import HIDDEN, object_changes
+from shipper_targets.kubernetes.differences import object_changes
 from shipper_targets.kubernetes.manifest import Key, identified
 from shipper_targets.kubernetes.render import render
+from shipper_targets.kubernetes.showing import HIDDEN
 from tests.unit.kubernetes.kube_rendering import own, release_of, settings_of
 
 pytestmark = pytest.mark.unit

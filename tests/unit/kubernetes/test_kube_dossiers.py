@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shipper_targets.kubernetes.dossiers import dossier_of, wants_log
 from shipper_targets.kubernetes.findings import Finding, failed
-from shipper_targets.kubernetes.logs import parted
+from shipper_targets.kubernetes.logs import parted, parted_lines
 from tests.unit.kubernetes.kube_rendering import settings_of
 
 pytestmark = pytest.mark.unit
@@ -102,3 +102,16 @@ def test_no_words_make_it_raise(reason: str, cause: str, code: int | None, log: 
 )
 def test_the_moment_before_a_line(line: str, parts: tuple[str, str]) -> None:
     assert parted(line) == parts
+
+
+def test_a_progress_bar_stays_one_line_in_its_place() -> None:
+    first, second = "2026-11-21T10:00:00.1Z", "2026-11-21T10:00:00.2Z"
+    body = f"{first} loading:\r 10 %\r 20 %\n{second} a\x0bb\u2028c\nwithout a moment\n\n"
+
+    assert parted_lines(body) == [
+        (first, "loading:\r 10 %\r 20 %"),
+        (second, "a\x0bb\u2028c"),
+        (second, "without a moment"),
+        (second, ""),
+    ]
+    assert parted_lines("") == []

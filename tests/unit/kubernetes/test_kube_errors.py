@@ -29,6 +29,20 @@ def status(message: str, reason: str = "", causes: list[dict[str, str]] | None =
         (403, 'pods "a" is forbidden: violates PodSecurity "restricted:latest"', "Forbidden", Invalid),
         (403, "namespace shop because it is being terminated", "Forbidden", Invalid),
         (403, 'admission webhook "policy" denied the request: no :latest', "Forbidden", Invalid),
+        (403, 'admission webhook "p" denied the request: User "ci" cannot have :latest', "Forbidden", Invalid),
+        (403, 'admission webhook "p" denied the request: User 0 is not allowed', "Forbidden", Invalid),
+        (403, 'pods "a" is forbidden: no PriorityClass with name high was found', "Forbidden", Invalid),
+        (403, 'pods "a" is forbidden: pod rejected: RuntimeClass "nvidia" not found', "Forbidden", Invalid),
+        (403, 'pods "a" is forbidden: error looking up service account shops/shop: not found', "Forbidden", Invalid),
+        (403, 'pods "a" is forbidden: cpu max limit to request ratio per Container is 2', "Forbidden", Invalid),
+        (403, "pods is forbidden: pod node label selector conflicts with its namespace", "Forbidden", Invalid),
+        (403, 'nodes is forbidden: User "system:anonymous" cannot list resource "nodes"', "Forbidden", Denied),
+        (
+            403,
+            'roles is forbidden: user "ci" (groups=["a" "b"]) is attempting to grant RBAC permissions not held',
+            "Forbidden",
+            Denied,
+        ),
         (403, "the node was not yet ready to handle request", "Forbidden", Transient),
         (404, 'deployments.apps "shop" not found', "NotFound", NotFound),
         (409, "the object has been modified", "Conflict", Conflict),
@@ -75,6 +89,10 @@ def test_what_is_no_answer_of_the_api_server_is_told_as_it_is() -> None:
     assert "Bad Gateway" in str(found)
     assert not is_status(b"<html>")
     assert is_status(status("x"))
+
+
+def test_a_proxy_that_refuses_says_nothing_of_the_object() -> None:
+    assert isinstance(error_of("apply", 403, b"<html>Forbidden by policy</html>"), Denied)
 
 
 def test_a_long_message_keeps_the_reason_at_its_end() -> None:

@@ -12,83 +12,17 @@ from hypothesis import strategies as some
 from shipper.model import Stamp
 from shipper.targets import Invalid
 from shipper_targets.kubernetes.drift import differences, drift_of, quantity
-from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.labels import NOTHING
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.observing import observation_of, weights_of
 from shipper_targets.kubernetes.rollouts import is_complete, percents, release_shares, state_of, under_way
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import read_stamp, seen_of, stamp_text, stamped_at
+from tests.unit.kubernetes.kube_found import deployment, found, replica_set, revision, service
 
 pytestmark = pytest.mark.unit
 
 OWN = KubernetesSettings.model_validate({"context": "c", "namespace": "shop"})
-LABELS = {"shipper.dev/service": "shop", "shipper.dev/environment": "production", "shipper.dev/instance": "shop"}
-
-
-def marks(number: int) -> dict[str, str]:
-    return {"shipper.dev/release": f"01ARZ3NDEKTSV4RRFFQ69000{number:02}", "shipper.dev/number": str(number)}
-
-
-def revision(number: int) -> str:
-    return f"shop-{number}-9000{number:02}"
-
-
-def deployment(
-    number: int,
-    *,
-    name: str = "shop",
-    replicas: int = 3,
-    updated: int = 3,
-    total: int = 3,
-    available: int = 3,
-    **more: Any,
-) -> dict[str, Any]:
-    annotations = {**marks(number), "deployment.kubernetes.io/revision": str(number), **more.pop("annotations", {})}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {
-            "name": name,
-            "uid": f"uid of {name}",
-            "generation": more.pop("generation", 2),
-            "labels": LABELS,
-            "annotations": annotations,
-        },
-        "spec": {"replicas": replicas, "template": {"spec": {"image": number}}, **more.pop("spec", {})},
-        "status": {
-            "observedGeneration": more.pop("observed", 2),
-            "replicas": total,
-            "updatedReplicas": updated,
-            "availableReplicas": available,
-            "conditions": [{"type": "Progressing", "reason": more.pop("reason", "NewReplicaSetAvailable")}],
-        },
-    }
-
-
-def replica_set(number: int, available: int, *, of: str = "shop") -> dict[str, Any]:
-    owner = [{"uid": f"uid of {of}", "controller": True}]
-    annotations = {**marks(number), "deployment.kubernetes.io/revision": str(number)}
-    return {
-        "kind": "ReplicaSet",
-        "metadata": {
-            "name": f"{of}-{number}",
-            "uid": f"{number}",
-            "ownerReferences": owner,
-            "annotations": annotations,
-        },
-        "spec": {"template": {"spec": {"image": number}}},
-        "status": {"availableReplicas": available},
-    }
-
-
-def service(workload: str, **annotations: str) -> dict[str, Any]:
-    selector = {"app.kubernetes.io/instance": "shop", "shipper.dev/workload": workload}
-    metadata = {"name": "shop", "uid": "service", "labels": LABELS, "annotations": annotations}
-    return {"kind": "Service", "metadata": metadata, "spec": {"selector": selector}}
-
-
-def found(**more: Any) -> Found:
-    return Found(**{"base": "shop", "shape": "rolling", "routes": False, **more})
 
 
 def test_a_complete_rollout_has_all_of_the_traffic_whatever_its_pods_do_now() -> None:
@@ -122,6 +56,14 @@ def test_a_stamp_alone_is_no_rollout_although_it_makes_a_new_generation() -> Non
     assert not is_complete(again, [replica_set(4, 3), replica_set(5, 3)])
 
 
+def test_without_a_deadline_nobody_says_that_a_rollout_is_over_but_its_pods() -> None:
+    there = deployment(4)
+    there["status"]["conditions"] = []
+    assert is_complete(there)
+    there["status"]["availableReplicas"] = 2
+    assert not is_complete(there)
+
+
 @pytest.mark.parametrize(
     ("there", "state"),
     [
@@ -141,7 +83,7 @@ def test_of_one_deployment_per_release_the_selector_says_who_serves() -> None:
     there = found(shape="weighted", deployments=[blue, green], service=service(revision(2)))
     now = observation_of(there, OWN)
     assert {one.name: one.weight for one in now.revisions} == {revision(1): 0, revision(2): 100}
-    assert weights_of(found(shape="weighted", deployments=[blue], service=service("none"))) == {}
+    assert weights_of(found(shape="weighted", deployments=[blue], service=service(NOTHING))) == {}
     assert weights_of(found(shape="weighted", deployments=[blue], service=service(revision(9)))) == {}
 
 

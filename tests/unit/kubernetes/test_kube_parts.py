@@ -202,6 +202,20 @@ def test_files_that_would_have_one_name_have_longer_ones() -> None:
     ]
 
 
+def test_two_objects_of_one_file_name_are_refused() -> None:
+    roles = [thing("Role", name) for name in ("a:b", "a_b")]
+    with pytest.raises(ConfigError, match="Role/a:b and Role/a_b would both be written to role"):
+        files_of(rendered([WEB, *roles], WORKLOAD))
+
+
+def test_a_release_that_was_made_is_written_out_with_the_settings_of_then(tmp_path: Path) -> None:
+    now = own(service_account="given", service_port=9999)
+    made, not_made = release_of(settings_of(), number=7), release_of(settings_of(), number=0)
+
+    assert "serviceaccount-shop.yaml" in dict(rendered_files(made, now, Source(now, tmp_path)))
+    assert "serviceaccount-shop.yaml" not in dict(rendered_files(not_made, now, Source(now, tmp_path)))
+
+
 def test_what_is_written_out_is_never_named_after_a_release(tmp_path: Path) -> None:
     settings = settings_of(rollout={"strategy": "blue-green"})
     target = own()

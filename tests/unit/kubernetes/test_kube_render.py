@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from shipper.model import Settings
 from shipper.targets import Invalid
@@ -17,7 +19,7 @@ from shipper_targets.kubernetes.labels import BASE, IDENTITY, RELEASE, STAMP, WO
 from shipper_targets.kubernetes.manifest import Rendered, identified, renamed
 from shipper_targets.kubernetes.names import Shape, base_of, revision_name
 from shipper_targets.kubernetes.pod import literal
-from shipper_targets.kubernetes.probes import start_budget
+from shipper_targets.kubernetes.probes import probes_of, start_budget
 from shipper_targets.kubernetes.render import render
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from tests.unit.kubernetes.kube_rendering import (
@@ -275,6 +277,19 @@ def test_a_start_has_the_measured_time_with_a_margin_and_never_more_than_configu
     assert start_budget(startup, started_in) == budget
     probe = container(rendered(settings_of(health={"startup": startup}), started_in=started_in))["startupProbe"]
     assert budget <= probe["periodSeconds"] * probe["failureThreshold"] < budget + probe["periodSeconds"]
+
+
+@given(st.floats(1, 3600), st.floats(0.1, 120), st.one_of(st.none(), st.floats(0.1, 600)))
+def test_a_server_that_accepts_and_does_not_answer_has_no_longer_to_start(
+    startup: float, timeout: float, started_in: float | None
+) -> None:
+    """A model that is loaded where requests are answered: each try takes its whole time, and the next one waits."""
+    health = settings_of(health={"startup": startup, "timeout": timeout}).health
+    probe, budget = probes_of(health, started_in)["startupProbe"], start_budget(startup, started_in)
+
+    each = max(probe["periodSeconds"], probe["timeoutSeconds"])
+    assert budget <= each * probe["failureThreshold"] < budget + each
+    assert probe["timeoutSeconds"] == math.ceil(timeout)
 
 
 def test_liveness_is_only_asked_where_a_path_for_it_is_configured() -> None:

@@ -71,6 +71,18 @@ CONTAINERS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, float, st
         "image-unreachable", AT_ONCE, "i/o timeout",
     ),
     (
+        "a registry that has too many guests: twice",
+        waiting("ImagePullBackOff", BACK_OFF),
+        [event("Failed", f"{PULL}429 Too Many Requests", count=2)],
+        "image-unreachable", 30.0, "429",
+    ),
+    (
+        "a kubelet that pulls too much: twice",
+        waiting("ErrImagePull", "pull QPS exceeded"),
+        [event("Failed", f"{PULL}pull QPS exceeded", count=3)],
+        "image-unreachable", 30.0, "QPS",
+    ),
+    (
         "a registry that is away, in two events",
         waiting("ImagePullBackOff", BACK_OFF),
         [event("Failed", f"{PULL}no such host"), event("Failed", f"{PULL}no such host")],
@@ -108,6 +120,9 @@ CONTAINERS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, float, st
      [], "runs-as-root", AT_ONCE, "non-numeric user (app)"),
     ("a container that cannot be made", waiting("CreateContainerError", "no command specified"), [], "crashed", AT_ONCE,
      "could not be started (CreateContainerError): no command specified"),
+    ("a driver that is not loaded yet",
+     waiting("RunContainerError", "nvidia-container-cli: initialization error: driver not loaded"), [], "crashed", 30.0,
+     "could not be started yet (RunContainerError): nvidia-container-cli"),
     ("a container whose name is still taken", waiting("CreateContainerError", 'the name "x" is reserved for "y"'), [],
      "crashed", 30.0, "is reserved for"),
     ("a hook that fails", waiting("PostStartHookError", "exit 1"), [], "crashed", AT_ONCE, "PostStartHookError"),
@@ -127,6 +142,26 @@ CONTAINERS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str, float, st
      [event("Unhealthy", "Startup probe failed: connection refused")], "not-ready", AT_ONCE, "connection refused"),
     ("killed by its liveness probe", waiting("CrashLoopBackOff", restarts=2, ended=end(137)),
      [event("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500")], "crashed", AT_ONCE,
+     "Liveness probe failed"),
+    ("ended properly for its startup probe, once", waiting("CrashLoopBackOff", restarts=0, ended=end(0, "Completed")),
+     [event("Unhealthy", "Startup probe failed: connection refused"),
+      event("Killing", "Container main failed startup probe, will be restarted")], "not-ready", FOREVER,
+     "startup probe's time"),
+    ("ended properly for its startup probe, twice", waiting("CrashLoopBackOff", restarts=1, ended=end(0, "Completed")),
+     [event("Unhealthy", "Startup probe failed: connection refused"),
+      event("Killing", "Container main failed startup probe, will be restarted", count=2)], "not-ready", AT_ONCE,
+     "connection refused"),
+    ("another container's startup probe", waiting("CrashLoopBackOff", restarts=1, ended=end(0, "Completed")),
+     [event("Unhealthy", "Startup probe failed: connection refused"),
+      event("Killing", "Container main-proxy failed startup probe, will be restarted")], "crashed", FOREVER, "exit 0"),
+    ("ended by itself, its startup probe was the time before",
+     waiting("CrashLoopBackOff", restarts=1, ended=end(3)),
+     [event("Unhealthy", "Startup probe failed: connection refused"),
+      {**event("Killing", "Container main failed startup probe, will be restarted"),
+       "lastTimestamp": "2026-11-21T09:59:00Z"}], "crashed", FOREVER, "exit 3"),
+    ("ended properly for its liveness probe", waiting("CrashLoopBackOff", restarts=2, ended=end(0, "Completed")),
+     [event("Unhealthy", "Liveness probe failed: statuscode: 500"),
+      event("Killing", "Container main failed liveness probe, will be restarted")], "crashed", AT_ONCE,
      "Liveness probe failed"),
     ("running and not ready", running(), [event("Unhealthy", "Readiness probe failed: statuscode: 503")], "not-ready",
      FOREVER, "running, not ready: Readiness probe failed: statuscode: 503"),
@@ -229,19 +264,36 @@ def test_a_readiness_gate_that_is_closed_is_named() -> None:
     assert "waits for lb.example.com/attached" in rollout_finding(facts(gated)).reason
 
 
-def test_two_pods_thrown_out_are_no_accident() -> None:
-    out = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+def thrown_out(name: str, node: str, *, made: str = "10:00:00", ended: str = "10:01:00") -> dict[str, Any]:
+    ready = {**condition("Ready", "False"), "lastTransitionTime": f"2026-11-21T{ended}Z"}
+    status = {"phase": "Failed", "reason": "Terminated", "message": "node shutdown", "conditions": [ready]}
+    found = pod(name, status=status, creationTimestamp=f"2026-11-21T{made}Z")
+    return {**found, "spec": {**found["spec"], "nodeName": node}}
 
-    found = rollout_finding(facts(pod("a", status=out), pod("b", status=out), pod("c", main=running())))
+
+def test_a_node_that_goes_takes_several_pods_and_no_release_with_it() -> None:
+    gone = [thrown_out(name, "n1", made=made) for name, made in (("a", "10:00:00"), ("b", "10:00:40"))]
+
+    assert rollout_finding(facts(*gone, pod("c", main=running()))).state == "waiting"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param(thrown_out("b", "n2"), id="by another node"),
+        pytest.param(thrown_out("b", "n1", made="10:01:01", ended="10:02:00"), id="when it was replaced"),
+    ],
+)
+def test_pods_that_are_thrown_out_again_are_no_accident(again: dict[str, Any]) -> None:
+    found = rollout_finding(facts(thrown_out("a", "n1"), again, pod("c", main=running())))
 
     assert found.state == "failed"
-    assert "2 pods: Evicted" in found.reason
+    assert "2 pods: Terminated" in found.reason
 
 
 def test_pods_that_were_thrown_out_in_an_earlier_life_can_be_left_out() -> None:
-    out = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
-    before = facts(pod("a", status=out), pod("b", status=out))
-    now = facts(pod("a", status=out), pod("b", status=out), pod("c", main=running()))
+    out = [thrown_out("a", "n1"), thrown_out("b", "n2")]
+    before, now = facts(*out), facts(*out, pod("c", main=running()))
 
     assert before.thrown_out == {"a", "b"}
     assert rollout_finding(now.without(before.thrown_out)).state == "waiting"
@@ -422,6 +474,90 @@ def test_patience_begins_anew_with_another_trouble() -> None:
     now[0] = 31.0
 
     assert patience.judged(waits("no-capacity", "no node", patience=30.0)).state == "waiting"
+
+
+def on_the_way_out(name: str, grace: int) -> dict[str, Any]:
+    found = pod(name, owner="old", deletionTimestamp="2026-11-21T10:00:00Z")
+    return {**found, "spec": {**found["spec"], "terminationGracePeriodSeconds": grace}}
+
+
+def no_room(name: str) -> dict[str, Any]:
+    return pod(name, status={"conditions": [condition("PodScheduled", "False", "Unschedulable", "0/3 nodes")]})
+
+
+def is_ready_pod(name: str) -> dict[str, Any]:
+    return pod(name, main=running(ready=True), conditions=[condition("Ready", "True")])
+
+
+def test_a_rollout_whose_every_pod_gets_its_place_goes_on() -> None:
+    """20 pods of a full pool, `max_surge = 0`: at every moment some other pod waits until an old one has gone."""
+    now, states = [0.0], list[str]()
+    patience = Patience(clock=lambda: now[0])
+    for done in range(20):
+        now[0] = done * 10.0
+        ready = [is_ready_pod(f"new-{number:02}") for number in range(done)]
+        of = deployment(replicas=20, updated=done + 1, total=20, available=19)
+        states.append(patience.judged(rollout_finding(facts(*ready, no_room(f"new-{done:02}"), of=of))).state)
+
+    assert set(states) == {"waiting"}
+
+
+def test_a_pod_without_a_place_is_told_although_another_one_is_worse() -> None:
+    now = [0.0]
+    patience = Patience(clock=lambda: now[0])
+    pulled = waiting("ErrImagePull", "dial tcp 10.0.0.1:443: i/o timeout")
+    for moment in (0.0, 20.0, 30.0):
+        now[0] = moment
+        other = pod("a", main=pulled if moment else running())
+        judged = patience.judged(rollout_finding(facts(other, no_room("b"))))
+
+    assert (judged.state, judged.cause, judged.pod) == ("failed", "no-capacity", "b")
+
+
+def test_room_is_waited_for_while_an_old_pod_leaves() -> None:
+    of = deployment(replicas=2, updated=1, total=1)
+    held = rollout_finding(facts(no_room("a"), on_the_way_out("o", 65), of=of))
+
+    assert (held.state, held.cause, held.patience) == ("waiting", "no-capacity", 80.0)
+    assert rollout_finding(facts(no_room("a"), on_the_way_out("o", 5), of=of)).patience == 30.0
+
+
+def test_room_is_waited_for_while_a_new_pod_starts_that_an_old_one_makes_way_for() -> None:
+    pods = [pod("a", main=running()), no_room("b")]
+
+    assert rollout_finding(facts(*pods, of=deployment(replicas=4, updated=2, total=5))).patience == FOREVER
+    alone = Patience(clock=iter([0.0, 30.0]).__next__)
+    first = rollout_finding(facts(*pods, of=deployment(replicas=2, updated=2)))
+    assert [alone.judged(first).state, alone.judged(first).cause] == ["waiting", "no-capacity"]
+
+
+def refused_by_quota(*pods: dict[str, Any], **of: Any) -> Finding:
+    told = condition("ReplicaFailure", "True", "FailedCreate", 'pods "x" is forbidden: exceeded quota: q')
+    return rollout_finding(Facts(deployment(total=1, **of), [replica_set(conditions=[told])], pods))
+
+
+def test_quota_is_waited_for_while_what_leaves_still_counts() -> None:
+    leaving = [on_the_way_out("a", 300), on_the_way_out("b", 10)]
+
+    assert (refused_by_quota(*leaving).state, refused_by_quota(*leaving).patience) == ("waiting", 315.0)
+    assert refused_by_quota().state == "failed"
+
+
+def test_quota_that_an_old_pod_leaves_is_taken_when_the_controller_tries_again() -> None:
+    template = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "terminationGracePeriodSeconds": 60}}
+    frees: dict[str, Any] = {"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}}
+    told = condition("ReplicaFailure", "True", "FailedCreate", 'pods "x" is forbidden: exceeded quota: q')
+    sets = [replica_set(template=template, conditions=[told])]
+
+    assert rollout_finding(Facts(deployment(template=template, **frees), sets)).patience == 75.0
+    assert rollout_finding(Facts(deployment(template=template), sets)).state == "failed"
+    quarter: dict[str, Any] = {"strategy": {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}}
+    assert rollout_finding(Facts(deployment(replicas=3, template=template, **quarter), sets)).state == "failed"
+    assert rollout_finding(Facts(deployment(replicas=4, template=template, **quarter), sets)).state == "waiting"
+
+
+def test_each_pod_that_leaves_is_another_wait_for_quota() -> None:
+    assert refused_by_quota(on_the_way_out("a", 30)).key != refused_by_quota(on_the_way_out("b", 30)).key
 
 
 def test_the_worst_is_what_failed_then_the_least_patient() -> None:

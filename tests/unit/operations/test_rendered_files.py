@@ -52,6 +52,20 @@ def test_a_file_of_somebody_else_is_never_overwritten(tmp_path: Path) -> None:
     assert names(tmp_path) == ["b.yaml"]
 
 
+@pytest.mark.parametrize(("service", "environment"), [("iris", "production"), ("shop", "staging")])
+def test_another_service_or_environment_needs_a_directory_of_its_own(
+    tmp_path: Path, service: str, environment: str
+) -> None:
+    """A kustomization that is written over names one of two only: who prunes by it deletes the other."""
+    write_out([("deployment-shop.yaml", f"{FIRST}\n"), ("kustomization.yaml", f"{FIRST}\n")], tmp_path)
+    other = header(service, environment)
+    with pytest.raises(UsageError, match=r"kustomization\.yaml is that of shop production") as refused:
+        write_out([("deployment-x.yaml", f"{other}\n"), ("kustomization.yaml", f"{other}\n")], tmp_path)
+    assert "--out gitops/" in str(refused.value.hint)
+    assert names(tmp_path) == ["deployment-shop.yaml", "kustomization.yaml"]
+    assert (tmp_path / "kustomization.yaml").read_text() == f"{FIRST}\n"
+
+
 def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(UsageError, match="out: "):

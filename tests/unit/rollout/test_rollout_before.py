@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from shipper.errors import RolloutFailed
+from shipper.errors import Interrupted, RolloutFailed
 from shipper.targets import RunsOnce
 from tests.unit.rollout.world import World
 
@@ -42,3 +46,21 @@ def test_where_a_release_replaces_it_is_the_same(replacing: World) -> None:
     with pytest.raises(RolloutFailed, match="status 1"):
         replacing.release("one")
     assert "replace" not in replacing.calls
+
+
+def test_cancelled_it_has_the_time_to_end_what_it_has_begun(world: World) -> None:
+    cancel, ended = world.cancelled_by(), list[str]()
+
+    def around(name: str, call: Callable[[], Any]) -> Any:
+        if name == "run_once":
+            cancel.interrupt()
+            threading.Event().wait(0.3)  # a platform that takes so long for a DELETE
+            ended.append(name)
+        return call()
+
+    world.around = around
+    world.sets(rollout={"before": ["exit", "0"]})
+    with pytest.raises(Interrupted):
+        world.release("one")
+    assert ended == ["run_once"]
+    assert world.there == []

@@ -107,12 +107,60 @@ def test_what_a_run_at_work_leaves_halfway_is_left_to_the_rollout_to_judge(world
         world.release("two")
 
 
-def test_problems_of_the_configuration_come_first(world: World) -> None:
+def test_a_mistake_in_the_configuration_itself_comes_first(world: World) -> None:
     world.place.drift()
-    refusing: Any = world.target()
-    refusing.preflight = lambda spec: [Problem(code=2, message="no")]
-    with pytest.raises(PreflightRefused):
-        preflight.preflight(world.settings, TargetSettings(name="here", kind="memory"), refusing, Remarks())
+    world.sets(run={"secrets": {"TOKEN": "kubernetes:db/token"}})
+    with pytest.raises(PreflightRefused) as refused:
+        asked(world)
+    assert refused.value.exit_code == 2
+
+
+PORT = Problem(code=2, key="service_port", message="spec.ports[1].name: duplicate value", hint="another name")
+
+
+def refusing(world: World, *problems: Problem) -> Any:
+    """A target whose own preflight, such as a rehearsal of the writes, has these."""
+    target = world.target()
+    target.preflight = lambda spec: problems
+    return target
+
+
+def looked_at(world: World, target: Any, told: Remarks) -> Readiness:
+    return preflight.preflight(world.settings, TargetSettings(name="here", kind="memory"), target, told)
+
+
+def test_what_the_target_runs_into_may_be_the_change_by_hand_which_is_what_is_told(world: World) -> None:
+    world.place.drift()
+    told = Remarks()
+    with pytest.raises(DriftError) as refused:
+        looked_at(world, refusing(world, PORT), told)
+    assert refused.value.exit_code == 31
+    (text,) = told.texts
+    assert text.startswith("as it is now, here could not take this release: service_port: spec.ports[1].name")
+
+
+def test_without_a_change_by_hand_it_is_a_problem_as_ever(world: World) -> None:
+    with pytest.raises(PreflightRefused, match="duplicate value") as refused:
+        looked_at(world, refusing(world, PORT), Remarks())
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("code", [32, 33])
+def test_who_may_not_or_cannot_ask_is_told_that_and_no_drift(world: World, code: Any) -> None:
+    world.place.drift()
+    denied = Problem(code=code, message="may not get services")
+    with pytest.raises(PreflightRefused, match="2 problems") as refused:
+        looked_at(world, refusing(world, denied, PORT), Remarks())
+    assert refused.value.exit_code == 2
+    with pytest.raises(PreflightRefused, match="may not get services") as alone:
+        looked_at(world, refusing(world, denied), Remarks())
+    assert alone.value.exit_code == code
+
+
+def test_where_it_cannot_be_looked_at_the_problem_is_what_is_told(world: World) -> None:
+    world.around = failing("observe", Transient("HTTP 503"))
+    with pytest.raises(PreflightRefused, match="duplicate value"):
+        looked_at(world, refusing(world, PORT), Remarks())
 
 
 @pytest.mark.parametrize(

@@ -30,3 +30,20 @@ def drift_does_not_stop_a_rollback(here: Here) -> None:
     assert ended.remarks, "it does not say that there was drift"
     here.answers("one")
     assert here.observe().drift == ()
+
+
+@scenario(needs=[Drifts])
+def a_rollback_to_what_serves_takes_its_drift_over(here: Here) -> None:
+    """Asked for by its number, it is applied again as it was released; when that is so, there is nothing to do."""
+    expect(here.release("one"), 0)
+    number = expect(here.release("two"), 0).number
+    here.drift()
+    assert here.observe().drift
+    ended = expect(here.rollback(f"#{number}"), 0)
+    assert ended.done.changed, "it says that there was nothing to do"
+    assert ended.done.rollback_to == number
+    here.answers("two")
+    assert here.observe().drift == ()
+    assert not expect(here.rollback(f"#{number}"), 0).done.changed
+    expect(here.release("three"), 0)
+    here.answers("three")

@@ -28,6 +28,20 @@ def failing(name: str, error: PlatformError, *, always: bool) -> Callable[[str, 
     return around
 
 
+def failing_after(name: str, error: PlatformError) -> Callable[[str, Callable[[], Any]], Any]:
+    """For `around`: the first call of this name is carried out, and raises all the same."""
+    left = [1]
+
+    def around(called: str, call: Callable[[], Any]) -> Any:
+        result = call()
+        if called == name and left:
+            left.clear()
+            raise error
+        return result
+
+    return around
+
+
 def each_error_of(here: Here, name: str) -> None:
     """The call fails in each way in turn; what serves is what the exit code says, and the next release mends it."""
     serving = "base"
@@ -73,6 +87,24 @@ def errors_of_shift(here: Here) -> None:
 def errors_of_replace(here: Here) -> None:
     """Replacing fails."""
     each_error_of(here, "replace")
+
+
+@scenario(needs=[Replaces])
+def the_answer_to_an_abort_is_lost(here: Here) -> None:
+    """Putting back was carried out and nobody heard of it: asked again, it takes nothing away from what served.
+
+    With one release that was ever verified, and with an older one that must not come instead.
+    """
+    for serving in ("first", "second"):
+        expect(here.release(serving), 0)
+        heard = failing_after("abort", Transient("connection reset by peer"))
+        ended = expect(here.release(f"never after {serving}", kind="never-ready", around=heard), 20, 21)
+        assert ended.deployment is None
+        here.answers(serving)
+        assert list(here.serves().values()) == [100], f"it is still at work: {here.serves()}"
+    expect(here.release("third"), 0)
+    here.answers("third")
+    here.lost_nothing()
 
 
 @scenario(needs=[Replaces, Finishes], exhaustive=True)

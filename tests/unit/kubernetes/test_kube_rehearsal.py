@@ -1,0 +1,86 @@
+"""What a rehearsal says of objects that the cluster would not take: in its words, with what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from shipper.targets import Denied, Invalid, PlatformError
+from shipper_targets.kubernetes.kinds import POD, SECRET, Kind
+from shipper_targets.kubernetes.kube_errors import Immutable
+from shipper_targets.kubernetes.manifest import Manifest, Rendered
+from shipper_targets.kubernetes.rehearsal import pod_problems, record_problems, rehearsal_problems
+from shipper_targets.kubernetes.render import render
+from tests.unit.kubernetes.kube_rendering import own, release_of
+
+pytestmark = pytest.mark.unit
+
+WHOLE = render(release_of(), own(), "rolling")
+
+
+class Refusing:
+    """An API server that refuses every object of one kind."""
+
+    namespace = "shops"
+
+    def __init__(self, kind: Kind | str, error: PlatformError) -> None:
+        self._kind, self._error = str(kind), error
+
+    def create(self, kind: Kind, body: Mapping[str, Any], *, dry_run: bool) -> Mapping[str, Any]:
+        assert dry_run
+        return self._asked(body)
+
+    def apply(self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool) -> Mapping[str, Any]:
+        assert dry_run
+        return self._asked(manifest)
+
+    def _asked(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        if body["kind"] == self._kind:
+            raise self._error
+        return body
+
+
+@pytest.mark.parametrize(
+    ("kind", "problems", "message"),
+    [
+        (POD, pod_problems, "its pods would be refused: no PriorityClass with name high was found"),
+        (
+            SECRET,
+            record_problems,
+            "the Secret of its record would be refused: no PriorityClass with name high was found",
+        ),
+    ],
+)
+def test_new_objects_that_are_refused_are_problems_and_what_is_not_permitted_is_a_remark(
+    kind: Kind, problems: Callable[..., Any], message: str
+) -> None:
+    remarks = list[str]()
+    (found,) = problems(
+        Refusing(kind, Invalid("no PriorityClass with name high was found")), WHOLE, remark=remarks.append
+    )
+    assert (found.code, found.message, remarks) == (2, message, [])
+
+    assert list(problems(Refusing(kind, Denied("not permitted")), WHOLE, remark=remarks.append)) == []
+    assert [one.endswith("is not known beforehand: not permitted") for one in remarks] == [True]
+
+
+JOB = Manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate", "namespace": "shops"}})
+
+
+@pytest.mark.parametrize(
+    ("whole", "kind", "field", "hint"),
+    [
+        (WHOLE, "Deployment", "spec.selector", "blue-green"),
+        (Rendered((WHOLE.main, JOB), WHOLE.workload, ""), "Job", "spec.template", "[rollout] before"),
+        (WHOLE, "Service", "spec.clusterIP", "delete the object first"),
+    ],
+)
+def test_what_cannot_be_changed_says_what_to_do_instead(whole: Rendered, kind: str, field: str, hint: str) -> None:
+    """Deleting a Deployment that serves would be an outage."""
+    api: Any = Refusing(kind, Immutable("field is immutable", [field]))
+
+    (found,) = rehearsal_problems(api, whole, own(), before=lambda one: one, remark=lambda _: None)
+
+    assert (found.code, hint in found.hint) == (2, True)

@@ -1,0 +1,138 @@
+"""Where a secret has one value at a time, what comes back has those of now, and everything else as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from shipper.errors import ConfigError
+from shipper.model import Observation, Release, Restorable, Settings
+from shipper.rollout.way_back import way_back
+from shipper.targets.conformance.memory_splits import TRAITS, SplittingTarget
+from tests.unit.rollout.world import World, splitting_world
+
+pytestmark = pytest.mark.unit
+
+REFERENCES = {"PASSWORD": "kubernetes:db/password"}
+
+
+class Cluster:
+    """One Secret in the namespace."""
+
+    def __init__(self) -> None:
+        self.touched = 1
+
+    @property
+    def version(self) -> str:
+        return f"kubernetes:db/password@uid.{self.touched}"
+
+
+class InPlace(SplittingTarget):
+    """Names what is there, and cannot go back to what was there."""
+
+    cluster: Cluster
+
+    def secret_versions(self, references: Mapping[str, str]) -> Mapping[str, str]:
+        found = dict.fromkeys(references, self.cluster.version)
+        self.memory.secrets |= dict.fromkeys(found.items(), b"value")
+        return found
+
+    def secret_value(self, reference: str) -> bytes:
+        return b"value"
+
+    def restorable(self, release: Release) -> Restorable:
+        gone = [one for one in release.secret_versions.values() if one != self.cluster.version]
+        found = super().restorable(release)
+        return found.model_copy(update={"problems": ("was changed since; pass --secrets current",)}) if gone else found
+
+
+class Rendering(SplittingTarget):
+    """Has manifests of the project's own, which are not on this machine."""
+
+    def content(self, settings: Settings) -> str:
+        raise ConfigError('manifests "deploy/": no such file')
+
+    def render(self, release: Release) -> Sequence[tuple[str, str]]:
+        return ()
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
+@pytest.fixture
+def rotating(world: World, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> World:
+    """#1 and #2 were released, and since then the Secret was touched."""
+    monkeypatch.setattr(InPlace, "cluster", cluster, raising=False)
+    traits = TRAITS.model_copy(update={"secrets_change_in_place": True})
+    world.place.connect = lambda memory, secrets: InPlace(memory, secrets, traits)
+    world.sets(run={"secrets": REFERENCES, "env": {"MODE": "then"}})
+    world.release("one")
+    world.sets(run={"secrets": REFERENCES, "env": {"MODE": "now"}})
+    world.release("two")
+    cluster.touched += 1
+    return world
+
+
+def told(world: World) -> str:
+    found: Observation = world.observation
+    return way_back(world.target(), world.known, found, world.clock.now())
+
+
+def test_it_is_known_by_its_content_as_the_release_that_comes_back(rotating: World, cluster: Cluster) -> None:
+    """An adapter finds the record of then by it: fingerprints differ, as the secret's version is part of them."""
+    assert rotating.rollback().number == 3
+    then, other, back = sorted(rotating.memory.records.values(), key=lambda record: record.number)
+    assert back.secret_versions == {"PASSWORD": cluster.version} != then.secret_versions
+    assert back.fingerprint != then.fingerprint
+    assert back.brings_back(then)
+    assert not back.brings_back(other)
+    assert not then.brings_back(then), "it is no rollback"
+    assert back.settings.run.env == {"MODE": "then"}
+
+
+def test_more_instances_than_then_make_no_other_content_of_it(rotating: World) -> None:
+    rotating.rollback()
+    then, *_, back = sorted(rotating.memory.records.values(), key=lambda record: record.number)
+    scaled = back.settings.scale.model_copy(update={"min": 7})
+    more = back.model_copy(update={"settings": back.settings.model_copy(update={"scale": scaled})})
+    assert more.brings_back(then)
+    assert not back.model_copy(update={"content": "other manifests"}).brings_back(then)
+    image = {"main": rotating.place.image("good", "three")}
+    assert not back.model_copy(update={"images": image}).brings_back(then)
+
+
+def test_the_last_line_says_ready_and_it_is(rotating: World) -> None:
+    assert told(rotating).startswith("ready -> #1")
+    assert "warm" not in told(rotating), "its pods have the value of then: they are started anew"
+    assert rotating.rollback().verdict.ok
+    assert rotating.serves == {"one": 100}
+
+
+def test_where_values_of_then_were_asked_for_the_last_line_says_that_they_are_gone(
+    rotating: World, cluster: Cluster
+) -> None:
+    rotating.sets(rollback={"secrets": "pinned"})
+    rotating.release("three")
+    rotating.release("four")
+    cluster.touched += 1
+    assert told(rotating) == "not possible: #3 cannot come back: was changed since; pass --secrets current"
+
+
+def test_untouched_it_is_warm() -> None:
+    world = splitting_world()
+    world.release("one")
+    world.release("two")
+    assert told(world).endswith("about 3 s, warm")
+
+
+def test_to_what_was_here_before_shipper_nothing_of_the_projects_is_read() -> None:
+    world = splitting_world()
+    world.place.adopt("theirs")  # type: ignore[attr-defined]
+    world.release("one")
+    memory = world.memory
+    world.place.connect = lambda _, secrets: Rendering(memory, secrets)
+    assert world.rollback("#0").rollback_to == 0
+    assert world.serves == {"theirs": 100}
