@@ -26,6 +26,7 @@ SMOKE = [
 ]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(("behaviour", "cause", "words", "settings"), SMOKE, ids=[row[0] for row in SMOKE])
 def test_what_the_smoke_test_sees_never_reaches_the_target(
     host: Host, tmp_path: Path, behaviour: Behaviour, cause: str, words: list[str], settings: dict[str, Any]
@@ -57,6 +58,7 @@ def test_another_architecture_in_the_configuration_is_found_before_the_build(hos
     assert ended.stages().get("build") != "done"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("behaviour", ["network-refused", "one-host"])
 def test_what_only_the_target_shows_leaves_the_old_one_serving(
     host: Host, tmp_path: Path, behaviour: Behaviour

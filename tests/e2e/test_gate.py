@@ -65,6 +65,7 @@ def test_a_finding_that_nobody_can_fix_is_told_and_does_not_refuse(host: Host, t
     assert any("shipper-fixture-unfixed" in json.dumps(found) for found in scans)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("where", ["source", "image", "deleted-layer"])
 def test_a_secret_is_refused_and_never_shown(host: Host, tmp_path: Path, where: str) -> None:
     project = write_secret(tmp_path / "shop", where=where, settings=host.settings())  # type: ignore[arg-type]

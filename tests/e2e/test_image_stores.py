@@ -17,7 +17,7 @@ from tests.e2e.projects import write_service
 from tests.rig.api import Rig
 from tests.rig.isolated import IsolatedEngine
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sample(1)]  # the same store for all of them
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ def _children_of(group_of: str) -> list[str]:
     return [pid for pid in listed if pid != str(os.getpid())]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_in_the_build(host: Host, tmp_path: Path, number: int) -> None:
     folder = tmp_path / "shop"

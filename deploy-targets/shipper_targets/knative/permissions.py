@@ -91,7 +91,7 @@ def _secrets(uses: Uses) -> Iterator[Need]:
 
 def _once(uses: Uses) -> Iterator[Need]:
     if uses.once:
-        yield need(kinds.JOB, ("create", "delete", "list", "watch"))
+        yield need(kinds.JOB, ("create", "patch", "delete", "list", "watch"))
         yield need(kinds.POD, ("get", "list", "watch"))
 
 

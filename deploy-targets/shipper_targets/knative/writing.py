@@ -18,7 +18,6 @@ from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.cleaning import delete_revisions, never_verified
 from shipper_targets.knative.drift import own_settings
 from shipper_targets.knative.kinds import CLUSTER_LOCAL, VISIBILITY
-from shipper_targets.knative.managed import refuse_managed, remark_managed
 from shipper_targets.knative.marks import (
     ADOPTED,
     ADOPTED_VISIBILITY,
@@ -39,6 +38,7 @@ from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.knative.tagging import Tagging
 from shipper_targets.knative.written import Written, carried, read_written, visibility_of, written
 from shipper_targets.kubernetes.labels import STAMP, owner_of
+from shipper_targets.kubernetes.managed import refuse_managed, remark_managed
 from shipper_targets.kubernetes.values import Object, mapping, text
 
 WHOLE = 100
@@ -73,7 +73,7 @@ class Writing:
         """See the adapter. The same release again only gets its tag back."""
         name = name_of_release(self._name, release)
         service = self._expected(seen, stamp)
-        refuse_managed(service)
+        refuse_managed([service] if service is not None else [])
         new = service is None or not self._is_there(service, name, release)
         made_with = own_of(release, self._own, self._records(release, service)) if new else None
         if service is None:
@@ -96,7 +96,7 @@ class Writing:
             return
         self._refuse_somebody_elses(service, stamp)
         self._refuse_unready(wanted, service)
-        remark_managed(service, self._report)
+        remark_managed([service], self._report)
         self._changed(service, seen, stamp, lambda there: self._shifted(there, wanted, stamp))
         self._wait_until_routed(wanted, stamp)
 
@@ -118,8 +118,8 @@ class Writing:
     def untag(self, names: Collection[str], stamp: Stamp, seen: str) -> None:
         """One write under the fence before revisions are deleted: of those without traffic the tags go."""
         service = self._expected(seen, stamp)
-        refuse_managed(service)
         if service is not None:
+            refuse_managed([service])
             self._changed(service, seen, stamp, lambda there: untagged(there, names, stamp))
 
     def write_stamp(self, stamp: Stamp, seen: str) -> None:
@@ -134,7 +134,7 @@ class Writing:
         service = self._expected(seen, stamp)
         if service is None:
             return
-        refuse_managed(service)
+        refuse_managed([service])
         if not is_stamped(service) and not self._found(service).releases:
             raise Invalid(f"the Knative Service {self._name} was never released by shipper: nothing of ours is there")
         self._delete(service, seen, stamp)

@@ -195,7 +195,7 @@ class KubernetesTarget(ABC):
 
     @cached_property
     def _fence(self) -> Fence:
-        return Fence(self._api, self._reading, self._settings, self._own)
+        return Fence(self._api, self._reading, self._settings, self._own, self._context.report)
 
     @cached_property
     def _manifests(self) -> Manifests:

@@ -12,12 +12,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from shipper.model import Settings, Stamp
+from shipper.model.context import Reporter
 from shipper.targets import Conflict, Invalid, NotFound, PlatformError
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind
 from shipper_targets.kubernetes.kube_errors import Immutable, Owned
 from shipper_targets.kubernetes.labels import MANAGER, NOTHING, STAMP, labels_of, owner_of, selector
+from shipper_targets.kubernetes.managed import remark_managed
 from shipper_targets.kubernetes.observing import waits_for
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.services import ports_of
@@ -35,12 +37,21 @@ KINDS: Mapping[str, Kind] = {"Deployment": DEPLOYMENT, "Service": SERVICE, "HTTP
 class Fence:
     """Of one service."""
 
-    def __init__(self, api: Api, reading: Reading, settings: Settings, own: KubernetesSettings) -> None:
+    def __init__(
+        self,
+        api: Api,
+        reading: Reading,
+        settings: Settings,
+        own: KubernetesSettings,
+        report: Reporter | None = None,
+    ) -> None:
         self._api = api
         self._reading = reading
         self._settings = settings
         self._own = own
+        self._report = report
         self._crossed = False
+        self._remarked = False
 
     @property
     def port(self) -> int:
@@ -71,6 +82,7 @@ class Fence:
             # Own manifests have their Services as they like; their Deployment, the last write, is the first carrier.
             return found if self._own.has_own_manifests else self._made(found, stamp)
         self.refuse_foreign(found)
+        self._remark_managed(found)
         for one in found.carriers:
             if is_half_made(one):
                 found = exchanged(found, one, self._as_applied(KINDS[str(one["kind"])], one))
@@ -101,6 +113,12 @@ class Fence:
                 raise Invalid(f"{what} is that of {' in '.join(owner)}: choose another name for this target")
             if owner is None and not self._own.adopt and not carries_stamp(carrier):
                 raise Invalid(f"{what} is there, and shipper did not make it: adopt = true takes it over")
+
+    def _remark_managed(self, found: Found) -> None:
+        """Once in a run. A release is refused by preflight; what comes here is a way back, or an end."""
+        if not self._remarked:
+            self._remarked = True
+            remark_managed(found.carriers, self._report)
 
     def marked(self, found: Found, stamp: Stamp, carrier: Object) -> Found:
         """The stamp on a carrier, on condition that it is as it was read."""

@@ -27,8 +27,8 @@ def probes_of(health: HealthSettings, started_in: float | None) -> dict[str, Any
     """The container's probes by the names of their fields."""
     timeout = seconds_of(health.timeout)
     budget = start_budget(health.startup, started_in)
-    # The kubelet probes one after the other: a shorter period than a try may take would make the budget a longer one.
-    period = max(timeout, min(10, max(1, budget // 60)))
+    # Shorter than a try may take: where every try hangs the budget is a longer one, but what is ready is seen at once.
+    period = min(10, max(1, budget // 60))
     probes = {
         "startupProbe": _probe(health.path, timeout, period, math.ceil(budget / period)),
         "readinessProbe": _probe(health.path, timeout, max(READY_PERIOD, timeout), READY_FAILURES),

@@ -24,6 +24,7 @@ from shipper_targets.kubernetes.kinds import (
     Kind,
 )
 from shipper_targets.kubernetes.labels import STAMP, label_query, owner_of
+from shipper_targets.kubernetes.managed import refuse_managed
 from shipper_targets.kubernetes.manifest import Key, Manifest
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.prune import NEVER, may_go
@@ -50,6 +51,7 @@ class Removing:
         found = self._writing.fence.expected(stamp, seen)
         if found.carrier is not None:
             self._writing.fence.refuse_foreign(found)
+            refuse_managed(found.carriers)
             found = self._writing.fence.marked(found, stamp, found.carrier)
         selectors = [_pods_of(one) for one in found.deployments]
         last = found.carrier

@@ -136,6 +136,7 @@ def table() -> Iterator[list[Row]]:
 
 
 @pytest.mark.timeout(5400)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_what_a_killed_run_began_the_next_one_finishes(
     scenario: Scenario, new_place: NewPlace, s3: LedgerPlace, table: list[Row]

@@ -60,7 +60,9 @@ def test_every_command_works_with_its_role(guarded: Guarded, record_property: Ca
         assert place.target().preflight(TargetSpec(settings=place.settings, target="kn")) == []
         versions = place.target().secret_versions({"TOKEN": "kubernetes:shop/token"})
         release = place.release().model_copy(update={"secret_versions": dict(versions)})
+        place.rig.nodes.behave("exit", namespace=place.namespace, code=0)
         assert place.target().run_once(release, ["migrate"]) == 0
+        place.rig.nodes.behave("good", namespace=place.namespace)
         first = place.goes_out(release)
         second = place.goes_out(place.release("better").model_copy(update={"secret_versions": dict(versions)}))
         with suppress(Transient):  # pods are played here: their addresses lead nowhere
@@ -73,7 +75,7 @@ def test_every_command_works_with_its_role(guarded: Guarded, record_property: Ca
     with guarded.commanding("verify") as place:
         assert place.target().observe().unsettled is None
     with guarded.commanding("history") as place:
-        assert [one.number for one in place.target().records()] == [1, 2]
+        assert [one.number for one in place.target().records()] == [release.number, second.number]
     with guarded.commanding("logs") as place:
         list(place.target().logs(second, lines=3))
     with guarded.commanding("rollback") as place:
@@ -83,7 +85,7 @@ def test_every_command_works_with_its_role(guarded: Guarded, record_property: Ca
         target.retire([second], "warm", place.stamp(), target.observe().seen)
     with guarded.commanding("gc") as place:
         target = place.target()
-        found = target.garbage([1], [])
+        found = target.garbage([release.number], [])
         gone = target.collect(found, place.stamp(), target.observe().seen)
         assert gone == () or {one.name for one in gone} == {second.name}
     with guarded.commanding("remove") as place:

@@ -57,6 +57,7 @@ class KubePlace:
             **own,
         }
         self.root: Path | None = None
+        self.remarks: list[str] = []
         self.epoch = 0
         self.number = 0
 
@@ -76,7 +77,11 @@ class KubePlace:
         return Api(KubernetesSettings.model_validate(self.own))
 
     def _context(self) -> TargetContext:
-        return TargetContext("kube", self.settings, self.own, NoSecrets())  # type: ignore[arg-type]
+        return TargetContext("kube", self.settings, self.own, NoSecrets(), report=self)  # type: ignore[arg-type]
+
+    def remark(self, text: str) -> None:
+        """What the target has to say that ends nothing."""
+        self.remarks.append(text)
 
     def rolling(self) -> RollingTarget:
         return RollingTarget(self._context(), KubernetesSettings.model_validate(self.own))

@@ -249,3 +249,19 @@ def until_there(shop: KubePlace) -> None:
             return
         assert time.monotonic() < deadline, "the foreign pod is not ready"
         time.sleep(0.1)
+
+
+def test_what_argo_owns_goes_back_with_a_remark_and_is_not_removed(shop: KubePlace, somebody: Somebody) -> None:
+    one = shop.release("one")
+    shop.rolls_out(one)
+    shop.rolls_out(shop.release("two"))
+    tracked = {"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "shops:apps/Deployment:ns/shop"}}}
+    somebody.patch(f"/apis/apps/v1/namespaces/{shop.namespace}/deployments/shop", tracked)
+
+    shop.rolls_out(shop.release(back_to=one))
+    assert [text for text in shop.remarks if "managed by Argo CD (shops), which may take this back" in text]
+    target = shop.rolling()
+    now = target.observe()
+    with pytest.raises(Invalid, match="Deployment shop is managed by Argo CD"):
+        target.remove(shop.stamp(now), now.seen)
+    assert serving(target.observe()) == {3: 100}

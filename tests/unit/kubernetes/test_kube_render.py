@@ -280,15 +280,15 @@ def test_a_start_has_the_measured_time_with_a_margin_and_never_more_than_configu
 
 
 @given(st.floats(1, 3600), st.floats(0.1, 120), st.one_of(st.none(), st.floats(0.1, 600)))
-def test_a_server_that_accepts_and_does_not_answer_has_no_longer_to_start(
+def test_what_is_ready_is_seen_soon_however_long_a_try_may_take(
     startup: float, timeout: float, started_in: float | None
 ) -> None:
-    """A model that is loaded where requests are answered: each try takes its whole time, and the next one waits."""
+    """The price: where each try hangs, the kubelet gives up later; the release's own deadline does not."""
     health = settings_of(health={"startup": startup, "timeout": timeout}).health
     probe, budget = probes_of(health, started_in)["startupProbe"], start_budget(startup, started_in)
 
-    each = max(probe["periodSeconds"], probe["timeoutSeconds"])
-    assert budget <= each * probe["failureThreshold"] < budget + each
+    assert 1 <= probe["periodSeconds"] <= max(1, budget / 60)
+    assert budget <= probe["periodSeconds"] * probe["failureThreshold"] < budget + probe["periodSeconds"]
     assert probe["timeoutSeconds"] == math.ceil(timeout)
 
 
