@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shipper.errors import (
+    Denied,
     DriftError,
     Interrupted,
     NotPutBack,
@@ -23,7 +24,7 @@ from shipper.model import Deployable, Observation, Release, Revision, Stamp, Tra
 from shipper.model.context import Cancellation, Clock, Reporter
 from shipper.rollout.aborting import abort
 from shipper.rollout.patience import OutOfTime, last_patience, rollout_patience
-from shipper.rollout.platform_errors import as_ours
+from shipper.rollout.platform_errors import as_ours, not_written
 from shipper.rollout.readiness import wait_until_ready
 from shipper.rollout.stamps import with_quarantine
 from shipper.rollout.verify import verify
@@ -99,10 +100,16 @@ class Attempt:
         try:
             yield
         except (ShipperError, PlatformError) as error:
-            raise self._put_back(as_ours(error)) from error
+            raise self._put_back(self._told(error)) from error
         except Exception:
             self._put_back(RolloutFailed("the rollout ended unexpectedly", cause="bug"))
             raise
+
+    def _told(self, error: ShipperError | PlatformError) -> ShipperError:
+        """What may not be written at all is a matter of permission (32); after a write it is a failed rollout (20)."""
+        if isinstance(error, Denied) and not (self.writer.wrote or self.writer.doubtful):
+            return not_written(error)
+        return as_ours(error)
 
     # Forward.
 

@@ -89,6 +89,8 @@ def remarks_of(settings: Settings, own: KnativeSettings) -> list[str]:
     told = []
     if "stop_grace" in settings.run.model_fields_set:
         told.append("run.stop_grace does not hold: an instance has as long to end as a request may take (timeout)")
+    if settings.health.json_ is not None:
+        told.append("health.json is asked by the smoke test and the proof; Knative's probes look at the status only")
     if settings.scale.min is None and settings.run.gpu:
         told.append("without [scale] min a GPU instance starts with the first request: model loading is in its time")
     return told
@@ -131,12 +133,6 @@ def _configuration(settings: Settings, own: KnativeSettings) -> Iterator[Problem
             "health.status",
             f"Knative's probes take {LEAST_HEALTHY} to {MOST_HEALTHY} for ready, not {health.status}",
             "let the readiness path answer 200",
-        )
-    if health.json_ is not None:
-        yield problem(
-            "health.json",
-            "Knative's probes look at the status only, not at the answer",
-            "let the readiness path answer 503 while it is not ready, and leave json out",
         )
     if scale.cpu_idle is not None:
         yield problem("scale.cpu_idle", "an instance has its CPU always", "leave cpu_idle out; scale to zero instead")

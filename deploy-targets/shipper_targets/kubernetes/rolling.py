@@ -17,6 +17,7 @@ class RollingTarget(KubernetesTarget):
 
     def replace(self, release: Release, stamp: Stamp, seen: str) -> Revision:
         """The stamp, what moves no traffic, then the Deployment: returns when the API server has accepted it."""
+        self._refuse_unpermitted(release)
         with self._fence.telling():
             return self._writing.replace(release, stamp, seen)
 

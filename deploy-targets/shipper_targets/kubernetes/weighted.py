@@ -23,6 +23,7 @@ class WeightedTarget(KubernetesTarget):
 
     def create(self, release: Release, stamp: Stamp, seen: str) -> Revision:
         """A Deployment with as many pods as what serves; the Service asks whom it asked."""
+        self._refuse_unpermitted(release)
         with self._fence.telling():
             return self._writing.create(release, stamp, seen)
 

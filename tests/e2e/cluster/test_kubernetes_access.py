@@ -22,7 +22,7 @@ from tests.e2e.projects import write_service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-USES = Uses(ingress=True)
+USES = Uses(ingress=True, account=True, variables=True)
 RELEASE, ROLLBACK = required(needs("release", USES)), required(needs("rollback", USES))
 _PATIENCE = 60.0
 

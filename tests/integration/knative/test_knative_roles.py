@@ -20,6 +20,7 @@ USES = Uses(once=True, secrets=True, inside=True)
 SPARE = {
     ("create", "pods/proxy"),  # a golden request with POST
     ("get", "pods"),  # a command that ends before its log is there
+    ("delete", "revisions.serving.knative.dev"),  # one that fails takes its revision away
     ("delete", "services.serving.knative.dev"),  # a first release that fails is put back to nothing
     ("get", "pods/log"),  # of a pod that has crashed
 }
@@ -102,7 +103,7 @@ def test_every_command_works_with_its_role(guarded: Guarded, record_property: Ca
     assert spare <= SPARE, sorted(spare)
 
 
-_LOOKED_FOR = {("get", "namespaces"), ("get", "configmaps"), ("list", "nodes")}
+_LOOKED_FOR = {("get", "namespaces"), ("get", "configmaps"), ("list", "nodes"), ("list", "poddisruptionbudgets.policy")}
 """What preflight tries and does without."""
 
 

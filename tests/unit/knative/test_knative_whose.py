@@ -90,7 +90,7 @@ def test_its_traffic_goes_back_and_it_is_said_for_how_long() -> None:
     calls, remarks = argos(), Remarks()
     writing(calls, remarks).shift({OLD_NAME: 100}, STAMP, seen_of(calls.now))
     (told,) = remarks.texts
-    assert "may move the traffic back within minutes" in told
+    assert "may take this back within minutes" in told
 
 
 def test_a_revision_is_deleted_as_it_was_read() -> None:

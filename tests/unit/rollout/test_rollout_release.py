@@ -143,6 +143,24 @@ def test_what_keeps_us_from_observing_is_told_before_anything_is_written(
     assert world.outcomes == []
 
 
+@pytest.mark.parametrize("call", ["create", "replace"])
+def test_who_may_not_write_is_told_so_and_has_written_nothing(world: World, replacing: World, call: str) -> None:
+    world = replacing if call == "replace" else world
+    world.release("one")
+    world.around = failing(call, Denied("patch deployments is forbidden"))
+    with pytest.raises(CredentialsError, match="patch deployments is forbidden"):
+        world.release("two")
+    assert world.serves == {"one": 100}
+
+
+def test_who_may_not_go_on_has_a_failed_rollout(world: World) -> None:
+    world.release("one")
+    world.around = failing("shift", Denied("patch services is forbidden"))
+    with pytest.raises(RolloutFailed, match="patch services is forbidden"):
+        world.release("two")
+    assert world.serves == {"one": 100}
+
+
 # Guards.
 
 
