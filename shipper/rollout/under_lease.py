@@ -62,6 +62,7 @@ class UnderLease:
         self._run = run
         self._record = Record(run.ledger, run.order, lease.epoch, needed=not run.rolls_back, lost=problem)
         self._before = run.observe()
+        self._drifted = bool(self._before.drift)  # ending the rollout of what somebody changed takes it away, too
         self._writer = Writer(run.target, lease, self._before, run.patience, seizing=run.rolls_back)
         self._writer.check_fence(self._before)
         self._state = self._record.state()
@@ -194,7 +195,7 @@ class UnderLease:
     @property
     def _takes_drift_over(self) -> bool:
         """A rollback leaves nothing as somebody changed it by hand. What was here before us cannot be applied."""
-        return self._run.rolls_back and bool(self._before.drift) and self._run.deployable.rollback_to != 0
+        return self._run.rolls_back and self._drifted and self._run.deployable.rollback_to != 0
 
     def _unchanged(self, verdict: Verdict) -> Deployment:
         """Nothing to do; what an earlier run left unrecorded is recorded now."""

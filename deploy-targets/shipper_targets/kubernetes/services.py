@@ -8,6 +8,7 @@ from shipper_targets.kubernetes.labels import selector
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.probes import PORT_NAME
 from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.values import Object, objects, text
 
 
 def service_of(own: KubernetesSettings, base: str, labels: Mapping[str, str], workload: str) -> Manifest:
@@ -33,6 +34,15 @@ def selecting(service: Manifest, base: str, workload: str) -> Manifest:
 def ports_of(port: int) -> list[dict[str, object]]:
     """Of a Service: by the port's name, so that two revisions may listen on different numbers."""
     return [{"name": PORT_NAME, "port": port, "targetPort": PORT_NAME, "protocol": "TCP"}]
+
+
+def moves_a_port(wanted: Object, live: Object) -> bool:
+    """Whether a port of a Service that is there gets another number under its name, as after a change by hand."""
+    if wanted.get("kind") != "Service":
+        return False
+    numbers = {text(one, "name"): one.get("port") for one in objects(live, "spec", "ports")}
+    asked = {text(one, "name"): one.get("port") for one in objects(wanted, "spec", "ports")}
+    return any(name in numbers and numbers[name] != port for name, port in asked.items())
 
 
 def _service(

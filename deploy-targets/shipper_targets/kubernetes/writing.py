@@ -17,6 +17,7 @@ from shipper_targets.kubernetes.applying import apply
 from shipper_targets.kubernetes.carriers import Fence, exchanged
 from shipper_targets.kubernetes.drift import TRAFFIC, differences
 from shipper_targets.kubernetes.found import ADOPTED, Found
+from shipper_targets.kubernetes.kinds import SERVICE
 from shipper_targets.kubernetes.labels import STAMP, labels_of, owner_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.manifests import Manifests
@@ -24,6 +25,7 @@ from shipper_targets.kubernetes.names import revision_name
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.rollouts import release_in
+from shipper_targets.kubernetes.services import moves_a_port
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.switching import as_routed, ports_there
 from shipper_targets.kubernetes.taking_over import mind_owner
@@ -151,11 +153,19 @@ class Writing:
         before = before or self.before(found)
         last = before.find(manifest.key) if before is not None else None
         force, adopts, uid = force or self.own.force_conflicts, self.own.adopt, uid_of(live)
+        by_hand = last is None or moves_a_port(last.body, live)
+        if by_hand and moves_a_port(manifest.body, live):
+            live = self.fence.conditional(live, partial(self._port_moved, manifest))
 
         def write(version: str) -> dict[str, Any]:
             return apply(self.api, manifest, force=force, adopts=adopts, before=last, version=version, uid=uid)
 
         return exchanged(found, live, self.fence.conditional(live, write))
+
+    def _port_moved(self, manifest: Manifest, version: str) -> dict[str, Any]:
+        """Ahead of an apply, which tells ports apart by their numbers and would have two of one name."""
+        patch = {"metadata": {"resourceVersion": version}, "spec": {"ports": at(manifest.body, "spec", "ports")}}
+        return {**self.api.merge(SERVICE, manifest.name, patch), "kind": "Service"}
 
     def before(self, found: Found) -> Rendered | None:
         """What was applied last: for the Deployment that is replaced, else for the newest that is there."""

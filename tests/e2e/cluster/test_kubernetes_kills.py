@@ -103,9 +103,9 @@ class _Trial:
         self._nothing_is_left(place)
 
     def _nothing_is_left(self, place: TinyCluster) -> None:
-        left = place.left_over()
-        self._expect(not left, f"left over: {left}")
-        history = place.history()
+        left, history = place.left_over(), place.history()
+        newest_first = ", ".join(f"#{one.number} {one.outcome}" for one in history[:4])
+        self._expect(not left, f"left over: {left}; the ledger has {newest_first}")
         unfinished = [recorded.number for recorded in history if recorded.outcome == "started"]
         self._expect(not unfinished, f"{unfinished} seem to be under way")
         twice = [number for number, times in Counter(one.number for one in history).items() if times > 1]

@@ -14,7 +14,7 @@ from tests.e2e.projects import write_service
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 NOTE = "team.example.com/note"
-REFERS = {"secrets": {"PASSWORD": "kubernetes:db/password"}, "secrets_as": "environment"}
+REFERS = {"secrets": {"SHOP_PASSWORD": "kubernetes:db/password"}, "secrets_as": "environment"}
 TOUCHED = {
     "another value": ("patch", "secret", "db", "--type", "merge", "--patch", '{"stringData":{"password":"two"}}'),
     "a label": ("label", "secret", "db", "team=shop"),
@@ -41,7 +41,7 @@ def test_after_it_was_touched_the_recorded_manifests_come_back_with_the_value_of
     deployment: Any = json.loads(cluster.kubectl("get", "deployment", "shop-dev", "-o", "json"))
     assert deployment["spec"]["template"]["metadata"]["annotations"][NOTE] == "then"
     expected = "two" if how == "another value" else "one"
-    assert cluster.ask("/env?name=PASSWORD").json["value"] == expected
+    assert cluster.ask("/env?name=SHOP_PASSWORD").json["value"] == expected
 
 
 def test_the_last_line_says_that_there_is_a_way_back_although_it_was_rotated(cluster: Cluster, tmp_path: Path) -> None:
