@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from shipper.errors import PlatformError
+from shipper.errors import LedgerError, PlatformError
 from shipper.ledger.protocol import Ledger
 from shipper.model import (
     Deployable,
@@ -20,6 +20,7 @@ from shipper.model import (
     fingerprint_of,
 )
 from shipper.model.context import Cancellation, Clock, Reporter, Secrets
+from shipper.rollout.known import DEAD
 from shipper.rollout.patience import Patience, last_patience, rollout_patience
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.secret_versions import secret_versions_of
@@ -103,17 +104,26 @@ class Run:
             raise not_written(error) from error
 
     def nothing_to_do(self, first: Observation) -> Deployment | None:
-        """Seen without a lease: a release whose very content serves, is well, and was verified by its own run."""
+        """Seen without a lease: a release whose very content serves, is well, and was verified by its own run, which
+        lived to record that.
+        """
         main = first.main
         if self.rolls_back or main is None or first.in_flight is not None or first.drift:
             return None
         versions = self.versions(make_key=False)
         if versions is None or main.fingerprint != self.fingerprint(versions):
             return None
-        if main.number not in first.stamp.verified:
+        if main.number not in first.stamp.verified or self._is_unrecorded(main):
             return None
         verdict = self.verify(main)
         return self.unchanged(first, main, main.number or first.highest, verdict) if verdict.ok else None
+
+    def _is_unrecorded(self, main: Revision) -> bool:
+        try:
+            newest = self.ledger.state().releases[-1:]
+        except LedgerError:  # nothing is written, so nothing is missed
+            return False
+        return any(one.outcome in DEAD and one.fingerprint == main.fingerprint for one in newest)
 
     def verify(self, revision: Revision) -> Verdict:
         """Whether this revision has all traffic and answers as it must."""
