@@ -44,6 +44,8 @@ class Retiring:
             found = self._as_it_was(found, names)
         for name in sorted(names):
             self._one(found, name, to)
+        if found.shape == "rolling" and to != "removed":
+            self._stop_others(found, names)
         self.prune(found, gone=names if to == "removed" else ())
 
     def _as_it_was(self, found: Found, gone: Collection[str]) -> Found:
@@ -137,6 +139,14 @@ class Retiring:
             per_release = deployment is not None and found.is_per_release(deployment)
             if weights.get(name) or (selected and per_release):
                 raise Invalid(f"{name} has traffic, and stays")
+
+    def _stop_others(self, found: Found, names: Collection[str]) -> None:
+        """Deployments of the strategy before this one that are not the way back: their pods would run for ever."""
+        weights = weights_of(found)
+        for one in found.deployments if waits_for(found) is None else ():
+            name = found.named_after_release(one)
+            if found.is_per_release(one) and name not in names and not weights.get(name) and wanted_pods(one):
+                scale(self._writing, one, 0)
 
     def _one(self, found: Found, name: str, to: Retired) -> None:
         deployment = found.workload(name)

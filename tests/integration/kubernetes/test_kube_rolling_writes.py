@@ -21,11 +21,19 @@ from shipper_targets.kubernetes.kinds import (
     SERVICE_ACCOUNT,
 )
 from shipper_targets.kubernetes.rolling import RollingTarget
+from shipper_targets.kubernetes.rollouts import wanted_pods
 from shipper_targets.kubernetes.values import at, name_of, text, uid_of
 from tests.integration.kubernetes.kube_place import KubePlace, image_of, serving, until, until_ready
 from tests.rig.kubernetes.handle import KubeRig
 
 pytestmark = pytest.mark.integration
+
+
+def to_warm(shop: KubePlace, name: str) -> None:
+    """The way back, as rollouts leave it."""
+    target = shop.rolling()
+    now = target.observe()
+    target.retire([one for one in now.revisions if one.name == name], "warm", shop.stamp(now), now.seen)
 
 
 @pytest.fixture
@@ -359,6 +367,18 @@ def test_from_one_deployment_per_release_traffic_moves_when_the_new_one_is_ready
     target.replace(shop.rolling().records()[0], shop.stamp(now), now.seen)
     now = target.observe()
     assert (serving(now), now.in_flight) == ({1: 100}, None), "what still ran had to wait for its traffic"
+
+
+def test_after_a_change_to_rolling_what_is_not_the_way_back_any_more_has_no_pods(shop: KubePlace) -> None:
+    blue = shop.goes_over(shop.release("one"))
+    shop.sets(rollout={"strategy": "rolling"})
+    green = shop.rolls_out(shop.release("two"))
+    to_warm(shop, blue.name)
+    assert wanted_pods(shop.api.get(DEPLOYMENT, blue.name)) == 1
+    shop.rolls_out(shop.release("three"))
+    to_warm(shop, green.name)
+    assert wanted_pods(shop.api.get(DEPLOYMENT, blue.name)) == 0
+    assert serving(shop.rolling().observe()) == {3: 100}
 
 
 def test_a_change_to_rolling_that_fails_is_taken_away(shop: KubePlace) -> None:
