@@ -113,10 +113,13 @@ class Writing:
         self._api.update(service, render.STAMP_FIELDS)
 
     def remove(self, stamp: Stamp, seen: str) -> None:
-        """See the adapter."""
+        """See the adapter. Raises Invalid for a service that shipper never wrote: it is somebody else's."""
         service = self._expected(seen, stamp)
-        if service is not None:
-            self._delete(service)
+        if service is None:
+            return
+        if STAMP not in service.annotations and not self._found(service).releases:
+            raise Invalid(f"the Cloud Run service {self._id} was never released by shipper: nothing of ours is there")
+        self._delete(service)
 
     # What is there, and whether we may write.
 

@@ -178,6 +178,8 @@ def test_what_served_before_shipper_is_number_zero_and_a_way_back(place: Place) 
     place.until(lambda: bool(place.service().traffic_statuses))
     (zero,) = place.target().observe().serving
     assert (zero.number, zero.release) == (0, None)
+    with pytest.raises(Invalid, match="never released by shipper"):
+        place.write(lambda target, now: target.remove(place.stamp(now), now.seen))
     new = place.created(place.release(1))
     assert place.serves() == {zero.name: 100}
     place.shift({new.name: 100})
