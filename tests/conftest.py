@@ -29,17 +29,20 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`sweep` tests run in `make sweep` only; of a `sample(n)` test's cases `make test` takes n."""
+    """`sweep` tests run in `make sweep` only; of a `sample(n)` test's cases `make test` takes n, of those of a module
+    that says `sample(n, of="module")` n.
+    """
     if SWEEP:
         return
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("sample"):
-            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        if marker := item.get_closest_marker("sample"):
+            separator = "::" if marker.kwargs.get("of") == "module" else "["
+            cases.setdefault(item.nodeid.partition(separator)[0], []).append(item)
     left_out = {item.nodeid for item in items if item.get_closest_marker("sweep")}
     for several in cases.values():
         marker = several[0].get_closest_marker("sample")
-        assert marker is not None
+        assert marker is not None, "only those with one were taken"
         taken = random.Random(SEED).sample(several, min(marker.args[0], len(several)))
         left_out |= {item.nodeid for item in several if item not in taken}
     gone = [item for item in items if item.nodeid in left_out]

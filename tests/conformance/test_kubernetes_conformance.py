@@ -29,19 +29,19 @@ def cluster(kube_rig: KubeRig) -> Iterator[None]:
     IMAGES.close()
 
 
-@pytest.mark.sample(6)
+@pytest.mark.sample(4)
 @played(ROLLING, exhaustive=False)
 def test_kubernetes_rolling(scenario: Scenario) -> None:
     play(scenario, ROLLING)
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(3)
 @played(BLUE_GREEN, exhaustive=False)
 def test_kubernetes_blue_green(scenario: Scenario) -> None:
     play(scenario, BLUE_GREEN)
 
 
-@pytest.mark.sample(5)
+@pytest.mark.sample(3)
 @played(CANARY, exhaustive=False)
 def test_kubernetes_canary(scenario: Scenario) -> None:
     play(scenario, CANARY)

@@ -24,7 +24,7 @@ from tests.rig.api import ensure
 from tests.rig.google.artifacts import hosts
 from tests.rig.google.identity import Identity
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.sample(4, of="module")]
 
 HOST = "europe-west1-docker.pkg.dev"
 WHO = "tester@example.com"

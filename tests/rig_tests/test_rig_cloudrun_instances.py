@@ -29,7 +29,7 @@ from tests.rig.google.cloudrun.contract import (
 from tests.rig.google.cloudrun.errors import ApiError
 from tests.rig.google.cloudrun.instances import ContainerInstances, NoInstance, make
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.sample(6, of="module")]
 
 IMAGE = "python:3.11-slim"
 

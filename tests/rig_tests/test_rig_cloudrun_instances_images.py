@@ -21,7 +21,7 @@ from tests.rig.google.cloudrun.instances import make
 from tests.rig.google.identity import Identity
 from tests.rig.machine import alone, survey
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.sample(1, of="module")]
 
 HOST = "europe-west1-docker.pkg.dev"
 AGENT = "service-7@serverless-robot-prod.iam.gserviceaccount.com"

@@ -24,6 +24,7 @@ from tests.rig.google.server import Google, Made, running
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.sample(4, of="module"),
     pytest.mark.skipif(not v1_gcloud.is_installed(), reason=v1_gcloud.REASON),
 ]
 

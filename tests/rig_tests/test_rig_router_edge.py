@@ -13,7 +13,7 @@ from tests.rig.kubernetes.handle import KubeRig
 from tests.rig_tests.pods_on_the_rig import Object, Pods, pods_in
 from tests.rig_tests.service_images import ServiceImages, service_images
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.sample(5, of="module")]
 
 READY = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1}
 LINGER = {"preStop": {"sleep": {"seconds": 1}}}
