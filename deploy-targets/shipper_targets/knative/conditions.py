@@ -26,6 +26,13 @@ def is_current(item: Object) -> bool:
     return number(item, "status", "observedGeneration") >= number(item, "metadata", "generation")
 
 
+def is_outdated(service: Object) -> bool:
+    """Whether what a Service's status says of its template is about an earlier one, although the status is current:
+    its Configuration has not been reconciled (serving, pkg/reconciler/service/service.go).
+    """
+    return text(condition(service, "ConfigurationsReady"), "reason") == "OutOfDate"
+
+
 def says(item: Object, kind: str, status: str) -> bool:
     """Whether the condition has this status, and is about what is asked for now."""
     return is_current(item) and text(condition(item, kind), "status") == status

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from shipper.model import Noun
-from shipper_targets.knative.conditions import is_current
+from shipper_targets.knative.conditions import is_current, is_outdated
 from shipper_targets.knative.kinds import CLUSTER_LOCAL, VISIBILITY
 from shipper_targets.knative.marks import WRITTEN, annotation
 from shipper_targets.kubernetes.values import Object, text
@@ -52,7 +52,7 @@ def read_written(service: Object) -> Written | None:
 def newest_of(service: Object) -> str:
     """The revision that the template makes, or has made: by its own name, else by the platform's."""
     named = text(service, "spec", "template", "metadata", "name")
-    if named or not is_current(service):  # it needs a moment to name what has no name
+    if named or not is_current(service) or is_outdated(service):  # it needs a moment to name what has no name
         return named
     return text(service, "status", "latestCreatedRevisionName")
 

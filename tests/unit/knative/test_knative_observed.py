@@ -125,6 +125,15 @@ def test_a_template_by_hand_is_told_field_by_field() -> None:
     }
 
 
+def test_a_template_by_hand_is_drift_before_knative_has_named_it() -> None:
+    """Its status is current, and still names the revision before: its Configuration has not been looked at."""
+    release = release_of()
+    service = serving(release)
+    service["spec"]["template"]["metadata"].pop("name")
+    service["status"]["conditions"][2] |= {"status": "Unknown", "reason": "OutOfDate"}
+    assert "template.name" in [one.field for one in found(service, revision_of(release)).observation().drift]
+
+
 def test_marks_that_are_gone_are_drift_where_releases_are_there() -> None:
     release = release_of()
     service = serving(release)
