@@ -22,6 +22,7 @@ from shipper_targets.kubernetes.prune import left, may_go, obsolete
 from shipper_targets.kubernetes.quantities import show_cpu, show_memory
 from shipper_targets.kubernetes.render import render
 from shipper_targets.kubernetes.secret_refs import parse_reference, versions_hash
+from shipper_targets.kubernetes.services import moves_a_port, ports_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.source import Source
 from tests.unit.kubernetes.kube_rendering import UID, configurations, own, release_of, settings_of
@@ -228,3 +229,19 @@ def test_what_kubernetes_cannot_do_is_not_written_out(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         rendered_files(release_of(settings_of(scale={"min": 0})), target, Source(target, tmp_path))
     assert "scale.min" in caught.value.details[0]
+
+
+@pytest.mark.parametrize(
+    ("live", "moves"),
+    [
+        ([{"name": "http", "port": 80}], False),
+        ([{"name": "http", "port": 8080}], True),
+        ([{"name": "metrics", "port": 8080}], False),
+        ([{"name": "http", "port": 8080}, {"name": "metrics", "port": 80}], True),
+        ([], False),
+    ],
+)
+def test_a_port_that_has_another_number_under_its_name_was_moved(live: list[dict[str, object]], moves: bool) -> None:
+    """An apply tells ports apart by their numbers, and would leave two of one name."""
+    wanted = {"kind": "Service", "spec": {"ports": ports_of(80)}}
+    assert moves_a_port(wanted, {"kind": "Service", "spec": {"ports": live}}) is moves
