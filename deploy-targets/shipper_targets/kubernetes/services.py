@@ -37,7 +37,7 @@ def ports_of(port: int) -> list[dict[str, object]]:
 
 
 def moves_a_port(wanted: Object, live: Object) -> bool:
-    """Whether a port of a Service that is there gets another number under its name, as after a change by hand."""
+    """Whether a port of a Service that is there gets another number under its name."""
     if wanted.get("kind") != "Service":
         return False
     numbers = {text(one, "name"): one.get("port") for one in objects(live, "spec", "ports")}

@@ -153,8 +153,7 @@ class Writing:
         before = before or self.before(found)
         last = before.find(manifest.key) if before is not None else None
         force, adopts, uid = force or self.own.force_conflicts, self.own.adopt, uid_of(live)
-        by_hand = last is None or moves_a_port(last.body, live)
-        if by_hand and moves_a_port(manifest.body, live):
+        if moves_a_port(manifest.body, live):
             live = self.fence.conditional(live, partial(self._port_moved, manifest))
 
         def write(version: str) -> dict[str, Any]:
@@ -163,7 +162,9 @@ class Writing:
         return exchanged(found, live, self.fence.conditional(live, write))
 
     def _port_moved(self, manifest: Manifest, version: str) -> dict[str, Any]:
-        """Ahead of an apply, which tells ports apart by their numbers and would have two of one name."""
+        """Ahead of an apply, which tells ports apart by their numbers, and would leave two of one name where somebody
+        else has set the one that is there, or we have, in this way.
+        """
         patch = {"metadata": {"resourceVersion": version}, "spec": {"ports": at(manifest.body, "spec", "ports")}}
         return {**self.api.merge(SERVICE, manifest.name, patch), "kind": "Service"}
 
