@@ -226,7 +226,7 @@ class TinyCluster:
         return {one["shipper.dev/workload"]: 100 for one in found}
 
     def stamp(self) -> dict[str, Any]:
-        """That with the highest epoch: each object that ever moved traffic has one."""
+        """The last that was written: each object that ever moved traffic has one."""
         texts = [
             one["metadata"]["annotations"][_STAMP]
             for what in CARRIERS
@@ -234,7 +234,7 @@ class TinyCluster:
             if _STAMP in one["metadata"].get("annotations", {})
         ]
         stamps: list[dict[str, Any]] = [json.loads(text) for text in texts]
-        return max(stamps, key=lambda stamp: int(stamp["epoch"]))
+        return max(stamps, key=lambda stamp: (int(stamp["epoch"]), int(stamp["at"])))
 
     def left_over(self) -> list[str]:
         """Deployments of no release that was ever verified, pods that a command ran in, and mixed traffic."""
