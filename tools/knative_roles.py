@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shipper_targets.knative.permissions import ALL, COMMANDS, Uses, needs
-from shipper_targets.kubernetes.permissions import Need, required
+from shipper_targets.kubernetes.permissions import required
 
 _INTRODUCTION = """# Knative: permissions
 
@@ -42,7 +42,7 @@ def _role(command: str) -> Iterator[str]:
         comment = "" if (one.group, one.resource) in always else _MORE.get(one.resource, _MORE["pods/proxy"])
         if one.resource == "pods" and "watch" in one.verbs:
             comment = _ONCE
-        yield f"- {_line(one)}" + (f"  # {comment}" if comment else "")
+        yield f"- {one.line()}" + (f"  # {comment}" if comment else "")
     yield "```"
 
 
@@ -54,8 +54,4 @@ def _earlier() -> Iterator[str]:
     yield "|---|---|---|"
     for one in needs("release", ALL):
         if one.why:
-            yield f"| {'ClusterRole' if one.wide else 'Role'} | `{_line(one)}` | {one.why} |"
-
-
-def _line(one: Need) -> str:
-    return f'{{apiGroups: ["{one.group}"], resources: ["{one.resource}"], verbs: [{", ".join(one.verbs)}]}}'
+            yield f"| {'ClusterRole' if one.wide else 'Role'} | `{one.line()}` | {one.why} |"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from shipper_targets.kubernetes.permissions import ALL, COMMANDS, Need, Uses, needs, required
+from shipper_targets.kubernetes.permissions import ALL, COMMANDS, Uses, needs, required
 
 _INTRODUCTION = """# Kubernetes: permissions
 
@@ -48,7 +48,7 @@ def _role(command: str) -> Iterator[str]:
     yield "rules:"
     for one in required(needs(command, ALL)):
         comment = "" if (one.group, one.resource) in always else f"  # {_MORE[one.resource].replace('`', '')}"
-        yield f"- {_line(one)}{comment}"
+        yield f"- {one.line()}{comment}"
     yield "```"
 
 
@@ -61,14 +61,6 @@ def _earlier() -> Iterator[str]:
     for one in needs("release", ALL):
         if one.why:
             where = "ClusterRole" if one.wide else "Role"
-            yield f"| {where} | `{_line(one)}` | {one.why} |"
+            yield f"| {where} | `{one.line()}` | {one.why} |"
     yield ""
     yield "With own manifests every kind in them needs `get, create, patch, delete` too."
-
-
-def _line(one: Need) -> str:
-    return f'{{apiGroups: ["{one.group}"], resources: ["{one.resource}"], verbs: [{_listed(one.verbs)}]}}'
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words)

@@ -42,6 +42,10 @@ class Need:
             "verbs": list(self.verbs if verbs is None else verbs),
         }
 
+    def line(self) -> str:
+        """The same as people write it into a manifest."""
+        return f'{{apiGroups: ["{self.group}"], resources: ["{self.resource}"], verbs: [{", ".join(self.verbs)}]}}'
+
 
 def need(kind: Kind, verbs: Sequence[str], *, subresource: str = "", wide: bool = False, why: str = "") -> Need:
     """For a kind, or one of its subresources."""

@@ -88,10 +88,9 @@ def the_one(platforms: Sequence[str]) -> str:
 def _forbidden(one: Need, namespace: str) -> Problem:
     where = "in the cluster" if one.wide else f"in namespace {namespace}"
     resource = f"{one.resource}.{one.group}" if one.group else one.resource
-    line = f'- {{apiGroups: ["{one.group}"], resources: ["{one.resource}"], verbs: [{", ".join(one.verbs)}]}}'
     return Problem(
         code=32,
         key="targets.context",
         message=f"permission to {' and '.join(one.verbs)} {resource} {where} is missing",
-        hint=f"a line for the Role: {line}",
+        hint=f"a line for the Role: - {one.line()}",
     )
