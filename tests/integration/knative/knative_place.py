@@ -6,10 +6,9 @@ Each `target()` is connected anew, as another process would: no memory of earlie
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import POD
 from shipper_targets.kubernetes.values import Object, objects
+from tests.integration.kubernetes.waiting import first_time
 from tests.rig.kubernetes.handle import KubeRig
 
 PATIENCE = 60.0
@@ -152,26 +152,14 @@ class KnativePlace:
         """As kubectl does it."""
         self.api.merge(SERVICE, NAME, patch)
 
-    @contextmanager
-    def knowing(self, known: Callable[[list[Object]], bool]) -> Iterator[list[float]]:
+    def knowing(self, known: Callable[[list[Object]], bool]) -> AbstractContextManager[list[float]]:
         """When the API server first has pods' containers of which `known` is true: seconds of the monotonic clock."""
-        found: list[float] = []
-        ended = threading.Event()
 
-        def look() -> None:
-            while not ended.is_set() and not found:
-                pods = self.api.list(POD).items
-                if known([one for pod in pods for one in objects(pod, "status", "containerStatuses")]):
-                    found.append(time.monotonic())
-                ended.wait(0.05)
+        def holds() -> bool:
+            pods = self.api.list(POD).items
+            return known([one for pod in pods for one in objects(pod, "status", "containerStatuses")])
 
-        looking = threading.Thread(target=look, daemon=True)
-        looking.start()
-        try:
-            yield found
-        finally:
-            ended.set()
-            looking.join(10)
+        return first_time(holds)
 
     def until(self, fits: Callable[[Observation], bool], patience: float = PATIENCE) -> Observation:
         """Observe until it is so."""

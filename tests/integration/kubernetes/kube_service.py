@@ -5,10 +5,9 @@ Manifests are those of the adapter's own render; what pods do is said by the rig
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from shipper_targets.kubernetes.names import Shape, revision_name
 from shipper_targets.kubernetes.readiness import Readiness
 from shipper_targets.kubernetes.render import render
 from shipper_targets.kubernetes.settings import KubernetesSettings
+from tests.integration.kubernetes.waiting import first_time
 from tests.rig.kubernetes.handle import KubeRig
 
 REPOSITORY = "registry.example.com/team/shop"
@@ -107,25 +107,9 @@ class KubeService:
         """Apply a release of this image, follow it, and the last step."""
         return self.follow(self.apply(self.release(image, settings)))[-1]
 
-    @contextmanager
-    def knowing(self, known: Callable[[list[dict[str, Any]]], bool]) -> Iterator[list[float]]:
+    def knowing(self, known: Callable[[list[dict[str, Any]]], bool]) -> AbstractContextManager[list[float]]:
         """When the API server first has pods of which `known` is true: seconds of the monotonic clock, one or none."""
-        found: list[float] = []
-        ended = threading.Event()
-
-        def look() -> None:
-            while not ended.is_set() and not found:
-                if known(list(self.admin.list(POD).items)):
-                    found.append(time.monotonic())
-                ended.wait(0.05)
-
-        looking = threading.Thread(target=look, daemon=True)
-        looking.start()
-        try:
-            yield found
-        finally:
-            ended.set()
-            looking.join(10)
+        return first_time(lambda: known(list(self.admin.list(POD).items)))
 
 
 def settings_of(service: str = "shop", environment: str = "production", **sections: Any) -> Settings:
