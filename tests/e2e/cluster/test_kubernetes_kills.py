@@ -29,6 +29,7 @@ NO_WAIT = 25.0
 """Seconds: a run that had to wait for a dead run's lease would take longer (30 s without a beat)."""
 RATE = 20
 """Requests a second, all the while."""
+CONFLICT = 409
 FEWEST = {"first release": 4, "second release": 2, "rollback": 2, "change of shape": 3}
 """Writes that each makes at least: a stamp, a record, what runs it, and what moves the traffic."""
 
@@ -53,13 +54,15 @@ def test_killed_at_its_writes(kube_places: KubePlaces, scenario: Scenario) -> No
 
 
 def _counted(places: KubePlaces, scenario: Scenario) -> list[Write]:
-    """Every write of the command when nobody kills it; all were carried out."""
+    """Every write of the command when nobody kills it that was carried out: one that met a newer status is made again,
+    and how often that happens is the platform's timing.
+    """
     for _ in range(2 if SWEEP else 1):  # the second time is like every later one: there is something to tidy
         attempt = scenario.prepare(places)
         before = len(attempt.place.writes())
         must(attempt.run())
         assert attempt.place.text() == attempt.wanted
-    made = attempt.place.writes()[before:]
+    made = [write for write in attempt.place.writes()[before:] if write.status != CONFLICT]
     assert len(made) >= FEWEST[scenario.name], made
     assert {write.field_manager for write in made if write.verb == "patch"} <= {"shipper"}, made
     return made
