@@ -180,6 +180,28 @@ def test_knative_splits_by_revision_and_tag(knative_rig: KubeRig, images: Servic
         assert 40 <= found["shop-v2"] <= 60
 
 
+def test_what_is_held_of_knative_is_neither_routed_nor_said_to_be(knative_rig: KubeRig, images: ServiceImages) -> None:
+    with pods_in(knative_rig) as pods:
+        knative(pods, "shop-v1", images.make("good", "one"), [{"revisionName": "shop-v1", "percent": 100}])
+        pods.until(lambda: ready(pods))
+        address = pods.get("serving.knative.dev/v1", "services", "shop")["status"]["url"].removeprefix("http://")
+        assert pods.rig.router.until(address).body == "one"
+
+        pods.rig.router.hold(pods.namespace)
+        knative(pods, "shop-v2", images.make("good", "two"), [{"revisionName": "shop-v2", "percent": 100}])
+        pods.until(lambda: routes_ready(pods).get("reason") == "IngressNotConfigured")
+        assert pods.rig.router.get(address).body == "one"
+
+        pods.rig.router.hold(pods.namespace, "no certificate for it")
+        pods.until(lambda: routes_ready(pods).get("message") == "no certificate for it")
+        assert routes_ready(pods)["status"] == "False"
+        assert pods.rig.router.get(address).body == "one"
+
+        pods.rig.router.release(pods.namespace)
+        pods.until(lambda: ready(pods))
+        assert pods.rig.router.until(address).body == "two"
+
+
 @pytest.mark.parametrize(("behaviour", "reason"), [("crash", "ExitCode3"), ("missing", "ImagePullBackOff")])
 def test_a_failed_revision_says_why(knative_rig: KubeRig, behaviour: str, reason: str) -> None:
     with pods_in(knative_rig) as pods:
@@ -198,9 +220,18 @@ def failed_revision(pods: Pods) -> str:
 
 
 def knative(pods: Pods, revision: str, image: str, traffic: list[Object]) -> None:
-    template = {"metadata": {"name": revision}, "spec": {"containers": [{"image": image}]}}
+    keep = {"autoscaling.knative.dev/scale-to-zero-pod-retention-period": "5m"}  # nothing here wakes from zero
+    template = {"metadata": {"name": revision, "annotations": keep}, "spec": {"containers": [{"image": image}]}}
     body = {"spec": {"template": template, "traffic": traffic}}
     pods.apply("serving.knative.dev/v1", "Service", "services", "shop", body)
+
+
+def routes_ready(pods: Pods) -> Object:
+    """What the Service says of its routes, of the traffic that is asked for; {} before that."""
+    found = pods.get("serving.knative.dev/v1", "services", "shop")
+    asked, told = (found[part].get("traffic", []) for part in ("spec", "status"))
+    same = [one["revisionName"] for one in asked] == [one["revisionName"] for one in told]
+    return pods.condition(found, "RoutesReady") if same else {}
 
 
 def ready(pods: Pods) -> bool:

@@ -112,13 +112,14 @@ class Readiness:
         return waiting("not-ready", message or reason or "starting")
 
     def _of_pods(self, name: str) -> Finding | None:
-        """The worst of what its pods say; None when they say nothing."""
+        """The worst of what its pods say, with the others beside it; None when they say nothing."""
         pods = self._calls.pods(name)
         events = {} if all(is_true(pod, READY) for pod in pods) else self._events()
         window = self._own.unschedulable_window
-        found = (pod_finding(pod, events.get(uid_of(pod), ()), window=window) for pod in pods)
-        told = worst(one for one in found if one is not None)
-        return _of_users(told) if told is not None else None
+        found = [pod_finding(pod, events.get(uid_of(pod), ()), window=window) for pod in pods]
+        told = [_of_users(one) for one in found if one is not None]
+        first = worst(told)
+        return replace(first, beside=tuple(told)) if first is not None else None
 
     def _events(self) -> Mapping[str, list[Object]]:
         """They only explain, and the API server can tell them for a whole namespace only: so not with every look."""

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from shipper.model.context import Cancellation
 from shipper.targets import Transient
 from shipper_targets.knative.calls import Calls
-from shipper_targets.knative.conditions import WINDOW, has_routed, refused_route, told_by, works_on_routes
+from shipper_targets.knative.conditions import ROUTES, WINDOW, has_routed, refused_route, told_by, works_on_routes
 from shipper_targets.knative.traffic import asked_for, routed, show
-from shipper_targets.kubernetes.values import Object, uid_of
+from shipper_targets.kubernetes.values import Object, condition, uid_of
 
 ROUTED = 60.0
 """Seconds; a change of routes takes 0.1 to 0.3 s here, and the ingress a moment more."""
@@ -37,6 +37,7 @@ def until_routed(
     """
     watched = _watched(cancel)
     refused_since: float | None = None
+    why = ""
     left = ROUTED if since is None else since + ROUTED - time.monotonic()
     for service in _looks(calls, left, watched):
         if service is None:
@@ -45,6 +46,7 @@ def until_routed(
             return
         if asked_for(service) != wanted:
             raise Transient(f"{show(wanted)} was accepted; somebody else asks for {show(asked_for(service))} since")
+        why = told_by(condition(service, ROUTES))[1]
         refused = refused_route(service)
         refused_since = None if refused is None else refused_since or time.monotonic()
         if refused is not None and refused_since is not None and time.monotonic() - refused_since >= WINDOW:
@@ -52,7 +54,8 @@ def until_routed(
             raise Transient(f"{show(wanted)} was accepted, and cannot be routed: {message or reason}")
     if watched is not None and watched.cancelled:
         raise Transient(f"{show(wanted)} was accepted; whether it is routed was not waited for")
-    raise Transient(f"{show(wanted)} was accepted, and is not routed after {ROUTED:g} s")
+    late = f"{show(wanted)} was accepted, and is not routed after {ROUTED:g} s"
+    raise Transient(f"{late}: {why}" if why else late)
 
 
 def until_given_up(calls: Calls, coming: Mapping[str, int], cancel: Cancellation | None) -> None:

@@ -8,12 +8,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tests.e2e.answer import Answer, asked
+from tests.e2e.answer import asked
 from tests.e2e.cluster.conftest import QUICK, Cluster, new_cluster
+from tests.e2e.cluster.knative_service import ask, serves, service
 from tests.e2e.cluster.kube_scenarios import NOT_KNOWN, WRITTEN
 from tests.e2e.projects import commit, to_toml, write_service
 from tests.rig.killing_processes import kill_tree
@@ -37,22 +38,6 @@ def place(
     made = new_cluster("knative", shipper, rig, knative_rig, cluster_ledgers, tmp_path)
     yield made
     knative_rig.drop(made.namespace)
-
-
-def service(place: Cluster) -> dict[str, Any]:
-    """As Knative has it."""
-    found: dict[str, Any] = json.loads(place.kubectl("get", "ksvc", "shop-dev", "-o", "json"))
-    return found
-
-
-def ask(place: Cluster) -> Answer:
-    """By the host name that Knative gave it."""
-    return asked(place.hands.edge_url, host=str(service(place)["status"]["url"]).partition("://")[2])
-
-
-def serves(place: Cluster) -> dict[str, int]:
-    """Revision to percent, as Knative says it."""
-    return {one["revisionName"]: one["percent"] for one in service(place)["status"]["traffic"] if one.get("percent")}
 
 
 @pytest.mark.timeout(600)

@@ -41,9 +41,9 @@ class Run:
         """What it has said so far."""
         return "".join([*self._out, *self._errors])
 
-    def until(self, come: Callable[[], bool]) -> None:
+    def until(self, come: Callable[[], bool], seconds: float = _PATIENCE) -> None:
         """Wait for something that can be seen from outside; the run must not end before."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + seconds
         while not come():
             assert self.process.poll() is None, f"it ended before: {self.end(0)!r}"
             assert time.monotonic() < deadline, "it never came"

@@ -109,6 +109,8 @@ class KubeRig:
         assert status in (200, 202, 404, 409), said
         self._made.remove(namespace)
         self.gate.forget(namespace)
+        if "router" in vars(self):  # nobody has held anything elsewhere
+            self.router.release(namespace)
 
     def close(self) -> None:
         """Delete the namespaces that are left."""

@@ -3,8 +3,8 @@
 Everything that it needs is in the cluster's API; what listens is on this machine. Knative refuses to register a webhook
 by URL, hence the Service of type ExternalName that leads the API server to localhost.
 
-What it is not: no queue-proxy, no activator (nothing wakes a revision that is at zero), a constant in the place of the
-measuring autoscaler, and an ingress that only says that it is ready.
+What it is not: no queue-proxy, no activator (nothing wakes a revision that is at zero), and a constant in the place of
+the measuring autoscaler. Its ingress layer is the rig's router.
 """
 
 from __future__ import annotations

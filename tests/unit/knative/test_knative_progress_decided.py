@@ -12,6 +12,7 @@ from shipper_targets.knative import readiness
 from shipper_targets.knative.names import name_of_release
 from shipper_targets.knative.readiness import Readiness
 from shipper_targets.knative.traffic import targets
+from shipper_targets.kubernetes.findings import Patience
 from tests.unit.knative.knative_objects import ID, own, release_of, revision_of, serving, settings_of
 
 pytestmark = pytest.mark.unit
@@ -160,6 +161,25 @@ def test_events_are_not_read_with_every_look(world: World) -> None:
     assert world.events_read == 1
 
 
+def test_a_pod_loses_no_time_while_another_one_is_worse_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told is the least patient trouble; what stands beside it goes on standing."""
+    now = 0.0
+    monkeypatch.setattr(readiness, "Patience", lambda: Patience(lambda: now))
+    world.now = revision_of(world.release, Ready="Unknown")
+    homeless, unlucky = _unscheduled("pod-1"), _pod({"user-container": _not_created()})
+    unlucky["metadata"] |= {"name": "pod-2", "uid": "p2"}
+    follower = Readiness(world, _NoLogs(), settings_of(), own(unschedulable_window="60s"))  # type: ignore[arg-type]
+    looks = follower.follow(Revision(name=NAME, release=None))
+
+    world.of_pods = [homeless]
+    assert "no node for it" in next(looks).reason
+    now, world.of_pods = 40.0, [homeless, unlucky]
+    assert "could not be started yet" in next(looks).reason
+    now, world.of_pods = 61.0, [homeless]
+    told = next(looks)
+    assert (told.state, told.dossier.cause if told.dossier else "") == ("failed", "no-capacity")
+
+
 def test_scaled_to_zero_is_ready(world: World) -> None:
     assert world.now is not None
     world.now["status"] |= {"desiredReplicas": 0, "actualReplicas": 0}
@@ -182,6 +202,19 @@ def _pod(containers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
             "containerStatuses": statuses,
         },
     }
+
+
+def _unscheduled(name: str) -> dict[str, Any]:
+    pod = _pod({})
+    pod["metadata"]["name"] = name
+    pod["status"] = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3"}]}
+    return pod
+
+
+def _not_created() -> dict[str, Any]:
+    """A name that is still taken, a device that is busy: it may heal."""
+    said = {"reason": "CreateContainerError", "message": "device is busy"}
+    return {"state": {"waiting": said}, "restartCount": 0, "ready": False}
 
 
 def _ended(restarts: int) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def shift(target: KnativeTarget) -> None:
 
 def test_what_the_ingress_has_not_taken_is_not_done(target: KnativeTarget, calls: FakeCalls) -> None:
     calls.ingress = False
-    with pytest.raises(Transient, match=r"is not routed after 0\.2 s"):
+    with pytest.raises(Transient, match=r"is not routed after 0\.2 s: Ingress has not yet been reconciled"):
         shift(target)
 
     now = target.observe()

@@ -45,7 +45,7 @@ def main() -> int:
     router.look()
     threading.Thread(target=router.run, name="router", daemon=True).start()
     edge = options.edge if haproxy else None
-    hands = verbs.serve(options.port, {"status": lambda q: {"ready": True, "edge": edge, **router.status()}})
+    hands = verbs.serve(options.port, _verbs(router, edge))
     threading.Thread(target=hands.serve_forever, name="hands", daemon=True).start()
     said = json.dumps({"hands": f"http://127.0.0.1:{hands.server_address[1]}", "edge": edge})
     (state / "ready").write_text(said + "\n")
@@ -57,6 +57,14 @@ def main() -> int:
     if haproxy is not None:
         haproxy.close()
     os._exit(0)  # the watches are threads that wait for ever
+
+
+def _verbs(router: Router, edge: int | None) -> verbs.Verbs:
+    return {
+        "hold": lambda q: router.hold(q["namespace"], q.get("failure", "")),
+        "release": lambda q: router.release(q["namespace"]),
+        "status": lambda q: {"ready": True, "edge": edge, **router.status()},
+    }
 
 
 def _haproxy(state: Path, edge: int) -> HAProxy | None:

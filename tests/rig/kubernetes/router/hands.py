@@ -8,6 +8,10 @@ x-rig-service (for Knative: the revision). An unknown host is 404 "no route for 
 * HTTPRoutes of the Gateway rig-gateway/rig (GatewayClass `rig`) or of any other Gateway of that class: hostnames.
 * Ingresses of IngressClass `rig`, or of none: hosts, path `/`.
 * Knative: the hosts of its Ingresses, tags included.
+
+    router.hold(ns)                             # as an ingress layer that is away: what it routed, it routes
+    router.hold(ns, "no certificate for …")     # … or one that fails, and says so
+    router.release(ns)
 """
 
 from __future__ import annotations
@@ -56,9 +60,23 @@ class RouterHands:
             return False
 
     def status(self) -> dict[str, Any]:
-        """{"ready", "edge": port or None, "looks", "routes": [{"host", "servers": {pod:port:service: weight}}]}."""
+        """{"ready", "edge": port or None, "looks", "routes": [{"host", "servers": {pod:port:service: weight}}], "held":
+        {namespace: failure}}.
+        """
         found: dict[str, Any] = ask(self.url, "status")
         return found
+
+    def hold(self, namespace: str, failure: str = "") -> None:
+        """What Knative asks of its ingress there from now on is neither carried nor reported, until `release`.
+
+        Whatever is routed stays, and follows its pods. With `failure` the new generation is reported as failed with
+        these words; without, Knative hears nothing of it. What had not been carried when this returns is held as well.
+        """
+        ask(self.url, "hold", namespace=namespace, failure=failure)
+
+    def release(self, namespace: str) -> None:
+        """What was held is carried and reported, a moment later; nothing when nothing was."""
+        ask(self.url, "release", namespace=namespace)
 
     def get(
         self, host: str, path: str = "/", timeout: float = 10.0, headers: Mapping[str, str] | None = None

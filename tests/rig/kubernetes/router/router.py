@@ -13,6 +13,7 @@ from tests.rig.kubernetes.nodes.apiserver import ApiFailure, ApiServer, Object, 
 from tests.rig.kubernetes.router import endpoints, gateway_routes, routes
 from tests.rig.kubernetes.router.cluster import Cluster
 from tests.rig.kubernetes.router.gateway_routes import CONTROLLER, Verdict
+from tests.rig.kubernetes.router.knative_ingresses import KnativeIngresses, carried
 from tests.rig.kubernetes.router.programme import Programme
 from tests.rig.kubernetes.router.statuses import Statuses
 from tests.rig.kubernetes.router.table import Route
@@ -29,6 +30,7 @@ class Router:
     def __init__(self, api: ApiServer, cluster: Cluster, programme: Programme | None) -> None:
         self._api, self._cluster, self._programme = api, cluster, programme
         self._statuses = Statuses(api)
+        self._knative = KnativeIngresses()
         self._looking = threading.Lock()
         self.looks = 0
 
@@ -47,21 +49,38 @@ class Router:
                 log.exception("look")
 
     def look(self) -> bool:
-        """Once; whether something is still draining."""
+        """Once; whether something is still draining, or could not be said."""
         with self._looking:
             verdicts = list(self._verdicts())
+            knative = self._knative.look(self._cluster.knative.all())
             draining = False
             if self._programme is not None:
-                self._programme.apply(self._routes(verdicts))
+                self._programme.apply(self._routes(verdicts, list(carried(knative))))
                 draining = self._programme.sweep()
+            said = [self._statuses.knative(one.ingress, one.verdict) for one in knative if one.verdict is not None]
             self._write(verdicts)
             self.looks += 1
-            return draining
+            return draining or not all(said)
+
+    def hold(self, namespace: str, failure: str = "") -> None:
+        """Of Knative's Ingresses there, what is not carried when this returns is not carried until `release`."""
+        with self._looking:
+            self._knative.hold(namespace, failure)
+        self._cluster.changed.set()
+
+    def release(self, namespace: str) -> None:
+        """What was held is carried now, and said to be."""
+        with self._looking:
+            self._knative.release(namespace)
+        self._cluster.changed.set()
 
     def status(self) -> dict[str, Any]:
-        return {"looks": self.looks, "routes": self._programme.shown() if self._programme else []}
+        routed = self._programme.shown() if self._programme else []
+        return {"looks": self.looks, "routes": routed, "held": self._knative.held}
 
-    def _routes(self, verdicts: list[tuple[Object, list[tuple[Object, Verdict, Verdict]]]]) -> Iterator[Route]:
+    def _routes(
+        self, verdicts: list[tuple[Object, list[tuple[Object, Verdict, Verdict]]]], knative: list[Object]
+    ) -> Iterator[Route]:
         """Older objects before younger ones, as the Gateway API decides between two that want the same host."""
         cluster = self._cluster
         services = {key(one): one for one in cluster.services.all()}
@@ -72,7 +91,6 @@ class Router:
         for ingress in sorted(cluster.ingresses.all(), key=_age):
             if routes.is_ours(ingress):
                 yield from routes.of_ingress(ingress, services, slices)
-        knative = cluster.knative.all()
         pods = {key(one): one for one in cluster.pods.all()} if knative else {}
         for ingress in sorted(knative, key=_age):
             yield from routes.of_knative(ingress, slices, pods)

@@ -1,4 +1,4 @@
-"""Writes what became of Gateways, HTTPRoutes, Ingresses and LoadBalancers, when it differs from what is there."""
+"""Writes what became of Gateways, routes, Ingresses and LoadBalancers, when it differs from what is there."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import urllib3
 
 from tests.rig.kubernetes.nodes.apiserver import ApiFailure, ApiServer, Object, key, path
 from tests.rig.kubernetes.pods.events import stamp
-from tests.rig.kubernetes.router.cluster import GATEWAY, NETWORKING
+from tests.rig.kubernetes.router.cluster import GATEWAY, KNATIVE, NETWORKING
 from tests.rig.kubernetes.router.gateway_routes import CONTROLLER, Verdict, condition
+from tests.rig.kubernetes.router.knative_ingresses import status_of
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,12 @@ class Statuses:
     def ingress(self, found: Object) -> None:
         self._write(found, "ingresses", NETWORKING, {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}})
 
+    def knative(self, found: Object, verdict: Verdict) -> bool:
+        """Of one of Knative's Ingresses; False when it has to be written again, as its webhook may be away."""
+        status = status_of(found, verdict)
+        before = (found.get("status") or {}).get("conditions", [])
+        return self._write(found, "ingresses", KNATIVE, status | {"conditions": _timed(before, status["conditions"])})
+
     def load_balancer(self, found: Object) -> None:
         balancer = {"ingress": [{"ip": ADDRESS, "ipMode": "VIP"}]}
         self._write(found, "services", "v1", {"loadBalancer": balancer})
@@ -79,22 +86,29 @@ class Statuses:
     def _merged(
         self, before: Sequence[Object], verdicts: Sequence[tuple[str, Verdict]], generation: int
     ) -> list[Object]:
-        """The times of conditions whose status has not changed stay."""
-        old = {one["type"]: one for one in before}
-        found = []
-        for kind, verdict in verdicts:
-            new = condition(kind, verdict, generation)
-            same = kind in old and old[kind]["status"] == new["status"]
-            found.append(new | {"lastTransitionTime": old[kind]["lastTransitionTime"] if same else stamp()})
-        return found
+        return _timed(before, [condition(kind, verdict, generation) for kind, verdict in verdicts])
 
-    def _write(self, found: Object, plural: str, group: str, status: Object) -> None:
+    def _write(self, found: Object, plural: str, group: str, status: Object) -> bool:
+        """False when it could not be written."""
         there = found.get("status") or {}
         if all(there.get(name) == value for name, value in status.items()):
-            return
+            return True
         namespace, name = key(found)
         try:
             self._api.patch(path(plural, namespace, name, group=group, sub="status"), {"status": status})
         except (ApiFailure, urllib3.exceptions.HTTPError) as error:
             if not (isinstance(error, ApiFailure) and error.status in (404, 409)):
                 log.warning("status of %s %s/%s: %s", plural, namespace, name, error)
+                return False
+        return True
+
+
+def _timed(before: Sequence[Object], wanted: Sequence[Object]) -> list[Object]:
+    """The conditions that are wanted; the times of those whose status has not changed stay."""
+    old = {one["type"]: one for one in before}
+    found = []
+    for new in wanted:
+        there = old.get(new["type"], {})
+        same = there.get("status") == new["status"]
+        found.append(new | {"lastTransitionTime": there["lastTransitionTime"] if same else stamp()})
+    return found
