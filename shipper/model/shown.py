@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shipper.model.ledger import Outcome
 from shipper.model.noun import Noun
-from shipper.model.target import Change, Garbage, Observation, Plan, Traits, Verdict
+from shipper.model.target import Change, Drift, Garbage, Observation, Plan, Traits, Verdict
 
 
 class LedgerShown(Noun):
@@ -146,6 +146,8 @@ class Planned(Noun):
     plan: Plan
     strategy: str = Field(default="", description="The rollout: configured, or the target's own default.")
     image_known: bool
+    drift: tuple[Drift, ...] = Field(default=(), description="Changed by hand: a release is refused for it.")
+    remarks: tuple[str, ...] = Field(default=(), description="What else keeps a release from being made as it is now.")
 
 
 class InstalledKind(Noun):

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 
-from shipper.errors import PlatformError
+from shipper.errors import Invalid, PlatformError
 from shipper.model import (
     ImageRef,
     Observation,
+    Plan,
     Release,
     Revision,
     fingerprint_of,
     new_release_id,
 )
+from shipper.model.context import Reporter
 from shipper.model.shown import Planned
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
+from shipper.pipeline.remarks import Remarks
+from shipper.rollout.guards import drift_refusal
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.secret_versions import secret_versions_of
 from shipper.rollout.strategies import strategy_of
-from shipper.stages.preflight import problems_of, refusal
+from shipper.stages.preflight import as_it_is_now, drift_behind, looked_at, problems_of, refusal
 from shipper.targets import Renders, Target
 
 UNKNOWN_DIGEST = "sha256:" + "0" * 64
@@ -29,16 +33,14 @@ def plan(where: Where) -> Planned:
     """Configuration, observation, preflight and the difference.
 
     The image is not built: the serving digest stands in and the image line says "to be built".
-    Raises PreflightRefused, CredentialsError (32), UnreachableError (33).
+    Raises PreflightRefused, CredentialsError (32), UnreachableError (33). What somebody changed by hand is shown, with
+    what the target has against a release for it; DriftError (31) where that leaves nothing else to show.
     """
     workspace = open_workspace(where)
-    target = workspace.connect()
+    target, told = workspace.connect(), Remarks()
     try:
-        problems = problems_of(workspace.settings, workspace.chosen, target)
-        if problems:
-            raise refusal(workspace.chosen.name, problems)
-        observation = target.observe()
-        found = target.plan(_release(workspace, target, observation), observation)
+        observation = _taking(workspace, target, told)
+        found = _asked(workspace, target, observation)
     except PlatformError as error:
         raise not_written(error) from error
     return Planned(
@@ -48,7 +50,40 @@ def plan(where: Where) -> Planned:
         plan=found,
         strategy=strategy_of(workspace.settings, target.traits),
         image_known=False,
+        drift=observation.drift,
+        remarks=(*_refused(observation), *told.texts),
     )
+
+
+def _refused(observation: Observation) -> tuple[str, ...]:
+    """What a release would say of what somebody changed by hand."""
+    if not observation.drift:
+        return ()
+    error = drift_refusal(observation)
+    return (f"a release is refused ({error.exit_code}): {error.message}", error.hint)
+
+
+def _taking(workspace: Workspace, target: Target, report: Reporter) -> Observation:
+    """What is there, where the target can take the release, or could if nobody had changed it by hand."""
+    settings, chosen = workspace.settings, workspace.chosen
+    problems = problems_of(settings, chosen, target)
+    if not problems:
+        return looked_at(chosen, target, report)
+    observation = drift_behind(problems, settings, chosen, target, report, tried=True)
+    if observation is None:
+        raise refusal(chosen.name, problems)
+    return observation
+
+
+def _asked(workspace: Workspace, target: Target, observation: Observation) -> Plan:
+    """What the target says. Without an answer there is nothing to show but the drift that may be why."""
+    release = _release(workspace, target, observation)
+    try:
+        return target.plan(release, observation)
+    except Invalid as error:
+        if not observation.drift:
+            raise
+        raise drift_refusal(observation, [as_it_is_now(workspace.chosen.name, str(error))]) from error
 
 
 def _started_in(target: Target, main: Revision | None) -> float | None:

@@ -23,7 +23,7 @@ from shipper.model.shown import (
     ToRemove,
     Verified,
 )
-from shipper.model.target import Change
+from shipper.model.target import Change, Drift
 from shipper.reporting.words import printable
 
 MARKS = {"create": "+", "change": "~", "remove": "-", "keep": " ", "shift": ">"}
@@ -58,8 +58,7 @@ def show_status(status: Status, *, as_json: bool) -> None:
             for revision in observation.revisions
         ]
         show_table(("number", "revision", "state", "traffic", "age"), rows)
-    for drift in observation.drift:
-        click.echo(f"  drift: {printable(f'{drift.field}: expected {drift.ours}, found {drift.found}')}")
+    _show_drift(observation.drift)
     for remark in status.remarks:
         click.echo(f"  note: {printable(remark)}")
     click.echo(f"rollback: {printable(status.rollback)}")
@@ -139,8 +138,14 @@ def show_plan(planned: Planned, *, as_json: bool) -> None:
     click.echo(f"  rollout: {planned.strategy}")
     for change in planned.plan.changes:
         click.echo(f"  {show_change(change)}")
-    for remark in planned.plan.remarks:
-        click.echo(f"  note: {remark}")
+    _show_drift(planned.drift)
+    for remark in (*planned.remarks, *planned.plan.remarks):
+        click.echo(f"  note: {printable(remark)}")
+
+
+def _show_drift(found: Iterable[Drift]) -> None:
+    for drift in found:
+        click.echo(f"  drift: {printable(f'{drift.field}: expected {drift.ours}, found {drift.found}')}")
 
 
 def show_change(change: Change) -> str:

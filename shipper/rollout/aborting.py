@@ -24,6 +24,7 @@ class Ending:
 
     def __init__(self, target: Replaces, about: Revision | None, *, whosoever: bool) -> None:
         self._target, self._about, self._whosoever = target, _name(about), whosoever
+        self._asked = False
         self.tried = False
         """Whether an operation was ended, or may have been."""
 
@@ -31,17 +32,29 @@ class Ending:
         """Raises LockedError (30) for another one, which has somebody."""
         if now.in_flight is None:
             return
-        another = _name(applied_last(now)) != self._about
+        another = self._is_another(now)
         if another and self.tried:
             return  # the answer was lost: what is under way now puts back
         if another and not self._whosoever:
             raise locked(now.in_flight)
+        self._asked = True
         before, self.tried = self.tried, True
         try:
             abort(self._target, now.in_flight, stamp, now.seen)
         except Conflict as error:
             self.tried = before or error.partly
             raise
+
+    def carried_out(self, now: Observation) -> bool:
+        """Whether it was ended although we were told of a conflict: a client that repeats a call whose answer was lost
+        meets its own write. For `Writer.write`, which asks where our epoch stands.
+        """
+        gone = self._asked and (now.in_flight is None or self._is_another(now))
+        self.tried = self.tried or gone
+        return gone
+
+    def _is_another(self, now: Observation) -> bool:
+        return _name(applied_last(now)) != self._about
 
 
 def applied_last(now: Observation) -> Revision | None:

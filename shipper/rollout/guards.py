@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from shipper.errors import DriftError, PolicyError, UsageError
@@ -42,16 +42,21 @@ def guard_drift(before: Observation, deployable: Deployable, report: Reporter) -
 
 
 def refuse_drift(found: Observation) -> None:
-    """The same words before the build, where it is cheap to hear, and under the lease, where it counts.
-
-    Raises DriftError (31) with each field, what shipper left there and what is there now.
-    """
+    """Raises DriftError (31)."""
     if found.drift:
-        raise DriftError(
-            "somebody changed by hand what shipper owns on this target",
-            hint="put it back as shipper left it (docs/howto.md, drift), then release again",
-            details=_changes(found),
-        )
+        raise drift_refusal(found)
+
+
+def drift_refusal(found: Observation, beside: Sequence[str] = ()) -> DriftError:
+    """Each field, what shipper left there and what is there now; then what is told beside it.
+
+    The same words in a plan, before the build, where it is cheap to hear, and under the lease, where it counts.
+    """
+    return DriftError(
+        "somebody changed by hand what shipper owns on this target",
+        hint="put it back as shipper left it (docs/howto.md, drift), then release again",
+        details=[*_changes(found), *beside],
+    )
 
 
 def _changes(found: Observation) -> list[str]:

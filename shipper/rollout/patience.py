@@ -27,9 +27,11 @@ signal (design.md section 5): what remains is for one observation, and for a sil
 PUTTING_BACK = 60.0
 """Seconds for putting back when nobody waits with a SIGKILL: as long as a platform may need to answer again."""
 
-
 LAST_WORDS = 0.3
 """Seconds of what remains after a signal that are left for telling what serves."""
+
+FOR_THE_RECORD = 1.5
+"""Seconds of what remains after a signal that clearing away leaves for telling how it ended."""
 
 
 class OutOfTime(Exception):

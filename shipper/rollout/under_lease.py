@@ -21,7 +21,8 @@ from shipper.ledger.protocol import Lease
 from shipper.model import Deployment, Release, Revision, Verdict
 from shipper.rollout.aborting import Ending, applied_last, locked
 from shipper.rollout.all_at_once import all_at_once
-from shipper.rollout.attempt import FOR_THE_RECORD, Attempt, Plan
+from shipper.rollout.attempt import Attempt
+from shipper.rollout.attempted import Plan
 from shipper.rollout.before import run_before
 from shipper.rollout.blue_green import blue_green
 from shipper.rollout.bring_back import bring_back
@@ -30,7 +31,7 @@ from shipper.rollout.claiming import claim
 from shipper.rollout.guards import guard_drift, guard_order, guard_quarantine
 from shipper.rollout.keeping import tidy
 from shipper.rollout.known import DEAD
-from shipper.rollout.patience import last_patience
+from shipper.rollout.patience import FOR_THE_RECORD, last_patience
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.record import Record
 from shipper.rollout.recreate import recreate
@@ -143,8 +144,7 @@ class UnderLease:
     def _in_flight(self, fingerprint: str) -> Revision | None:
         """An operation of this very release, begun by a run that is gone, is taken up; that of another is ended.
 
-        We hold the lease, so a release that the ledger knows to be unfinished has nobody any more. A rollback ends
-        any operation. Raises LockedError (30) when it is not known whose it is: it is never overlapped.
+        A rollback ends any operation. Raises LockedError (30) when it is not known whose it is: it is never overlapped.
         """
         before, run = self._before, self._run
         if before.in_flight is None:
@@ -154,19 +154,29 @@ class UnderLease:
         if this and isinstance(run.target, Replaces):
             run.report.remark(f"an operation of this release is under way ({before.in_flight}): following it")
             return newest
-        unfinished = {found.id for found in self._state.releases[-1:] if found.outcome in DEAD}
-        left = any(found.release in unfinished for found in before.revisions)
-        if (run.rolls_back or left) and isinstance(run.target, Replaces):
+        if (run.rolls_back or self._is_left(newest)) and isinstance(run.target, Replaces):
             self._guard(fingerprint)  # what is refused has written nothing
             self._end(run.target, before.in_flight, newest)
             return None
         raise locked(before.in_flight)
 
+    def _is_left(self, about: Revision | None) -> bool:
+        """Whether an operation has nobody any more: we hold the lease, and the ledger's newest release has no run.
+
+        One that was not put back is left where it never got traffic; else what is under way may be its way back.
+        """
+        for newest in self._state.releases[-1:]:
+            if newest.outcome in DEAD:
+                return any(found.release == newest.id for found in self._before.revisions)
+            if newest.outcome == "not-put-back":
+                return about is not None and about.release == newest.id and not about.weight
+        return False
+
     def _end(self, target: Replaces, in_flight: str, about: Revision | None) -> None:
         self._run.report.remark(f"an operation is in flight ({in_flight}): it is ended first")
         ending = Ending(target, about, whosoever=self._run.rolls_back)
         try:
-            self._writer.write(ending, f"end {in_flight}")
+            self._writer.write(ending, f"end {in_flight}", ours=ending.carried_out)
             self._before = self._writer.observe()
         except PlatformError as error:
             if not self._writer.wrote:

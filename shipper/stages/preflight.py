@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from shipper.errors import ConfigError, DriftError, PlatformError, PreflightRefused, ShipperError, UsageError
-from shipper.model import Problem, Readiness, Settings, TargetSettings, TargetSpec
+from shipper.errors import ConfigError, PlatformError, PreflightRefused, ShipperError, UsageError
+from shipper.model import Observation, Problem, Readiness, Settings, TargetSettings, TargetSpec
 from shipper.model.context import Reporter
 from shipper.registries.artifact_names import repository_problem
-from shipper.rollout.guards import refuse_drift
+from shipper.rollout.guards import drift_refusal, refuse_drift
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.strategies import strategy_of
 from shipper.smoke.stand_ins import as_tried
@@ -41,55 +41,63 @@ def ready(settings: Settings, chosen: TargetSettings, target: Target, report: Re
     except PlatformError as error:
         raise not_written(error) from error
     if problems:
-        refused = refusal(chosen.name, problems)
-        if all(problem.code == CONFIGURATION for problem in problems):
-            _refuse_drift_behind(refused, settings, chosen, target, report, tried=tried)
-        raise refused
-    _refuse_drift(chosen, target, report)
+        found = drift_behind(problems, settings, chosen, target, report, tried=tried)
+        raise refusal(chosen.name, problems) if found is None else drift_refusal(found)
+    try:
+        refuse_drift(looked_at(chosen, target, report))
+    except PlatformError as error:
+        raise not_written(error) from error
     return Readiness(target=chosen.name, kind=chosen.kind, platform=platform)
 
 
-def _refuse_drift_behind(
-    refused: PreflightRefused,
+def drift_behind(
+    problems: Sequence[Problem],
     settings: Settings,
     chosen: TargetSettings,
     target: Target,
     report: Reporter,
     *,
     tried: bool,
-) -> None:
-    """What the target cannot take may be what somebody changed by hand: a rehearsal runs into it. Raises DriftError,
-    and tells the problems beside it. A mistake in the configuration alone is one whatever is there.
+) -> Observation | None:
+    """What somebody changed by hand, where that may be why the target cannot take this release: a rehearsal runs into
+    it. The problems are then told beside it. None: they are what is known.
+
+    A mistake in the configuration alone is one whatever is there; who may not look, or cannot, is told that.
     """
-    if own_problems(settings, target, tried=tried):
-        return
+    if any(problem.code != CONFIGURATION for problem in problems) or own_problems(settings, target, tried=tried):
+        return None
     try:
-        _refuse_drift(chosen, target, report)
-    except DriftError:
-        for line in refused.details:
-            report.remark(f"as it is now, {chosen.name} could not take this release: {line}")
-        raise
-    except ShipperError:
-        return  # it cannot be looked at: the problems are what is known
+        found = looked_at(chosen, target, report)
+    except (PlatformError, ShipperError):
+        return None
+    if not found.drift:
+        return None
+    for line in refusal(chosen.name, problems).details:
+        report.remark(as_it_is_now(chosen.name, line))
+    return found
 
 
-def _refuse_drift(chosen: TargetSettings, target: Target, report: Reporter) -> None:
-    """What the rollout would refuse minutes later; it looks again, under the lease.
+def as_it_is_now(target: str, problem: str) -> str:
+    """What the target has against a release, where somebody changed it by hand."""
+    return f"as it is now, {target} could not take this release: {problem}"
+
+
+def looked_at(chosen: TargetSettings, target: Target, report: Reporter) -> Observation:
+    """What is there. Its drift is what the rollout would refuse minutes later; it looks again, under the lease.
 
     Another run may be at work, whose doing is nobody's drift: while an operation is in flight, or when a second look
-    finds something else, the rollout decides.
+    finds something else, the rollout decides, and none is told. Raises PlatformError.
     """
     report.progress(f"looking whether {chosen.name} is as shipper left it")
-    try:
-        found = target.observe()
-        if not found.drift or found.in_flight is not None:
-            return
+    found = target.observe()
+    if not found.drift:
+        return found
+    if found.in_flight is None:
         time.sleep(SECOND_LOOK)
-        again = target.observe()
-    except PlatformError as error:
-        raise not_written(error) from error
-    if (again.seen, again.drift) == (found.seen, found.drift):
-        refuse_drift(again)
+        found, before = target.observe(), found
+        if (found.seen, found.drift) == (before.seen, before.drift):
+            return found
+    return found.model_copy(update={"drift": ()})
 
 
 def problems_of(settings: Settings, chosen: TargetSettings, target: Target, *, tried: bool = True) -> list[Problem]:

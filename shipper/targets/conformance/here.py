@@ -117,6 +117,11 @@ class Here:
             return self.place.run(run, kill)
         return run_here(self.place, run, kill, around, cancel)
 
+    def dies_while_starting(self, text: str, like: Ended) -> None:
+        """A release of what will never be ready is killed once it has begun. `like`: one in this process that ended."""
+        at = 1 + min(at for at, write in enumerate(like.writes) if write in ("create", "replace"))
+        assert self.release(text, "never-ready", in_process=True, kill=Kill("after", at)).killed
+
     def loses_the_ledger(self) -> None:
         """From now on there is another one, which is empty."""
         self.ledger = self._new_ledger()

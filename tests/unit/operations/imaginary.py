@@ -29,6 +29,7 @@ from shipper.targets import Target, TargetContext, discovery
 from shipper.targets.conformance.memory import Memory
 from shipper.targets.conformance.memory_splits import TRAITS, SplittingTarget
 from shipper.targets.conformance.rig import ImageKind
+from shipper.targets.conformance.watched import Around, watched
 from tests.e2e.projects import merged, to_toml
 
 
@@ -47,6 +48,8 @@ class MemoryKind:
 
     platforms: dict[tuple[str, str, str], Memory] = field(default_factory=dict)
     unreachable: bool = False
+    around: Around | None = None
+    """Goes around every call of the targets that are connected from now on."""
     kind = "memory"
     settings_model = PlaceSettings
     traits: Traits = TRAITS
@@ -59,7 +62,8 @@ class MemoryKind:
         own, service = PlaceSettings.model_validate(dict(context.own)), context.settings.service
         key = (own.room, service.service, service.environment)
         memory = self.platforms.setdefault(key, Memory(service.service))
-        return Broken(memory, context.secrets) if self.unreachable else Collecting(memory, context.secrets)
+        target = Broken(memory, context.secrets) if self.unreachable else Collecting(memory, context.secrets)
+        return watched(target, self.around) if self.around is not None else target
 
 
 class Collecting(SplittingTarget):

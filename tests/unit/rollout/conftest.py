@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shipper.rollout import attempt, writes
+from shipper.rollout import overtaken, putting_back, writes
 from shipper.targets.conformance import memory
 from tests.unit.rollout.world import World, replacing_world, splitting_world
 
@@ -12,7 +12,8 @@ from tests.unit.rollout.world import World, replacing_world, splitting_world
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writes, "PAUSE", 0.0)
-    monkeypatch.setattr(attempt, "LOOK", 0.0)
+    monkeypatch.setattr(putting_back, "LOOK", 0.0)
+    monkeypatch.setattr(overtaken, "LOOK", 0.0)
     monkeypatch.setattr(memory, "PAUSE", 0.0)
     monkeypatch.delenv("CI", raising=False)
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from shipper.errors import LockedError, Transient
+from shipper.errors import Conflict, LockedError, NotFound, NotPutBack, PlatformError, Transient
 from shipper.model import Observation, Stamp, new_release_id
 from shipper.targets.conformance.memory import Held
 from shipper.targets.conformance.memory_replaces import ReplacingTarget, Rolling
 from tests.unit.rollout.test_rollout_operations import stuck_in_an_operation, writes
-from tests.unit.rollout.world import World
+from tests.unit.rollout.world import World, failing
 
 pytestmark = pytest.mark.unit
 
@@ -100,3 +100,80 @@ def test_what_it_began_itself_by_ending_one_is_not_ended_again(counting: World) 
     assert counting.rollback().verdict.ok
     assert writes(counting).count("abort") == 1
     assert counting.serves == {"one": 100}
+
+
+@pytest.mark.parametrize("error", [Conflict("somebody wrote since"), NotFound("it is not under way")], ids=repr)
+@pytest.mark.parametrize("how", ["release", "rollback"])
+def test_who_meets_its_own_write_that_ended_it_is_not_overtaken(
+    counting: World, how: str, error: PlatformError
+) -> None:
+    """The answer was lost, and the adapter's client made the call again."""
+
+    def around(name: str, call: Callable[[], Any]) -> Any:
+        result = call()
+        if name == "abort":
+            raise error
+        return result
+
+    counting.around = around
+    deployment = counting.release("three") if how == "release" else counting.rollback()
+    assert writes(counting).count("abort") == 1
+    assert counting.serves == {"three" if how == "release" else "one": 100}
+    assert deployment.verdict.ok
+
+
+def test_a_run_that_was_told_of_a_conflict_with_somebody_else_has_ended_nothing(counting: World) -> None:
+    def ends_it() -> None:
+        counting.memory.in_flight = None
+        counting.memory.version += 1
+
+    counting.around = just_before_it_is_ended(ends_it)
+    assert counting.release("three").verdict.ok
+    assert writes(counting)[:2] == ["abort", "replace"]
+
+
+# What a run could not put back, and has said so.
+
+
+def not_put_back(world: World) -> None:
+    """The run has ended with 22, and its operation is under way."""
+    world.around = failing("abort", *[Transient("HTTP 503")] * 16)
+    with pytest.raises(NotPutBack):
+        world.release("stuck", "never-ready")
+    assert world.memory.in_flight is not None
+
+
+@pytest.mark.parametrize("serving", ["", "one"])
+def test_what_was_not_put_back_does_not_keep_the_next_release_out(
+    replacing: World, monkeypatch: pytest.MonkeyPatch, serving: str
+) -> None:
+    monkeypatch.setattr("shipper.rollout.writes.LONGEST_PAUSE", 0.0)
+    if serving:
+        replacing.release(serving)
+    not_put_back(replacing)
+    assert replacing.release("mended").verdict.ok
+    assert writes(replacing)[:2] == ["abort", "replace"]
+    assert (replacing.serves, replacing.memory.in_flight) == ({"mended": 100}, None)
+
+
+def test_what_may_be_the_way_back_is_waited_for(replacing: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had traffic, the run has asked for what served before, and has not seen it come back."""
+    replacing.release("one")
+    replacing.sets(smoke={"requests": [{"name": "text", "path": "/"}]})
+    monkeypatch.setattr(ReplacingTarget, "_move_on", lambda target: None)
+    replacing.around = lambda name, call: the_way_back_takes_long(replacing, name, call)
+    with pytest.raises(NotPutBack):
+        replacing.release("two", "failing")
+    assert (replacing.outcomes[-1], replacing.serves) == ("not-put-back", {"two": 100})
+    with pytest.raises(LockedError):
+        replacing.release("three")
+    assert writes(replacing) == []
+
+
+def the_way_back_takes_long(world: World, name: str, call: Callable[[], Any]) -> Any:
+    """What is applied first has all traffic at once; what is applied then is under way for ever."""
+    result = call()
+    if name == "replace" and world.calls.count("replace") == 1:
+        world.memory.set_weights({"web-2": 100})
+        world.memory.in_flight = None
+    return result

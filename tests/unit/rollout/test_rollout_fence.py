@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shipper.errors import NotPutBack, Overtaken, PutBack, RolloutFailed
-from shipper.rollout import attempt
+from shipper.rollout import overtaken
 from tests.unit.rollout.world import Unreachable, World, afterwards
 
 pytestmark = pytest.mark.unit
@@ -70,7 +70,7 @@ def test_overtaken_after_traffic_moved_and_moved_away_by_the_other_is_21(world: 
 
 
 def test_overtaken_and_left_with_traffic_is_22(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempt, "OTHER_RUN", 0.0)
+    monkeypatch.setattr(overtaken, "OTHER_RUN", 0.0)
     world.release("one")
     world.around = afterwards("shift", somebody_writes(world, 9))
     with pytest.raises(NotPutBack, match="may still have traffic") as caught:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shipper.errors import CredentialsError, Denied, DriftError, NotPutBack, PolicyError, RolloutFailed, Transient
-from shipper.rollout import attempt
+from shipper.rollout import overtaken
 from tests.unit.rollout.world import Unreachable, World, afterwards, failing
 
 pytestmark = pytest.mark.unit
@@ -58,7 +58,7 @@ def overtakes(world: World) -> Callable[[], None]:
 def test_overtaken_while_our_operation_is_under_way_is_22_because_the_platform_will_bring_it(
     replacing: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempt, "OTHER_RUN", 0.0)
+    monkeypatch.setattr(overtaken, "OTHER_RUN", 0.0)
     replacing.release("one")
     replacing.around = afterwards("replace", overtakes(replacing))
     with pytest.raises(NotPutBack, match="what it had brought may still have traffic") as caught:

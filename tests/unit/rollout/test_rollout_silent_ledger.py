@@ -14,7 +14,7 @@ from shipper.errors import Interrupted, LedgerError, NotPutBack, Overtaken, Tran
 from shipper.ledger.log import StoredLedger
 from shipper.ledger.protocol import Lease
 from shipper.pipeline.cancellation import RunCancellation, interrupted
-from shipper.rollout import attempt
+from shipper.rollout import overtaken
 from tests.unit.rollout.world import World, afterwards
 
 pytestmark = pytest.mark.unit
@@ -82,7 +82,7 @@ def in_a_canary(world: World) -> GoesSilent:
 def test_in_a_canary_a_person_is_needed_because_its_share_of_the_traffic_stays(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempt, "OTHER_RUN", 0.0)
+    monkeypatch.setattr(overtaken, "OTHER_RUN", 0.0)
     ledger = in_a_canary(world)
     world.cancelled_by().meanwhile = [lambda: setattr(ledger, "silent", refuses)]
     with pytest.raises(NotPutBack, match="what it had brought may still have traffic") as caught:
@@ -94,7 +94,7 @@ def test_in_a_canary_a_person_is_needed_because_its_share_of_the_traffic_stays(
 def test_who_overtook_is_not_waited_for_when_no_time_is_left(
     world: World, monkeypatch: pytest.MonkeyPatch, never_lets_go: Callable[[], object]
 ) -> None:
-    monkeypatch.setattr(attempt, "OTHER_RUN", 0.0)
+    monkeypatch.setattr(overtaken, "OTHER_RUN", 0.0)
     ledger, cancel = in_a_canary(world), world.cancelled_by()
 
     def hangs() -> Any:

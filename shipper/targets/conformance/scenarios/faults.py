@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from shipper.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Transient
@@ -10,12 +11,21 @@ from shipper.targets.conformance.here import CODES, Here, expect, told
 from shipper.targets.conformance.rig import Ended
 from shipper.targets.conformance.scenario import scenario
 from shipper.targets.conformance.scenarios.strategies import FAST_BAKE
+from shipper.targets.conformance.watched import Around
 from shipper.targets.protocol import Finishes, KeysSecrets, Measures, Probes, Replaces, SplitsTraffic
 
 ERRORS: tuple[type[PlatformError], ...] = (Transient, Denied, Conflict, NotFound, Invalid)
 
+LOST: tuple[type[PlatformError], ...] = (Transient, Conflict, NotFound)
+"""What a call that was carried out may end with all the same: nobody heard its answer, or a client made it again and
+met its own write. A platform that says no (Denied, Invalid) has done nothing.
+"""
 
-def failing(name: str, error: PlatformError, *, always: bool) -> Callable[[str, Callable[[], Any]], Any]:
+NOTHING_WRITTEN = (2, 16, 30, 31, 32, 33)
+"""Codes that say so (docs/reference/exit-codes.md)."""
+
+
+def failing(name: str, error: PlatformError, *, always: bool) -> Around:
     """For `around`: the call of this name raises, the first time or each time."""
     left = [float("inf") if always else 1]
 
@@ -28,18 +38,37 @@ def failing(name: str, error: PlatformError, *, always: bool) -> Callable[[str, 
     return around
 
 
-def failing_after(name: str, error: PlatformError) -> Callable[[str, Callable[[], Any]], Any]:
-    """For `around`: the first call of this name is carried out, and raises all the same."""
-    left = [1]
+def failing_after(name: str, error: PlatformError, *, always: bool) -> Around:
+    """For `around`: the call of this name is carried out and raises all the same, the first time or each time."""
+    left = [float("inf") if always else 1]
 
     def around(called: str, call: Callable[[], Any]) -> Any:
         result = call()
-        if called == name and left:
-            left.clear()
+        if called == name and left[0] > 0:
+            left[0] -= 1
             raise error
         return result
 
     return around
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`lost`: the call is carried out, and whoever made it hears otherwise."""
+
+    told: str
+    around: Around
+    lost: bool
+
+
+def each_fault_of(name: str) -> Iterator[Fault]:
+    """Every error before the call is carried out, and after it those that a lost answer shows as; once and for good."""
+    for lost, errors in ((False, ERRORS), (True, LOST)):
+        for error in errors:
+            for always in (False, True):
+                told = f"{error.__name__} {'after' if lost else 'before'} {name}, {'always' if always else 'once'}"
+                fails = failing_after if lost else failing
+                yield Fault(told, fails(name, error(f"injected: {told}"), always=always), lost)
 
 
 def each_error_of(here: Here, name: str) -> None:
@@ -97,7 +126,7 @@ def the_answer_to_an_abort_is_lost(here: Here) -> None:
     """
     for serving in ("first", "second"):
         expect(here.release(serving), 0)
-        heard = failing_after("abort", Transient("connection reset by peer"))
+        heard = failing_after("abort", Transient("connection reset by peer"), always=False)
         ended = expect(here.release(f"never after {serving}", kind="never-ready", around=heard), 20, 21)
         assert ended.deployment is None
         here.answers(serving)
@@ -105,6 +134,69 @@ def the_answer_to_an_abort_is_lost(here: Here) -> None:
     expect(here.release("third"), 0)
     here.answers("third")
     here.lost_nothing()
+
+
+@scenario(needs=[Replaces], exhaustive=True)
+def errors_of_abort(here: Here) -> None:
+    """Putting back what never became ready fails, or its answer is lost: what served serves, the next release too."""
+    expect(here.release("base"), 0)
+    serving = "base"
+    for fault in each_fault_of("abort"):
+        ended = here.release(f"never, {fault.told}", kind="never-ready", around=fault.around)
+        assert ended.code in ((20,) if fault.lost else (20, 22)), f"{fault.told}: {told(ended)}"
+        here.answers(serving)
+        if ended.code == 20:
+            _at_rest(here, fault)
+        serving = f"mended, {fault.told}"
+        _mended(here, here.release(serving), serving, fault)
+
+
+@scenario(needs=[Replaces], exhaustive=True)
+def errors_of_abort_in_the_next_release(here: Here) -> None:
+    """Ending what a dead run left under way fails, or its answer is lost: the same release again does the work."""
+    expect(here.release("base"), 0)
+    serving = "serving"
+    like = expect(here.release(serving, in_process=True), 0)
+    for fault in each_fault_of("abort"):
+        here.dies_while_starting(f"never, {fault.told}", like)
+        serving = _ends_what_was_left(here, here.release, serving, f"wanted, {fault.told}", fault)
+
+
+@scenario(needs=[Replaces], exhaustive=True)
+def errors_of_abort_in_the_next_rollback(here: Here) -> None:
+    """The same in a rollback: what served all the time is well, and stays."""
+    expect(here.release("base"), 0)
+    like = expect(here.release("serving", in_process=True), 0)
+    for fault in each_fault_of("abort"):
+        here.dies_while_starting(f"never, {fault.told}", like)
+        _ends_what_was_left(here, lambda _, **how: here.rollback(**how), "serving", "serving", fault)
+
+
+def _ends_what_was_left(here: Here, run: Callable[..., Ended], serving: str, wanted: str, fault: Fault) -> str:
+    """`run(wanted)` with the fault, then without it when it has not done its work. Returns what serves."""
+    stamp = here.observe().stamp
+    ended = run(wanted, around=fault.around)
+    assert ended.code in ((0,) if fault.lost else CODES), f"{fault.told}: {told(ended)}"
+    if ended.code in NOTHING_WRITTEN:
+        assert here.observe().stamp == stamp, f"{fault.told}: it had written: {told(ended)}"
+    if ended.code:
+        here.answers(serving)
+        ended = run(wanted)
+    _mended(here, ended, wanted, fault)
+    return wanted
+
+
+def _mended(here: Here, ended: Ended, text: str, fault: Fault) -> None:
+    """This run has done the work that another one could not."""
+    assert ended.code == 0, f"after {fault.told}: {told(ended)}"
+    here.answers(text)
+    _at_rest(here, fault)
+    here.lost_nothing()
+
+
+def _at_rest(here: Here, fault: Fault) -> None:
+    in_flight = here.observe().in_flight
+    assert in_flight is None, f"{fault.told}: still under way: {in_flight}"
 
 
 @scenario(needs=[Replaces, Finishes], exhaustive=True)

@@ -135,9 +135,8 @@ def a_rollback_killed_before_it_told(here: Here) -> None:
 def killed_while_starting(here: Here) -> None:
     """Two serves; the run that was to bring three is dead, and three will never be ready."""
     expect(here.release("one"), 0)
-    writes = expect(here.release("two", in_process=True), 0).writes
-    at = 1 + min(at for at, write in enumerate(writes) if write in ("create", "replace"))
-    assert here.release("three", "never-ready", in_process=True, kill=Kill("after", at)).killed
+    like = expect(here.release("two", in_process=True), 0)
+    here.dies_while_starting("three", like)
     here.answers("two")
 
 
