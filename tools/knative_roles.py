@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from shipper_targets.knative.permissions import ALL, COMMANDS, Uses, needs
-from shipper_targets.kubernetes.permissions import required
+from shipper_targets.kubernetes.permissions import Need
+from tools.roles import roles_page
 
 _INTRODUCTION = """# Knative: permissions
 
@@ -26,32 +25,12 @@ _ONCE = "get and watch with [rollout] before"
 
 def page() -> str:
     """The whole page."""
-    lines = [_INTRODUCTION]
-    for command in COMMANDS:
-        lines += [f"## {command}", "", *_role(command), ""]
-    lines += ["## Told earlier", "", *_earlier()]
-    return "\n".join(lines).rstrip() + "\n"
+    most, least = ({command: needs(command, uses) for command in COMMANDS} for uses in (ALL, Uses()))
+    return roles_page(_INTRODUCTION, most, least, _remark)
 
 
-def _role(command: str) -> Iterator[str]:
-    """YAML, and which lines depend on the configuration."""
-    always = {(one.group, one.resource) for one in required(needs(command, Uses()))}
-    yield "```yaml"
-    yield "rules:"
-    for one in required(needs(command, ALL)):
-        comment = "" if (one.group, one.resource) in always else _MORE.get(one.resource, _MORE["pods/proxy"])
-        if one.resource == "pods" and "watch" in one.verbs:
-            comment = _ONCE
-        yield f"- {one.line()}" + (f"  # {comment}" if comment else "")
-    yield "```"
-
-
-def _earlier() -> Iterator[str]:
-    """What a release only looks at beforehand."""
-    yield "A release goes on without these; then it is told later, by the platform, what preflight would have found."
-    yield ""
-    yield "| where | rule | what is known before the build |"
-    yield "|---|---|---|"
-    for one in needs("release", ALL):
-        if one.why:
-            yield f"| {'ClusterRole' if one.wide else 'Role'} | `{one.line()}` | {one.why} |"
+def _remark(one: Need, always: bool) -> str:
+    """Which configuration it comes with; of the pods' verbs some do."""
+    if one.resource == "pods" and "watch" in one.verbs:
+        return _ONCE
+    return "" if always else _MORE.get(one.resource, _MORE["pods/proxy"])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from shipper_targets.kubernetes.permissions import ALL, COMMANDS, Uses, needs, required
+from shipper_targets.kubernetes.permissions import ALL, COMMANDS, Need, Uses, needs
+from tools.roles import roles_page
 
 _INTRODUCTION = """# Kubernetes: permissions
 
@@ -22,45 +21,22 @@ POST. Golden requests with other methods need `update` (PUT), `patch` or `delete
 """
 
 _MORE = {
-    "configmaps": "with `[run.env]`",
-    "serviceaccounts": "unless `service_account` names one",
-    "horizontalpodautoscalers": "with `[scale] max` above `min`",
-    "poddisruptionbudgets": "from two pods on, unless `pdb = false`",
-    "jobs": "with `[rollout] before`",
-    "ingresses": "with `ingress`",
-    "httproutes": "with `gateway`",
+    "configmaps": "with [run.env]",
+    "serviceaccounts": "unless service_account names one",
+    "horizontalpodautoscalers": "with [scale] max above min",
+    "poddisruptionbudgets": "from two pods on, unless pdb = false",
+    "jobs": "with [rollout] before",
+    "ingresses": "with ingress",
+    "httproutes": "with gateway",
 }
+_OWN_MANIFESTS = "\nWith own manifests every kind in them needs `get, create, patch, delete` too.\n"
 
 
 def page() -> str:
     """The whole page."""
-    lines = [_INTRODUCTION]
-    for command in COMMANDS:
-        lines += [f"## {command}", "", *_role(command), ""]
-    lines += ["## Told earlier", "", *_earlier()]
-    return "\n".join(lines).rstrip() + "\n"
+    most, least = ({command: needs(command, uses) for command in COMMANDS} for uses in (ALL, Uses()))
+    return roles_page(_INTRODUCTION, most, least, _remark) + _OWN_MANIFESTS
 
 
-def _role(command: str) -> Iterator[str]:
-    """YAML, and which lines depend on the configuration."""
-    always = {(one.group, one.resource) for one in required(needs(command, Uses()))}
-    yield "```yaml"
-    yield "rules:"
-    for one in required(needs(command, ALL)):
-        comment = "" if (one.group, one.resource) in always else f"  # {_MORE[one.resource].replace('`', '')}"
-        yield f"- {one.line()}{comment}"
-    yield "```"
-
-
-def _earlier() -> Iterator[str]:
-    """What a release only looks at beforehand."""
-    yield "A release goes on without these; then it is told later, by the platform, what preflight would have found."
-    yield ""
-    yield "| where | rule | what is known before the build |"
-    yield "|---|---|---|"
-    for one in needs("release", ALL):
-        if one.why:
-            where = "ClusterRole" if one.wide else "Role"
-            yield f"| {where} | `{one.line()}` | {one.why} |"
-    yield ""
-    yield "With own manifests every kind in them needs `get, create, patch, delete` too."
+def _remark(one: Need, always: bool) -> str:
+    return "" if always else _MORE[one.resource]

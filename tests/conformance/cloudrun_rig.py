@@ -6,7 +6,6 @@ done by hand goes through the platform's REST API, as the console or another too
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
@@ -18,14 +17,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import docker
-from docker import DockerClient
-
 from shipper.model import ImageRef
 from shipper.targets.conformance import Answer, ImageKind
 from tests.conformance.cloudrun_by_hand import ServicesByHand
 from tests.conformance.cloudrun_place import ServicePlace, ServiceRig, Transport
-from tests.conformance.service_image import ServiceImage
+from tests.conformance.registry_images import PushedImages
 from tests.rig.google import part
 from tests.rig.google.cloudrun.router_pages import NOT_FOUND
 from tests.rig.google.handle import GoogleRig
@@ -40,57 +36,29 @@ IMAGES = f"conformance-{os.getpid()}"
 _COUNT = itertools.count(1)
 
 
-class Images:
-    """The base image with the suite's service in it, made without a build and pushed to Artifact Registry."""
+class ArtifactRegistryImages(PushedImages):
+    """In Artifact Registry, with a token for each push."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str], ImageRef] = {}
-        self._making = threading.Lock()
+    repository = f"{HOST}/{IMAGES}/shop/service"
 
-    def __call__(self, kind: ImageKind, text: str) -> ImageRef:
-        if kind == "missing":
-            reference = f"{HOST}/{IMAGES}/shop/service@sha256:{'0' * 64}"
-            return ImageRef(config_digest="sha256:" + "1" * 64, reference=reference, platform="linux/amd64")
-        with self._making:
-            if (kind, text) not in self._known:
-                self._known[kind, text] = self._make(kind, text)
-            return self._known[kind, text]
+    def credentials(self) -> Mapping[str, str]:
+        return {"username": "oauth2accesstoken", "password": self._identity.access_token()}
 
-    def forget(self, image: ImageRef) -> None:
-        """Its bytes are gone, from the registry and from the engine that would run it; asked for again, made again."""
-        self._known = {key: known for key, known in self._known.items() if known != image}
+    def delete(self, digest: str) -> None:
         package = f"projects/{IMAGES}/locations/{REGION}/repositories/shop/packages/service"
-        digest = image.reference.partition("@")[2]
         self._artifacts("DELETE", f"{package}/versions/{digest}?force=true")
-        with contextlib.suppress(docker.errors.APIError):
-            self._client.api.remove_image(image.reference, force=True)
-        with contextlib.suppress(docker.errors.APIError):
-            self._client.api.remove_image(image.config_digest, force=True)
-
-    def close(self) -> None:
-        """Every image that was made."""
-        for image in list(self._known.values()):
-            self.forget(image)
-        self._service.close()
 
     def _make(self, kind: ImageKind, text: str) -> ImageRef:
-        self._repository()
-        config = self._service.commit(kind, text)
-        name, tag = f"{HOST}/{IMAGES}/shop/service", config.removeprefix("sha256:")[:12]
-        self._client.api.tag(config, name, tag)
-        auth = {"username": "oauth2accesstoken", "password": self._identity.access_token()}
-        digest = ""
-        for line in self._client.api.push(name, tag, stream=True, decode=True, auth_config=auth):
-            assert "error" not in line, line
-            digest = line.get("aux", {}).get("Digest", digest)
-        self._client.api.remove_image(f"{name}:{tag}")  # by its digest the engine still has it
-        return ImageRef(
-            config_digest=config, manifest_digest=digest, reference=f"{name}@{digest}", platform="linux/amd64"
-        )
+        if not self._known:
+            self._make_repository()
+        return super()._make(kind, text)
 
-    @cached_property
-    def _client(self) -> DockerClient:
-        return docker.from_env()
+    def _make_repository(self) -> None:
+        parent = f"projects/{IMAGES}/locations/{REGION}/repositories"
+        status = self._artifacts("POST", f"{parent}?repositoryId=shop", {"format": "DOCKER"})
+        assert status in (200, 409), status
+        while self._artifacts("GET", f"{parent}/shop") != 200:
+            threading.Event().wait(0.05)
 
     @cached_property
     def _identity(self) -> Identity:
@@ -99,19 +67,6 @@ class Images:
         from tests.rig.machine import survey
 
         return Identity(describe(survey()).google.folder / "identity")
-
-    @cached_property
-    def _service(self) -> ServiceImage:
-        return ServiceImage(self._client, f"{IMAGES}-base")
-
-    def _repository(self) -> None:
-        if self._known:
-            return
-        parent = f"projects/{IMAGES}/locations/{REGION}/repositories"
-        status = self._artifacts("POST", f"{parent}?repositoryId=shop", {"format": "DOCKER"})
-        assert status in (200, 409), status
-        while self._artifacts("GET", f"{parent}/shop") != 200:
-            threading.Event().wait(0.05)
 
     def _artifacts(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> int:
         import ssl
@@ -149,7 +104,7 @@ class RigByHand(ServicesByHand):
 class CloudRunRig(ServiceRig):
     """Places whose projects let nobody in without a token: credentials are application default credentials."""
 
-    def __init__(self, transport: Transport, images: Images) -> None:
+    def __init__(self, transport: Transport, images: PushedImages) -> None:
         self._transport: Transport = transport
         self._images = images
 
@@ -169,10 +124,10 @@ class CloudRunRig(ServiceRig):
 class CloudRunPlace(ServicePlace):
     """A project of its own with one service in it."""
 
-    repository = f"{HOST}/{IMAGES}/shop/service"
+    repository = ArtifactRegistryImages.repository
     startup = 8.0
 
-    def __init__(self, transport: Transport, service: str, images: Images) -> None:
+    def __init__(self, transport: Transport, service: str, images: PushedImages) -> None:
         self.hands = GoogleRig(part.url())
         self.project = f"p{os.getpid()}-{next(_COUNT)}"
         self._transport = transport

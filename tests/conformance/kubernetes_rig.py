@@ -6,22 +6,18 @@ would do it, under another field manager.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import http.client
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from shipper.model import ImageRef, Settings, TargetSettings
-from shipper.model.context import Secrets
+from shipper.model import Settings
 from shipper.model.target import Traits
-from shipper.targets import Target, TargetContext
-from shipper.targets.conformance import Answer, Ended, ImageKind, Kill, Run, Values, powers_of, run_in_child
+from shipper.targets.conformance import Answer, Values, powers_of
 from shipper_targets.kubernetes import kind
 from tests.conformance.cluster_by_hand import ClusterByHand
-from tests.conformance.registry_images import RegistryImages, repository
+from tests.conformance.cluster_place import ClusterPlace
+from tests.conformance.registry_images import PushedImages
 from tests.rig.kubernetes.handle import KubeRig
 
 STAMP = "shipper.dev/stamp"
@@ -31,7 +27,7 @@ OURS = "shipper.dev/service"
 class KubernetesRig:
     """Implements shipper.targets.conformance.Rig for one strategy: the shape of what is deployed depends on it."""
 
-    def __init__(self, strategy: str, images: RegistryImages) -> None:
+    def __init__(self, strategy: str, images: PushedImages) -> None:
         self._strategy, self._images = strategy, images
         self.cluster: KubeRig | None = None
         """Set before a place is used."""
@@ -64,26 +60,23 @@ class KubernetesRig:
         return made(self._strategy, service, hands, edge, self._images)
 
 
-class KubernetesPlace:
+class KubernetesPlace(ClusterPlace):
     """Implements Place, Drifts, LosesStamp, LosesRevisions, StoresSecrets, RunsCommands and KillsProcesses.
 
     Images are pulled by nodes: that one is gone from the registry is seen when a pod starts, and not before.
-    Pickles, for a run's own process; that one makes no images.
     """
 
+    adapter = kind
     adopts = False
 
     def __init__(
-        self, strategy: str, service: str, hands: ClusterByHand, edge: str, images: RegistryImages | None
+        self, strategy: str, service: str, hands: ClusterByHand, edge: str, images: PushedImages | None
     ) -> None:
-        self.strategy, self._service, self.hands, self._edge, self._images = strategy, service, hands, edge, images
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_images": None}
+        super().__init__(service, hands, edge, images)
+        self.strategy = strategy
 
     @property
     def host(self) -> str:
-        """The service's name for its users."""
         return f"{self._service}.{self.hands.namespace}.rig.test"
 
     @property
@@ -92,53 +85,19 @@ class KubernetesPlace:
         return f"{self._service}-test"
 
     @property
-    def chosen(self) -> TargetSettings:
+    def own(self) -> Mapping[str, Any]:
         way_in: dict[str, Any] = (
             {"gateway": {"name": "rig", "namespace": "rig-gateway", "hosts": [self.host]}}
             if self.strategy == "canary"
             else {"ingress": {"host": self.host}}
         )
-        own = {
-            "context": "rig",
-            "kubeconfig": str(self.hands.kubeconfig),
-            "namespace": self.hands.namespace,
-            "address": self._edge,
-            "pre_stop": 1,
-            "adopt": self.adopts,
-            **way_in,
-        }
-        return TargetSettings(name="cluster", kind="kubernetes", settings=own)
+        return {**super().own, "pre_stop": 1, "adopt": self.adopts, **way_in}
 
-    def settings(self) -> Settings:
-        return Settings.model_validate(
-            {
-                "service": {"service": self._service, "environment": "test", "root": "/"},
-                "image": {"repository": repository()},
-                "health": {"startup": 8, "timeout": 1},
-                "run": {"stop_grace": 1},
-                "rollout": {"strategy": self.strategy, "drain": 5, "timeout": 60, "bake": 0.5},
-            }
-        )
+    def settings(self, **more: Any) -> Settings:
+        return super().settings(rollout={"strategy": self.strategy, "drain": 5, "timeout": 60, "bake": 0.5}, **more)
 
-    def target(self, settings: Settings, secrets: Secrets) -> Target:
-        return kind.connect(TargetContext(self.chosen.name, settings, self.chosen.settings, secrets))
-
-    def image(self, kind: ImageKind, text: str = "") -> ImageRef:
-        assert self._images is not None, "a run's own process makes no images"
-        return self._images(kind, text)
-
-    def ask(self, path: str = "/") -> Answer:
+    def read(self, answer: http.client.HTTPResponse, body: bytes) -> Answer:
         """The edge answers for itself, without naming a pod, when it has nowhere to go."""
-        edge = urlsplit(self._edge)
-        connection = http.client.HTTPConnection(edge.hostname or "", edge.port, timeout=15)
-        try:
-            connection.request("GET", path, headers={"Host": self.host})
-            answer = connection.getresponse()
-            body = answer.read()
-        except http.client.HTTPException as error:
-            raise OSError(str(error)) from error
-        finally:
-            connection.close()
         if answer.status in (404, 503) and answer.getheader("x-rig-pod") is None:
             raise OSError(f"nothing is routed there: {answer.status} {body[:80]!r}")
         return Answer(answer.status, body)
@@ -149,21 +108,8 @@ class KubernetesPlace:
         deployed = any(name.startswith("Deployment/") for name in found)
         return [name for name in found if not deployed or name.startswith("Job/")]
 
-    def run(self, run: Run, kill: Kill) -> Ended:
-        return run_in_child(self, run, kill)
-
     def close(self) -> None:
         self.hands.drop()
-
-    def store_secret(self, name: str, value: str) -> str:
-        """One Secret for each name, changed in place, as its owner would."""
-        secret = f"store-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
-        content = {"value": base64.b64encode(value.encode()).decode()}
-        self.hands.put("v1", "Secret", secret, {"data": content})
-        return f"kubernetes:{secret}/value"
-
-    def command(self, status: int) -> Sequence[str]:
-        return ("python", "-c", f"print('migrated'); raise SystemExit({status})")
 
     # By hand.
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import pytest
 
 from shipper.targets.conformance import Scenario
-from tests.conformance.cloudrun_rig import CloudRunRig, Images
+from tests.conformance.cloudrun_rig import ArtifactRegistryImages, CloudRunRig
 from tests.conformance.playing import play, played
 from tests.rig.api import Rig
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(900)]
 
-IMAGES = Images()
+IMAGES = ArtifactRegistryImages()
 GRPC, REST = CloudRunRig("grpc", IMAGES), CloudRunRig("rest", IMAGES)
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 import pytest
 
 from shipper.targets.conformance import Scenario
-from tests.conformance.knative_rig import Images, KnativeRig
+from tests.conformance.knative_rig import KnativeRig
 from tests.conformance.playing import play, played
+from tests.conformance.registry_images import RegistryImages
 from tests.rig.kubernetes.handle import KubeRig
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(900)]
 
-IMAGES = Images()
+IMAGES = RegistryImages()
 RIG = KnativeRig(IMAGES)
 
 

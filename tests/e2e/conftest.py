@@ -20,9 +20,11 @@ import pytest
 from tests.e2e.answer import Answer, asked
 from tests.e2e.machine import Ended, Machine
 from tests.e2e.projects import merged
+from tests.rig import stores
 
 if TYPE_CHECKING:
     from tests.rig.api import Rig
+    from tests.rig.stores import RunningStore
 
 pytestmark = pytest.mark.e2e
 
@@ -37,7 +39,6 @@ class Host(Machine):
     port: int
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        """What a project's shipper.toml says about this host, to be merged with more."""
         here = {"targets": {"local": {"kind": "docker", "port": self.port, "namespace": self.namespace}}}
         return merged(here, more)
 
@@ -48,16 +49,7 @@ class Host(Machine):
     def interrupt(self, folder: Path, when: Callable[[dict[str, Any]], bool], number: int = signal.SIGINT) -> Ended:
         """Release, and send the signal to the entry process as soon as an event is the one."""
         started = time.monotonic()
-        process = subprocess.Popen(
-            self.command("release", "--json", "-C", folder),
-            env=self.variables(),
-            cwd=self.home,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
+        process = self.start("release", "--json", "-C", folder)
         stderr: list[str] = []
         assert process.stdout is not None
         assert process.stderr is not None
@@ -115,6 +107,13 @@ def shipper() -> Path:
     from tools.venvs import installed
 
     return installed() / "shipper"
+
+
+@pytest.fixture(scope="session")
+def ledger_store() -> Iterator[RunningStore]:
+    """An object store, for every ledger of this session that is in one."""
+    with stores.gcs() as store:
+        yield store
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 APPS = Path(__file__).parent / "apps"
+QUICK: dict[str, Any] = {"scan": {"enabled": False}, "smoke": {"enabled": False}}
+"""Other tests are about what is found in an image; the golden requests are asked of what serves all the same."""
 
 Behaviour = Literal[
     "good",

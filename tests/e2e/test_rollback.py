@@ -11,14 +11,10 @@ import pytest
 
 from tests.e2e.conftest import Host, docker
 from tests.e2e.machine import Ended
-from tests.e2e.projects import write_service
+from tests.e2e.projects import QUICK, write_service
 from tests.rig import load
 
 pytestmark = pytest.mark.e2e
-
-
-QUICK: dict[str, Any] = {"scan": {"enabled": False}, "smoke": {"enabled": False}}
-"""Other tests are about what is found in an image; the golden requests are asked of what serves all the same."""
 
 
 class Shop:

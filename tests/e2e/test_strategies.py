@@ -10,13 +10,10 @@ import pytest
 
 from tests.e2e.conftest import Host
 from tests.e2e.machine import Ended
-from tests.e2e.projects import write_service
+from tests.e2e.projects import QUICK, write_service
 from tests.rig import load
 
 pytestmark = pytest.mark.e2e
-
-QUICK: dict[str, Any] = {"scan": {"enabled": False}, "smoke": {"enabled": False}}
-"""Other tests are about what is found in an image."""
 
 CANARY = {"strategy": "canary", "steps": [10, 50], "bake": "3s", "gate": {"min_requests": 10}}
 BLUE_GREEN = {"strategy": "blue-green", "bake": "2s"}

@@ -12,35 +12,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.answer import Answer, asked
-from tests.e2e.machine import Ended, Machine, own_home
+from tests.e2e.machine import PlatformMachine
 from tests.e2e.projects import merged
-from tests.rig import stores
 from tests.rig.google.handle import GoogleRig
-from tests.rig.stores import RunningStore
 
 if TYPE_CHECKING:
-    from tests.e2e.cloud.tiny_cloud import Places
+    from tests.e2e.cloud.tiny_cloud import CloudPlaces
     from tests.rig.api import Rig
+    from tests.rig.stores import RunningStore
 
 REGION = "us-central1"
 _NUMBERS = itertools.count()
 
-QUICK: dict[str, Any] = {"scan": {"enabled": False}, "smoke": {"enabled": False}}
-"""Other tests are about what is found in an image; the golden requests are asked of what serves all the same."""
-
 
 @dataclass
-class Cloud(Machine):
+class Cloud(PlatformMachine):
     """A project on the rig's Google Cloud as far as shipper is concerned, and a machine that has a key for it."""
 
     project: str
     key: Path
-    store: RunningStore
-    ledger: str
     hands: GoogleRig
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        """What a project's shipper.toml says about this place, to be merged with more."""
         own = {
             "kind": "cloudrun",
             "project": self.project,
@@ -63,18 +56,9 @@ class Cloud(Machine):
         """What a user of Google Cloud has in the environment, and the way to the ledger."""
         return {**self.rig.google.env, "GOOGLE_APPLICATION_CREDENTIALS": str(self.key), **self.store.environ}
 
-    def release(self, folder: Path, *words: object, env: Mapping[str, str] | None = None) -> Ended:
-        """`shipper release --target cloudrun --json` of a project."""
-        return self.run("release", "--target", "cloudrun", "--json", "-C", folder, *words, env=env)
-
-    def from_nowhere(self, *words: object) -> Ended:
-        """A command from an empty directory of somebody who never released: the place is named by its address."""
-        where = f"cloudrun://{self.project}/{REGION}?endpoint={self.hands.url}"
-        empty = self.home / "empty"
-        empty.mkdir(exist_ok=True)
-        nothing = (self.home / "no-ledger").as_uri()
-        named = ("--service", "shop", "--target", where, "--ledger", nothing)
-        return self.run(*words, *named, "--json", env=own_home(self.home / "other"), cwd=empty)
+    @property
+    def address(self) -> str:
+        return f"cloudrun://{self.project}/{REGION}?endpoint={self.hands.url}"
 
     @property
     def service(self) -> dict[str, Any]:
@@ -94,7 +78,6 @@ class Cloud(Machine):
         return {one["revision"]: one["percent"] for one in self.service["trafficStatuses"] if one.get("percent")}
 
     def ask(self, path: str = "/") -> Answer:
-        """Ask the service's address as a user does."""
         return asked(f"{self.service['uri']}{path}")
 
 
@@ -108,14 +91,7 @@ def new_cloud(shipper: Path, rig: Rig, store: RunningStore, project: str, folder
     key = identity.key_file(folder / "key.json", f"ci@{project}.iam.gserviceaccount.com")
     hands = GoogleRig(rig.google.endpoint)
     hands.need_tokens(project)
-    return Cloud(shipper, rig, home, project, key, store, store.url, hands)
-
-
-@pytest.fixture(scope="session")
-def ledger_store(google_rig: Rig) -> Iterator[RunningStore]:
-    """The rig's object store, for every ledger of this session."""
-    with stores.gcs() as store:
-        yield store
+    return Cloud(shipper, rig, home, "cloudrun", store, store.url, project, key, hands)
 
 
 @pytest.fixture
@@ -129,7 +105,7 @@ def cloud(shipper: Path, google_rig: Rig, ledger_store: RunningStore, tmp_path: 
 @pytest.fixture(scope="module")
 def places(
     shipper: Path, google_rig: Rig, ledger_store: RunningStore, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Places]:
+) -> Iterator[CloudPlaces]:
     """Projects with the tiny service, for a module's tests."""
     from tests.e2e.cloud.tiny_cloud import places_in
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cloud.conftest import QUICK, Cloud
-from tests.e2e.projects import write_service
+from tests.e2e.cloud.conftest import Cloud
+from tests.e2e.projects import QUICK, write_service
 from tests.rig.google.artifacts.names import BASE_URL
 
 pytestmark = pytest.mark.e2e

@@ -18,13 +18,14 @@ from tests.e2e.cloud.scenarios import (
     ROLLBACK,
     SCENARIOS,
     SECOND,
-    TRANSPORTS,
     Attempt,
     Scenario,
     at_every_write,
-    must,
 )
-from tests.e2e.cloud.tiny_cloud import Places, TinyCloud, Transport
+from tests.e2e.cloud.tiny_cloud import TRANSPORTS, CloudPlaces, TinyCloud, Transport
+from tests.e2e.machine import Ended, must
+from tests.e2e.projects import merged
+from tests.e2e.tiny_place import canary
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -41,11 +42,15 @@ def until(over: Callable[[], object]) -> Iterator[None]:
         over()
 
 
-def ends_well(attempt: Attempt) -> None:
-    """The fault is over: the same command again."""
-    must(attempt.place.run(*attempt.once_more))
+def assert_done(attempt: Attempt, ended: Ended) -> None:
+    must(ended)
     assert attempt.place.text() == attempt.wanted
     assert attempt.place.left_over() == []
+
+
+def ends_well(attempt: Attempt) -> None:
+    """The fault is over: the same command again."""
+    assert_done(attempt, attempt.place.run(*attempt.once_more))
 
 
 def refused(place: TinyCloud, before: int) -> list[str]:
@@ -58,7 +63,7 @@ def refused(place: TinyCloud, before: int) -> list[str]:
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_permission_taken_away_before_traffic_moves(places: Places, transport: Transport) -> None:
+def test_permission_taken_away_before_traffic_moves(places: CloudPlaces, transport: Transport) -> None:
     attempt = SECOND.prepare(places, transport)
     place, hands, project = attempt.place, attempt.place.cloud.hands, attempt.place.cloud.project
     with until(lambda: hands.allow(project, UPDATE)):
@@ -71,7 +76,7 @@ def test_permission_taken_away_before_traffic_moves(places: Places, transport: T
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_permission_taken_away_in_a_canary_needs_a_person(places: Places, transport: Transport) -> None:
+def test_permission_taken_away_in_a_canary_needs_a_person(places: CloudPlaces, transport: Transport) -> None:
     attempt = IN_STEPS.prepare(places, transport)
     place, hands, project = attempt.place, attempt.place.cloud.hands, attempt.place.cloud.project
     (old,) = place.cloud.serves
@@ -88,7 +93,7 @@ def test_permission_taken_away_in_a_canary_needs_a_person(places: Places, transp
 # Quota, image, start.
 
 
-def test_no_gpu_in_the_quota_is_told_before_anything_is_written(places: Places) -> None:
+def test_no_gpu_in_the_quota_is_told_before_anything_is_written(places: CloudPlaces) -> None:
     attempt = _with_gpu(places)
     place = attempt.place
     hands, project = place.cloud.hands, place.cloud.project
@@ -102,7 +107,7 @@ def test_no_gpu_in_the_quota_is_told_before_anything_is_written(places: Places) 
     assert place.text() == attempt.served
 
 
-def test_a_quota_that_somebody_else_used_up_meanwhile(places: Places) -> None:
+def test_a_quota_that_somebody_else_used_up_meanwhile(places: CloudPlaces) -> None:
     attempt = _with_gpu(places)
     place, hands, project = attempt.place, attempt.place.cloud.hands, attempt.place.cloud.project
     before = len(place.writes())
@@ -120,7 +125,7 @@ def test_a_quota_that_somebody_else_used_up_meanwhile(places: Places) -> None:
     assert place.left_over() == []
 
 
-def test_an_image_that_is_not_there_is_told_before_anything_is_written(places: Places) -> None:
+def test_an_image_that_is_not_there_is_told_before_anything_is_written(places: CloudPlaces) -> None:
     attempt = SECOND.prepare(places, "grpc")
     place = attempt.place
     before = len(place.writes())
@@ -134,7 +139,7 @@ def test_an_image_that_is_not_there_is_told_before_anything_is_written(places: P
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_a_startup_probe_that_fails(places: Places, transport: Transport) -> None:
+def test_a_startup_probe_that_fails(places: CloudPlaces, transport: Transport) -> None:
     attempt = SECOND.prepare(places, transport)
     place = attempt.place
     place.write(attempt.wanted, run={"env": {"START_SECONDS": "120"}}, health={"startup": "4s"})
@@ -156,35 +161,31 @@ def test_a_startup_probe_that_fails(places: Places, transport: Transport) -> Non
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("scenario", [SECOND, IN_STEPS, ROLLBACK], ids=lambda scenario: scenario.name)
 def test_one_call_without_an_answer_changes_nothing(
-    places: Places, scenario: Scenario, transport: Transport, method: str, after: bool
+    places: CloudPlaces, scenario: Scenario, transport: Transport, method: str, after: bool
 ) -> None:
     """The first call of its kind; of UpdateService that is the rehearsal, where there is one."""
     attempt = scenario.prepare(places, transport)
-    place, hands, project = attempt.place, attempt.place.cloud.hands, attempt.place.cloud.project
+    hands, project = attempt.place.cloud.hands, attempt.place.cloud.project
     before = hands.calls(project).get(method, 0)
     hands.fail(project, method, after=after)
     ended = attempt.run()
     assert hands.calls(project).get(method, 0) > before, "nothing was lost"
-    assert ended.code == 0, ended
-    assert place.text() == attempt.wanted
-    assert place.left_over() == []
+    assert_done(attempt, ended)
 
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("scenario", "transport", "k"), at_every_write("platform", *SCENARIOS))
-def test_any_write_may_lose_its_answer(places: Places, scenario: Scenario, transport: Transport, k: int) -> None:
+def test_any_write_may_lose_its_answer(places: CloudPlaces, scenario: Scenario, transport: Transport, k: int) -> None:
     attempt = scenario.prepare(places, transport)
     place, hands, project = attempt.place, attempt.place.cloud.hands, attempt.place.cloud.project
     ended = place.meddled(k, "before", lambda: hands.fail(project, "write", after=True), *attempt.words)
-    assert ended.code == 0, ended
-    assert place.text() == attempt.wanted
-    assert place.left_over() == []
+    assert_done(attempt, ended)
 
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_platform_that_cannot_be_read_is_told_before_anything_is_written(
-    places: Places, transport: Transport
+    places: CloudPlaces, transport: Transport
 ) -> None:
     attempt = SECOND.prepare(places, transport)
     place = attempt.place
@@ -203,7 +204,7 @@ def test_a_platform_that_cannot_be_read_is_told_before_anything_is_written(
 @pytest.mark.parametrize("after", [False, True], ids=["not carried out", "carried out"])
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_writes_that_are_never_answered_from_some_moment_on(
-    places: Places, transport: Transport, after: bool, k: int
+    places: CloudPlaces, transport: Transport, after: bool, k: int
 ) -> None:
     """The k-th write is the last one that is carried out, or the first one whose answer is lost.
 
@@ -225,20 +226,20 @@ def test_writes_that_are_never_answered_from_some_moment_on(
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("scenario", [SECOND, ROLLBACK], ids=lambda scenario: scenario.name)
-def test_operations_that_never_end_are_not_waited_for(places: Places, scenario: Scenario, transport: Transport) -> None:
+def test_operations_that_never_end_are_not_waited_for(
+    places: CloudPlaces, scenario: Scenario, transport: Transport
+) -> None:
     attempt = scenario.prepare(places, transport)
-    place, hands, project = attempt.place, attempt.place.cloud.hands, attempt.place.cloud.project
+    hands, project = attempt.place.cloud.hands, attempt.place.cloud.project
     with until(lambda: hands.stuck(project, "")):
         hands.stuck(project, "operation")
         ended = attempt.run()
-    assert ended.code == 0, ended
-    assert place.text() == attempt.wanted
-    assert place.left_over() == []
+    assert_done(attempt, ended)
 
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_a_revision_that_never_settles_ends_with_the_deadline(places: Places, transport: Transport) -> None:
+def test_a_revision_that_never_settles_ends_with_the_deadline(places: CloudPlaces, transport: Transport) -> None:
     attempt = SECOND.prepare(places, transport)
     place, hands, project = attempt.place, attempt.place.cloud.hands, attempt.place.cloud.project
     place.write(attempt.wanted, rollout={"deadline": "6s"}, health={"startup": "60s"})
@@ -257,10 +258,10 @@ def test_a_revision_that_never_settles_ends_with_the_deadline(places: Places, tr
 @pytest.mark.sweep
 @pytest.mark.parametrize("k", [2, 3, 4])
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_traffic_that_never_settles_ends_with_the_deadline(places: Places, transport: Transport, k: int) -> None:
+def test_traffic_that_never_settles_ends_with_the_deadline(places: CloudPlaces, transport: Transport, k: int) -> None:
     attempt = IN_STEPS.prepare(places, transport)
     place, hands, project = attempt.place, attempt.place.cloud.hands, attempt.place.cloud.project
-    place.write(attempt.wanted, rollout={"strategy": "canary", "steps": [10, 50], "bake": "300ms", "deadline": "15s"})
+    place.write(attempt.wanted, **merged(canary(), {"rollout": {"deadline": "15s"}}))
     with until(lambda: hands.stuck(project, "")):
         ended = place.meddled(k, "before", lambda: hands.stuck(project, "reconcile"), *attempt.words)
         meanwhile = place.text()
@@ -279,18 +280,18 @@ def test_traffic_that_never_settles_ends_with_the_deadline(places: Places, trans
 @pytest.mark.sweep
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("scenario", [SECOND, IN_STEPS, ROLLBACK], ids=lambda scenario: scenario.name)
-def test_an_api_that_takes_two_seconds_for_everything(places: Places, scenario: Scenario, transport: Transport) -> None:
+def test_an_api_that_takes_two_seconds_for_everything(
+    places: CloudPlaces, scenario: Scenario, transport: Transport
+) -> None:
     attempt = scenario.prepare(places, transport)
-    place, hands, project = attempt.place, attempt.place.cloud.hands, attempt.place.cloud.project
+    hands, project = attempt.place.cloud.hands, attempt.place.cloud.project
     with until(lambda: hands.slow(project, "*", 0.0)):
         hands.slow(project, "*", 2.0)
         ended = attempt.run()
-    assert ended.code == 0, ended
-    assert place.text() == attempt.wanted
-    assert place.left_over() == []
+    assert_done(attempt, ended)
 
 
-def _with_gpu(places: Places) -> Attempt:
+def _with_gpu(places: CloudPlaces) -> Attempt:
     attempt = SECOND.prepare(places, "grpc")
     attempt.place.write(attempt.wanted, run={"gpu": 1, "cpu": 4, "memory": "16GiB"})
     return attempt

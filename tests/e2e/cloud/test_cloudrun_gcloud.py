@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.cloud.conftest import QUICK, REGION, Cloud
+from tests.e2e.cloud.conftest import REGION, Cloud
 from tests.e2e.machine import Ended
-from tests.e2e.projects import write_service
+from tests.e2e.projects import QUICK, write_service
 from tests.rig.google.cloudrun import v1_gcloud
 from tests.rig.google.cloudrun.v1_gcloud import Gcloud
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.cloud.scenarios import FIRST, IN_STEPS, ROLLBACK, SCENARIOS, SECOND, TRANSPORTS, Scenario, at_every_write
-from tests.e2e.cloud.tiny_cloud import Places, TinyCloud, Transport
+from tests.e2e.cloud.scenarios import FIRST, IN_STEPS, ROLLBACK, SCENARIOS, SECOND, Scenario, at_every_write
+from tests.e2e.cloud.tiny_cloud import TRANSPORTS, CloudPlaces, TinyCloud, Transport
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -19,7 +19,9 @@ MOVES_LAST = {SECOND.name: 2, IN_STEPS.name: 4, ROLLBACK.name: 1}
 
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(("scenario", "transport", "k"), at_every_write("platform", *SCENARIOS))
-def test_a_stale_etag_does_not_stop_a_run(places: Places, scenario: Scenario, transport: Transport, k: int) -> None:
+def test_a_stale_etag_does_not_stop_a_run(
+    places: CloudPlaces, scenario: Scenario, transport: Transport, k: int
+) -> None:
     attempt = scenario.prepare(places, transport)
     place = attempt.place
     before = len(place.writes())
@@ -36,7 +38,7 @@ def test_a_stale_etag_does_not_stop_a_run(places: Places, scenario: Scenario, tr
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(("scenario", "transport", "k"), at_every_write("platform", SECOND, IN_STEPS))
 def test_traffic_that_somebody_else_moved_is_not_overwritten_by_a_release(
-    places: Places, scenario: Scenario, transport: Transport, k: int
+    places: CloudPlaces, scenario: Scenario, transport: Transport, k: int
 ) -> None:
     theirs = _someone_elses(places.kept(transport))
     attempt = scenario.prepare(places, transport)
@@ -60,7 +62,7 @@ def test_traffic_that_somebody_else_moved_is_not_overwritten_by_a_release(
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("scenario", "transport", "k"), at_every_write("platform", ROLLBACK))
 def test_a_rollback_takes_over_traffic_that_somebody_else_moves(
-    places: Places, scenario: Scenario, transport: Transport, k: int
+    places: CloudPlaces, scenario: Scenario, transport: Transport, k: int
 ) -> None:
     theirs = _someone_elses(places.kept(transport))
     attempt = scenario.prepare(places, transport)
@@ -82,7 +84,7 @@ def test_a_rollback_takes_over_traffic_that_somebody_else_moves(
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("scenario", [SECOND, IN_STEPS, ROLLBACK], ids=lambda scenario: scenario.name)
 def test_somebody_who_edits_before_each_write_stops_the_run_and_nothing_has_moved(
-    places: Places, scenario: Scenario, transport: Transport
+    places: CloudPlaces, scenario: Scenario, transport: Transport
 ) -> None:
     attempt = scenario.prepare(places, transport)
     place = attempt.place

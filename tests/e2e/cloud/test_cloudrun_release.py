@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cloud.conftest import QUICK, REGION, Cloud
-from tests.e2e.projects import commit, write_service
+from tests.e2e.cloud.conftest import REGION, Cloud
+from tests.e2e.projects import QUICK, commit, write_service
 
 pytestmark = pytest.mark.e2e
 

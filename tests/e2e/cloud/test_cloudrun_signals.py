@@ -11,20 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cloud.scenarios import ROLLBACK, SECOND, TRANSPORTS, Attempt
-from tests.e2e.cloud.tiny_cloud import CANARY, Places, Transport, When
-from tests.e2e.killing.signalled import Run
+from tests.e2e.cloud.scenarios import FIRST, ROLLBACK, SECOND, Attempt
+from tests.e2e.cloud.tiny_cloud import TRANSPORTS, CloudPlaces, Transport
+from tests.e2e.killing.signalled import ISSUED, Run, assert_interrupted, assert_unconfirmed
 from tests.e2e.machine import Ended
+from tests.e2e.tiny_place import canary, slow_start
+from tests.rig.killing import When
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-BAKING = {"rollout": CANARY["rollout"] | {"bake": "60s"}}
-SLOW_START = {"run": {"env": {"START_SECONDS": "60"}}, "health": {"startup": "90s"}}
-ISSUED = 2.0
-"""Seconds from the signal to the write that puts things back."""
-TREE_KILLED = 10.0
-"""Seconds from the first signal to SIGKILL."""
-UNCONFIRMED = 22
+BAKING = canary("60s")
+SLOW_START = slow_start(60)
 
 
 class Interrupted:
@@ -54,16 +51,8 @@ class Interrupted:
         return self.place.writes()[self._before :]
 
 
-def prepared(places: Places, transport: Transport, **settings: Any) -> Attempt:
-    """A release over one that serves."""
-    attempt = SECOND.prepare(places, transport)
-    attempt.place.write(attempt.wanted, **settings)
-    return attempt
-
-
 def assert_put_back(attempt: Attempt, ended: Ended) -> None:
-    assert ended.code == 130, ended
-    assert ended.seconds < TREE_KILLED, ended
+    assert_interrupted(ended)
     assert attempt.place.text() == attempt.served
     assert list(attempt.place.cloud.serves.values()) == [100]
     assert attempt.place.left_over() == []
@@ -71,8 +60,8 @@ def assert_put_back(attempt: Attempt, ended: Ended) -> None:
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_while_its_revision_starts(places: Places, transport: Transport) -> None:
-    attempt = prepared(places, transport, **SLOW_START)
+def test_while_its_revision_starts(places: CloudPlaces, transport: Transport) -> None:
+    attempt = SECOND.prepare(places, transport).with_settings(**SLOW_START)
     interrupted = Interrupted(attempt)
     interrupted.after_writes(1)
     ended = interrupted.signal()
@@ -81,22 +70,19 @@ def test_while_its_revision_starts(places: Places, transport: Transport) -> None
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_while_the_first_revision_starts_the_service_goes(places: Places, transport: Transport) -> None:
-    place = places.fresh(transport)
-    place.write(place.next_text(), **SLOW_START)
-    attempt = Attempt(place, place.release_words, None, "")
+def test_while_the_first_revision_starts_the_service_goes(places: CloudPlaces, transport: Transport) -> None:
+    attempt = FIRST.prepare(places, transport).with_settings(**SLOW_START)
     interrupted = Interrupted(attempt)
     interrupted.after_writes(1)
     ended = interrupted.signal()
-    assert ended.code == 130, ended
-    assert ended.seconds < TREE_KILLED, ended
-    assert place.service() is None
+    assert_interrupted(ended)
+    assert attempt.place.service() is None
 
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_in_a_canary_putting_back_is_one_write(places: Places, transport: Transport) -> None:
-    attempt = prepared(places, transport, **BAKING)
+def test_in_a_canary_putting_back_is_one_write(places: CloudPlaces, transport: Transport) -> None:
+    attempt = SECOND.prepare(places, transport).with_settings(**BAKING)
     interrupted = Interrupted(attempt)
     interrupted.after_writes(2)
     attempt.place.until(lambda: sorted(attempt.place.cloud.serves.values()) == [10, 90])
@@ -111,7 +97,7 @@ def test_in_a_canary_putting_back_is_one_write(places: Places, transport: Transp
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("scenario", [SECOND, ROLLBACK], ids=lambda scenario: scenario.name)
 def test_while_the_write_that_moves_traffic_is_under_way(
-    places: Places, scenario: Any, transport: Transport, when: When
+    places: CloudPlaces, scenario: Any, transport: Transport, when: When
 ) -> None:
     """It is left behind: what puts back comes after it, and what is let go too late is refused."""
     attempt = scenario.prepare(places, transport)
@@ -130,9 +116,9 @@ def test_while_the_write_that_moves_traffic_is_under_way(
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_where_a_write_takes_twelve_seconds_it_says_that_it_is_not_confirmed(
-    places: Places, transport: Transport
+    places: CloudPlaces, transport: Transport
 ) -> None:
-    attempt = prepared(places, transport, **BAKING)
+    attempt = SECOND.prepare(places, transport).with_settings(**BAKING)
     hands, project = attempt.place.cloud.hands, attempt.place.cloud.project
     interrupted = Interrupted(attempt)
     interrupted.after_writes(2)
@@ -140,7 +126,5 @@ def test_where_a_write_takes_twelve_seconds_it_says_that_it_is_not_confirmed(
     hands.slow(project, "UpdateService", 12.0)
     ended = interrupted.signal()
     hands.slow(project, "UpdateService", 0.0)
-    assert ended.code == UNCONFIRMED, ended
-    assert ended.finished["cause"] == "unconfirmed"
-    assert ended.seconds < TREE_KILLED, ended
+    assert_unconfirmed(ended)
     attempt.place.until(lambda: attempt.place.text() == attempt.served and len(attempt.place.cloud.serves) == 1)

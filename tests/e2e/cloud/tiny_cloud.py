@@ -1,8 +1,7 @@
-"""The tiny service on the rig's Cloud Run: what serves answers with the text of its release, and nothing else.
+"""The tiny service on the rig's Cloud Run.
 
-One image for all of a session's places; releases differ in their configuration alone, so that each takes the time of
-the platform and no build. Writes are numbered where they arrive: the platform's by the rig's hands, the ledger's by a
-proxy before the object store.
+Writes are numbered where they arrive: the platform's by the rig's hands, the ledger's by a proxy before the object
+store.
 """
 
 from __future__ import annotations
@@ -10,23 +9,20 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import time
-import urllib.error
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from shipper.ledger.opening import open_ledger
-from shipper.model import Recorded
 from tests.e2e.cloud.conftest import REGION, Cloud, new_cloud
 from tests.e2e.killing.signalled import Run
 from tests.e2e.machine import Ended
-from tests.e2e.projects import APPS, commit, merged, to_toml
-from tests.rig.killing import KillPoints
+from tests.e2e.registry_place import Places, RegistryPlace, until_held
+from tests.rig import load
+from tests.rig.killing import KillPoints, When
 from tests.rig.killing_processes import kill_tree
 from tests.rig.stores import RunningStore
 
@@ -34,74 +30,32 @@ if TYPE_CHECKING:
     from tests.rig.api import Rig
 
 Transport = Literal["grpc", "rest"]
-When = Literal["before", "after"]
+TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 Death = Literal["before", "after", "late"]
 """"before": the write is dropped; "after": it stands; "late": it is carried out when the next run has ended."""
 
-SERVICE = "shop"
-CANARY: Mapping[str, Any] = {"rollout": {"strategy": "canary", "steps": [10, 50], "bake": "300ms"}}
-_PATIENCE = 60.0
-"""Seconds for what must come."""
 _PROJECTS = itertools.count(1)
-_IMAGES: dict[str, str] = {}
-"""Where the rig is to the image that was built there, by digest: one build for all modules of a session."""
-
-
-class WasNotHeld(AssertionError):
-    """The command ended before it had made that write."""
 
 
 @dataclass
-class TinyCloud:
+class TinyCloud(RegistryPlace):
     """One project, one service, one folder, one transport."""
 
     cloud: Cloud
     points: KillPoints
     transport: Transport
-    image: str = ""
-    """By digest; empty in the place that builds it."""
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    # The project, and commands.
-
-    def next_text(self) -> str:
-        """A text that no release here had before."""
-        return f"{self.cloud.project} {next(self._numbers)}"
-
-    def write(self, text: str, **settings: Any) -> None:
-        """The project, such that a release of it answers with this text. Only its configuration ever changes."""
-        first = not self.folder.exists()
-        shutil.copytree(APPS / "tiny", self.folder, dirs_exist_ok=True)
-        own: dict[str, Any] = {
-            "service": SERVICE,
-            "run": {"env": {"TEXT": text}},
-            "scan": {"enabled": False},
-            "smoke": {"enabled": False, "requests": [{"name": "text", "path": "/", "expect": {"contains": text}}]},
-            "health": {"timeout": "1s"},
-            "targets": {"cloudrun": {"transport": self.transport}},
-            "image": {"repository": self.image.partition("@")[0]} if self.image else {},
-        }
-        (self.folder / "shipper.toml").write_text(to_toml(merged(merged(self.cloud.settings(), own), settings)))
-        if first:
-            commit(self.folder, "the tiny service")
 
     @property
-    def folder(self) -> Path:
-        return self.cloud.home / "tiny"
+    def machine(self) -> Cloud:
+        return self.cloud
 
     @property
-    def build_words(self) -> tuple[object, ...]:
-        return ("release", "--target", "cloudrun", "--json", "-C", self.folder)
+    def name(self) -> str:
+        return self.cloud.project
 
     @property
-    def release_words(self) -> tuple[object, ...]:
-        """The first one, or the image of what serves with the configuration of now."""
-        known = ("--config-only",) if self.text() is not None else ("--image", self.image)
-        return (*self.build_words, *known)
-
-    @property
-    def rollback_words(self) -> tuple[object, ...]:
-        return ("rollback", "--target", "cloudrun", "--json", "-C", self.folder)
+    def own_settings(self) -> dict[str, Any]:
+        return {**super().own_settings, "targets": {"cloudrun": {"transport": self.transport}}}
 
     def run(self, *words: object) -> Ended:
         """A command to its end, or to the write of the ledger that it is armed for."""
@@ -110,22 +64,18 @@ class TinyCloud:
         return Ended(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
 
     def start(self, *words: object) -> subprocess.Popen[str]:
-        """A command in a session of its own; the caller waits for it."""
         return self.points.start(self.cloud.command(*words), env=self._variables(), cwd=self.cloud.home)
 
-    def release(self, text: str, **settings: Any) -> Ended:
-        """Write the project with this text and release it."""
-        self.write(text, **settings)
-        return self.run(*self.release_words)
+    def _variables(self) -> dict[str, str]:
+        store = self.cloud.store.through(self.points.store_url)
+        return self.cloud.variables(**store.environ)
 
-    def served(self) -> str:
-        """What serves now; a first release when nothing does."""
-        text = self.text()
-        if text is None:
-            text = self.next_text()
-            ended = self.release(text)
-            assert ended.code == 0, ended
-        return text
+    def under_load(self, rate: float) -> load.Load:
+        port = int(self.cloud.service["uri"].rpartition(":")[2])
+        return load.start(port, rate=rate, host="127.0.0.1")
+
+    def remove(self) -> None:
+        self.cloud.hands.wipe(self.cloud.project)
 
     # One write of a command, from outside.
 
@@ -139,10 +89,7 @@ class TinyCloud:
         hands.hold(project, k, after=when == "after")
         process = self.start(*words)
         try:
-            while hands.held(project, 0.2) is None:
-                if process.poll() is not None:
-                    out, errors = process.communicate()
-                    raise WasNotHeld(f"it ended before its write {k}: {Ended(process.returncode, out, errors, 0)!r}")
+            until_held(process, k, lambda: hands.held(project, 0.2))
             yield process
         finally:
             hands.release(project)
@@ -171,14 +118,8 @@ class TinyCloud:
     # What is there.
 
     def text(self) -> str | None:
-        """What the service answers; None when there is none, when nobody answers, or with a status above 399."""
-        if self.service() is None:
-            return None
-        try:
-            answer = self.cloud.ask()
-        except (urllib.error.URLError, OSError):
-            return None
-        return answer.text if answer.status < 400 else None
+        """None when there is no service, too."""
+        return super().text() if self.service() is not None else None
 
     def service(self) -> dict[str, Any] | None:
         status, found = self.cloud.hands.request("GET", f"/v2/{self.cloud.name}")
@@ -195,9 +136,8 @@ class TinyCloud:
         ]
 
     @property
-    def port(self) -> int:
-        """Of the service's address."""
-        return int(self.cloud.service["uri"].rpartition(":")[2])
+    def serves(self) -> dict[str, int]:
+        return self.cloud.serves
 
     @property
     def in_order(self) -> bool:
@@ -224,81 +164,23 @@ class TinyCloud:
         ]
         return tags + [f"service {name}" for name in there if name != self.cloud.name]
 
-    def history(self, newest: int | None = None) -> list[Recorded]:
-        """Every release or so many, newest first, read from the ledger past the proxy."""
-        environ = {**os.environ, **self.cloud.store.environ}
-        opened = open_ledger(self.cloud.ledger, service=SERVICE, environment="dev", target="cloudrun", environ=environ)
-        return list(itertools.islice(opened.history(), newest))
-
     def writes(self) -> list[dict[str, Any]]:
         """Every write to the platform, in the order in which they came."""
         return self.cloud.hands.writes(self.cloud.project)
 
-    def until(self, true: Callable[[], bool]) -> None:
-        """The platform gets there in its own time."""
-        deadline = time.monotonic() + _PATIENCE
-        while not true():
-            assert time.monotonic() < deadline, "it never came"
-            time.sleep(0.05)
 
-    def _variables(self) -> dict[str, str]:
-        store = self.cloud.store.through(self.points.store_url)
-        return self.cloud.variables(**store.environ)
-
-
-class Places:
-    """Makes places: each a project of its own, all with one image that the first of them builds."""
-
-    def __init__(self, shipper: Path, rig: Rig, store: RunningStore, points: KillPoints, folder: Path) -> None:
-        self._shipper, self._rig, self._store, self._points, self._folder = shipper, rig, store, points, folder
-        self._made: list[TinyCloud] = []
-        self._kept: dict[Transport, TinyCloud] = {}
-
-    def fresh(self, transport: Transport) -> TinyCloud:
-        """Nothing in it yet."""
-        rig = self._rig.google.endpoint
-        if rig not in _IMAGES:
-            _IMAGES[rig] = self._built()
-        return self._new(transport, _IMAGES[rig])
-
-    def kept(self, transport: Transport) -> TinyCloud:
-        """The one that tests share as long as all is well there; something serves."""
-        place = self._kept.get(transport)
-        if place is None or not place.in_order:
-            place = self._kept[transport] = self.fresh(transport)
-            place.served()
-        return place
-
-    def give_up(self, transport: Transport) -> None:
-        """The next test gets another one."""
-        self._kept.pop(transport, None)
-
-    def close(self) -> None:
-        for place in self._made:
-            place.cloud.hands.wipe(place.cloud.project)
-
-    def _cloud(self) -> Cloud:
-        project = f"tiny-{os.getpid()}-{next(_PROJECTS)}"
-        return new_cloud(self._shipper, self._rig, self._store, project, self._folder / project)
-
-    def _new(self, transport: Transport, image: str = "") -> TinyCloud:
-        place = TinyCloud(self._cloud(), self._points, transport, image)
-        self._made.append(place)
-        return place
-
-    def _built(self) -> str:
-        place = self._new("grpc")
-        place.write("the image")
-        ended = place.run(*place.build_words)
-        assert ended.code == 0, ended
-        image: str = place.cloud.service["template"]["containers"][0]["image"]
-        return image
+CloudPlaces = Places[TinyCloud, Transport]
 
 
 @contextmanager
-def places_in(shipper: Path, rig: Rig, store: RunningStore, folder: Path) -> Iterator[Places]:
-    """For a module's tests, with a proxy before the store of all their ledgers."""
+def places_in(shipper: Path, rig: Rig, store: RunningStore, folder: Path) -> Iterator[CloudPlaces]:
+    """For a module's tests: each place a project of its own, with a proxy before the store of all their ledgers."""
     with KillPoints(rig.docker_host, store.endpoint) as points:
-        places = Places(shipper, rig, store, points, folder)
+
+        def new(transport: Transport) -> TinyCloud:
+            project = f"tiny-{os.getpid()}-{next(_PROJECTS)}"
+            return TinyCloud(new_cloud(shipper, rig, store, project, folder / project), points, transport)
+
+        places = CloudPlaces(rig.google.endpoint, new, "grpc")
         yield places
         places.close()

@@ -8,44 +8,36 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
 from tests.e2e.answer import Answer, asked
-from tests.e2e.machine import Ended, Machine, own_home
+from tests.e2e.machine import PlatformMachine
 from tests.e2e.projects import merged
-from tests.rig import stores
 from tests.rig.machine import survey
-from tests.rig.stores import RunningStore
 
 if TYPE_CHECKING:
     from tests.e2e.cluster.tiny_cluster import KubePlaces
     from tests.rig.api import Rig
     from tests.rig.kubernetes.handle import KubeRig
+    from tests.rig.stores import RunningStore
 
 Kind = Literal["kubernetes", "knative"]
 
 _NUMBERS = itertools.count()
 
-QUICK: dict[str, Any] = {"scan": {"enabled": False}, "smoke": {"enabled": False}}
-"""Other tests are about what is found in an image; the golden requests are asked of what serves all the same."""
-
 
 @dataclass
-class Cluster(Machine):
+class Cluster(PlatformMachine):
     """A namespace as far as shipper is concerned, and a machine that has a kubeconfig for it."""
 
-    kind: Kind
     namespace: str
     hands: KubeRig
-    store: RunningStore
-    ledger: str
     kubeconfig: Path
     number: int
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        """What a project's shipper.toml says about this place, to be merged with more."""
         own: dict[str, Any] = {"kind": self.kind, "context": "rig", "namespace": self.namespace}
         own["address"] = self.hands.edge_url
         if self.kind == "kubernetes":
@@ -68,18 +60,9 @@ class Cluster(Machine):
         """What a user of a cluster has in the environment, and the way to the ledger."""
         return {"KUBECONFIG": str(self.kubeconfig), **self.store.environ}
 
-    def release(self, folder: Path, *words: object, env: Mapping[str, str] | None = None) -> Ended:
-        """`shipper release --target KIND --json` of a project."""
-        return self.run("release", "--target", self.kind, "--json", "-C", folder, *words, env=env)
-
-    def from_nowhere(self, *words: object) -> Ended:
-        """A command from an empty directory of somebody who never released: the place is named by its address."""
-        where = f"{self.kind}://rig/{self.namespace}?address={self.hands.edge_url}"
-        empty = self.home / "empty"
-        empty.mkdir(exist_ok=True)
-        nothing = (self.home / "no-ledger").as_uri()
-        named = ("--service", "shop", "--target", where, "--ledger", nothing)
-        return self.run(*words, *named, "--json", env=own_home(self.home / "other"), cwd=empty)
+    @property
+    def address(self) -> str:
+        return f"{self.kind}://rig/{self.namespace}?address={self.hands.edge_url}"
 
     def ask(self, path: str = "/", *, body: bytes | None = None) -> Answer:
         """Ask the service as its users do: over the way in, by its name."""
@@ -99,29 +82,6 @@ class Cluster(Machine):
         return done.stdout
 
 
-@pytest.fixture(scope="module")
-def kube_places(
-    shipper: Path,
-    rig: Rig,
-    kube_rig: KubeRig,
-    cluster_ledgers: RunningStore,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[KubePlaces]:
-    """Namespaces with the tiny service, for a module's tests."""
-    from tests.e2e.cluster.tiny_cluster import KubePlaces
-
-    places = KubePlaces(shipper, rig, kube_rig, cluster_ledgers, tmp_path_factory.mktemp("clusters"))
-    yield places
-    places.close()
-
-
-@pytest.fixture(scope="session")
-def cluster_ledgers(rig: Rig) -> Iterator[RunningStore]:
-    """The rig's object store, for every ledger of this session."""
-    with stores.gcs() as store:
-        yield store
-
-
 def new_cluster(
     kind: Kind, shipper: Path, rig: Rig, hands: KubeRig, store: RunningStore, folder: Path, *, gate: bool = False
 ) -> Cluster:
@@ -129,14 +89,55 @@ def new_cluster(
     home = folder / "home"
     home.mkdir(parents=True)
     namespace, kubeconfig = hands.namespace("e2e"), hands.kubeconfig(gate=gate)
-    return Cluster(shipper, rig, home, kind, namespace, hands, store, store.url, kubeconfig, next(_NUMBERS))
+    return Cluster(shipper, rig, home, kind, store, store.url, namespace, hands, kubeconfig, next(_NUMBERS))
+
+
+class FreshCluster(Protocol):
+    """Makes namespaces."""
+
+    def __call__(self, kind: Kind, *, gate: bool = False) -> Cluster:
+        """With nothing in it yet; it goes at the end of the test."""
 
 
 @pytest.fixture
-def cluster(
-    shipper: Path, rig: Rig, kube_rig: KubeRig, cluster_ledgers: RunningStore, tmp_path: Path
-) -> Iterator[Cluster]:
+def fresh_cluster(
+    shipper: Path, rig: Rig, kube_rig: KubeRig, ledger_store: RunningStore, tmp_path: Path
+) -> Iterator[FreshCluster]:
+    """Of Knative where the test has `knative_rig`, too."""
+    made: list[Cluster] = []
+
+    def fresh(kind: Kind, *, gate: bool = False) -> Cluster:
+        folder = tmp_path / f"machine{len(made)}"
+        made.append(new_cluster(kind, shipper, rig, kube_rig, ledger_store, folder, gate=gate))
+        return made[-1]
+
+    yield fresh
+    for cluster in made:
+        kube_rig.drop(cluster.namespace)
+
+
+@pytest.fixture
+def cluster(fresh_cluster: FreshCluster) -> Cluster:
     """A namespace of Kubernetes."""
-    made = new_cluster("kubernetes", shipper, rig, kube_rig, cluster_ledgers, tmp_path)
-    yield made
-    kube_rig.drop(made.namespace)
+    return fresh_cluster("kubernetes")
+
+
+@pytest.fixture
+def knative(fresh_cluster: FreshCluster, knative_rig: KubeRig) -> Cluster:
+    """A namespace of a cluster with Knative."""
+    return fresh_cluster("knative")
+
+
+@pytest.fixture(scope="module")
+def kube_places(
+    shipper: Path,
+    rig: Rig,
+    kube_rig: KubeRig,
+    ledger_store: RunningStore,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[KubePlaces]:
+    """Namespaces with the tiny service, for a module's tests."""
+    from tests.e2e.cluster.tiny_cluster import places_in
+
+    with places_in(shipper, rig, kube_rig, ledger_store, tmp_path_factory.mktemp("clusters")) as made:
+        yield made

@@ -3,45 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tests.e2e import attempts
+from tests.e2e.attempts import first, rollback, second
 from tests.e2e.cluster.tiny_cluster import SHAPES, KubePlaces, Shape, TinyCluster
-from tests.e2e.machine import Ended
+from tests.e2e.killing.signalled import Run
 
-WRITTEN = frozenset({0, 24})
-"""Exit codes after which what was wanted serves; after 22 either may, after all others what served before does."""
-NOT_KNOWN = 22
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What a command starts from, and what has to come of it."""
-
-    place: TinyCluster
-    words: tuple[object, ...]
-    served: str | None
-    wanted: str
-    recorded: tuple[object, ...] = ()
-    """The command to run again when the run died after it had recorded that it was done, if not the same."""
-
-    @property
-    def allowed(self) -> set[str | None]:
-        return {self.served, self.wanted}
-
-    @property
-    def once_more(self) -> tuple[object, ...]:
-        newest = self.place.history(newest=1)
-        done = bool(self.recorded) and newest[0].outcome == "verified" and newest[0].rollback_to is not None
-        return self.recorded if done else self.words
-
-    def run(self) -> Ended:
-        return self.place.run(*self.words)
-
-    def is_truthful(self, ended: Ended) -> bool:
-        """Whether what serves is what the exit code says (design.md section 5)."""
-        if ended.code == NOT_KNOWN:
-            return self.place.text() in self.allowed
-        return self.place.text() == (self.wanted if ended.code in WRITTEN else self.served)
+Attempt = attempts.Attempt[TinyCluster]
 
 
 @dataclass(frozen=True)
@@ -60,37 +29,30 @@ class Scenario:
 
 
 def _first(places: KubePlaces, shape: Shape) -> Attempt:
-    place = places.fresh(shape)
-    text = place.next_text()
-    place.write(text)
-    return Attempt(place, place.release_words, None, text)
+    return first(places.fresh(shape))
 
 
 def _second(places: KubePlaces, shape: Shape) -> Attempt:
-    place = places.kept(shape)
-    served, text = place.served(), place.next_text()
-    place.write(text)
-    return Attempt(place, place.release_words, served, text)
+    return second(places.kept(shape))
 
 
 def _rollback(places: KubePlaces, shape: Shape) -> Attempt:
-    place = places.kept(shape)
-    before, text = place.served(), place.next_text()
-    serving = next(release for release in place.history() if release.outcome == "verified")
-    must(place.release(text))
-    words = place.rollback_words
-    # Once it is recorded that the rollback was done, "rollback" means one further back; by its number it is the same.
-    return Attempt(place, words, text, before, recorded=(*words, "--to", f"#{serving.number}"))
+    return rollback(places.kept(shape))
 
 
 def _another_shape(places: KubePlaces, shape: Shape) -> Attempt:
     """The other strategy's objects are there, and serve."""
     place = places.fresh(shape)
-    other: Shape = "blue-green" if shape == "rolling" else "rolling"
-    before = TinyCluster(place.cluster, other, place.image)
-    served, text = before.served(), place.next_text() + " in another shape"
-    place.write(text)
-    return Attempt(place, place.release_words, served, text)
+    replace(place, shape="blue-green" if shape == "rolling" else "rolling").served()
+    return second(place)
+
+
+def under_way(attempt: Attempt) -> Run:
+    """The release, when its pods have been asked for: give it a slow start."""
+    place, before = attempt.place, attempt.place.generations
+    run = Run(place.start(*attempt.words))
+    run.until(lambda: place.generations > before)
+    return run
 
 
 SECOND = {shape: Scenario("second release", shape, _second) for shape in SHAPES}
@@ -101,8 +63,3 @@ SCENARIOS = (
     *ROLLBACK.values(),
     *(Scenario("change of shape", shape, _another_shape) for shape in ("rolling", "blue-green")),
 )
-
-
-def must(ended: Ended) -> None:
-    """It ends well."""
-    assert ended.code == 0, ended

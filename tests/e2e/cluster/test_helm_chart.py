@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import own_apps
-from tests.e2e.cluster.conftest import QUICK, Cluster
-from tests.e2e.projects import write_service
+from tests.e2e.cluster.conftest import Cluster
+from tests.e2e.projects import QUICK, write_service
 from tests.rig.helm import build
 from tests.rig.machine import survey
 

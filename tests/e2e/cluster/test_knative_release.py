@@ -6,38 +6,30 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from tests.e2e.answer import asked
-from tests.e2e.cluster.conftest import QUICK, Cluster, new_cluster
+from tests.e2e.attempts import NOT_KNOWN, WRITTEN
+from tests.e2e.cluster.conftest import Cluster, FreshCluster
 from tests.e2e.cluster.knative_service import ask, serves, service
-from tests.e2e.cluster.kube_scenarios import NOT_KNOWN, WRITTEN
-from tests.e2e.projects import commit, to_toml, write_service
+from tests.e2e.projects import QUICK, commit, to_toml, write_service
+from tests.e2e.tiny_place import canary
 from tests.rig.killing_processes import kill_tree
-from tests.rig.stores import RunningStore
 
 if TYPE_CHECKING:
-    from tests.rig.api import Rig
     from tests.rig.kubernetes.handle import KubeRig
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[3]
-CANARY = {"rollout": {"strategy": "canary", "steps": [10, 50], "bake": "2s"}}
 
 
 @pytest.fixture
-def place(
-    shipper: Path, rig: Rig, knative_rig: KubeRig, cluster_ledgers: RunningStore, tmp_path: Path
-) -> Iterator[Cluster]:
-    """A namespace of a cluster with Knative."""
-    made = new_cluster("knative", shipper, rig, knative_rig, cluster_ledgers, tmp_path)
-    yield made
-    knative_rig.drop(made.namespace)
+def place(knative: Cluster) -> Cluster:
+    return knative
 
 
 @pytest.mark.timeout(600)
@@ -48,7 +40,7 @@ def test_a_canary_and_a_rollback_from_an_empty_directory_without_the_ledger(plac
     assert first.code == 0, first
     assert ask(place).json["version"] == "1"
 
-    write_service(folder, version="2", settings=place.settings(**QUICK, **CANARY))
+    write_service(folder, version="2", settings=place.settings(**QUICK, **canary("2s")))
     second = place.release(folder)
     assert second.code == 0, second
     shares = [event["weights"] for event in second.events if event["event"] == "traffic-shifted"]
@@ -161,13 +153,9 @@ def _image_of(place: Cluster, revision: str) -> str:
 
 
 @pytest.fixture
-def gated(
-    shipper: Path, rig: Rig, knative_rig: KubeRig, cluster_ledgers: RunningStore, tmp_path: Path
-) -> Iterator[Cluster]:
+def gated(fresh_cluster: FreshCluster, knative_rig: KubeRig) -> Cluster:
     """The same through the rig's gate, which can hold each write."""
-    made = new_cluster("knative", shipper, rig, knative_rig, cluster_ledgers, tmp_path, gate=True)
-    yield made
-    knative_rig.drop(made.namespace)
+    return fresh_cluster("knative", gate=True)
 
 
 @pytest.mark.sample(1)
@@ -197,15 +185,7 @@ def _killed_at(place: Cluster, which: int, when: Literal["before", "after"], *wo
     """SIGKILL at the which-th write: it was held, and is never carried out (before) or stands (after)."""
     gate, namespace = place.hands.gate, place.namespace
     gate.hold(namespace, which, when)
-    process = subprocess.Popen(
-        place.command(*words),
-        env=place.variables(),
-        cwd=place.home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    process = place.start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while (held := gate.held(namespace, 0.5)) is None:
             assert process.poll() is None, f"it ended with {process.returncode} before its write {which}"
@@ -221,16 +201,7 @@ def test_an_api_server_that_restarts_in_a_release(place: Cluster, tmp_path: Path
     write_service(folder, version="1", settings=place.settings(**QUICK))
     assert place.release(folder).code == 0
     write_service(folder, version="2", settings=place.settings(**QUICK))
-    running = subprocess.Popen(
-        place.command("release", "--target", "knative", "--json", "-C", folder),
-        env=place.variables(),
-        cwd=place.home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    running = place.start("release", "--target", "knative", "--json", "-C", folder, stderr=subprocess.STDOUT)
     said: list[str] = []
     try:
         assert running.stdout is not None

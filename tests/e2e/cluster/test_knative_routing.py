@@ -5,22 +5,18 @@ Silent, as one that is away or slow, or with a failure that it reports. What it 
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.cluster.conftest import QUICK, Cluster, new_cluster
+from tests.e2e.cluster.conftest import Cluster, FreshCluster
 from tests.e2e.cluster.knative_service import ask, serves
 from tests.e2e.killing.signalled import Run
 from tests.e2e.machine import Ended
-from tests.e2e.projects import write_service
-from tests.rig.stores import RunningStore
+from tests.e2e.projects import QUICK, write_service
 
 if TYPE_CHECKING:
-    from tests.rig.api import Rig
     from tests.rig.kubernetes.handle import KubeRig
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -35,13 +31,9 @@ WARM = {"targets": {"knative": {"autoscale": {"keep_last": "5m"}}}}
 
 
 @pytest.fixture
-def place(
-    shipper: Path, rig: Rig, knative_rig: KubeRig, cluster_ledgers: RunningStore, tmp_path: Path
-) -> Iterator[Cluster]:
+def place(fresh_cluster: FreshCluster, knative_rig: KubeRig) -> Cluster:
     """A namespace of a cluster with Knative, whose writes can be held."""
-    made = new_cluster("knative", shipper, rig, knative_rig, cluster_ledgers, tmp_path, gate=True)
-    yield made
-    knative_rig.drop(made.namespace)
+    return fresh_cluster("knative", gate=True)
 
 
 @pytest.fixture
@@ -138,17 +130,7 @@ def held_at_the_traffic(place: Cluster, folder: Path, failure: str) -> Run:
     """A release under way: its revision is ready and has its tag routed; its traffic is written, and held."""
     gate, namespace = place.hands.gate, place.namespace
     gate.hold(namespace, THE_TRAFFIC)
-    process = subprocess.Popen(
-        place.command("release", "--target", "knative", "--json", "-C", folder),
-        env=place.variables(),
-        cwd=place.home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    run = Run(process)
+    run = Run(place.start("release", "--target", "knative", "--json", "-C", folder))
     try:
         assert gate.held(namespace, 120) is not None, run.said
         place.hands.router.hold(namespace, failure)

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.e2e.cluster.conftest import QUICK, Cluster, new_cluster
+from tests.e2e.cluster.conftest import Cluster
 from tests.e2e.machine import Ended
-from tests.e2e.projects import write_service
-from tests.rig.stores import RunningStore
-
-if TYPE_CHECKING:
-    from tests.rig.api import Rig
-    from tests.rig.kubernetes.handle import KubeRig
+from tests.e2e.projects import QUICK, write_service
 
 pytestmark = pytest.mark.e2e
 
@@ -178,16 +172,6 @@ def test_what_others_apply_stays_theirs(cluster: Cluster, tmp_path: Path) -> Non
     fields = {one["manager"]: json.dumps(one["fieldsV1"]) for one in shown["metadata"]["managedFields"]}
     assert "f:priorityClassName" in fields["search-team"]
     assert "f:priorityClassName" not in fields["shipper"]
-
-
-@pytest.fixture
-def knative(
-    shipper: Path, rig: Rig, knative_rig: KubeRig, cluster_ledgers: RunningStore, tmp_path: Path
-) -> Iterator[Cluster]:
-    """A namespace of a cluster with Knative."""
-    made = new_cluster("knative", shipper, rig, knative_rig, cluster_ledgers, tmp_path)
-    yield made
-    knative_rig.drop(made.namespace)
 
 
 def test_services_and_revisions_of_knative_are_listed_by_their_usual_names(knative: Cluster, tmp_path: Path) -> None:

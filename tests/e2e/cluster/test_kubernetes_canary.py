@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster.conftest import QUICK, Cluster
+from tests.e2e.cluster.conftest import Cluster
 from tests.e2e.cluster.kube_scenarios import SECOND
 from tests.e2e.cluster.tiny_cluster import KubePlaces, TinyCluster
 from tests.e2e.killing.signalled import Run
 from tests.e2e.machine import Ended
-from tests.e2e.projects import write_service
+from tests.e2e.projects import QUICK, write_service
+from tests.e2e.tiny_place import canary
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-STEPS: dict[str, Any] = {"rollout": {"strategy": "canary", "steps": [10, 50], "bake": "4s"}}
+STEPS = canary("4s")
 AT_ONCE = 20
 """Requests between two looks at the route: all of them went by the same weights."""
 FEWEST = 40

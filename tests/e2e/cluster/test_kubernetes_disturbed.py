@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e.cluster.kube_scenarios import SECOND, Attempt
-from tests.e2e.cluster.tiny_cluster import SHAPES, KubePlaces, Shape, TinyCluster, slow_start
-from tests.e2e.killing.signalled import Run
+from tests.e2e.cluster.kube_scenarios import SECOND, under_way
+from tests.e2e.cluster.tiny_cluster import SHAPES, KubePlaces, Shape, TinyCluster
 from tests.e2e.machine import Ended
-from tests.rig import load
+from tests.e2e.tiny_place import slow_start
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -45,7 +44,7 @@ def test_of_two_releases_one_waits_or_is_told_and_none_is_lost(kube_places: Kube
     place = kube_places.kept(shape)
     served = place.served()
     other = place.another_machine(f"colleague-{place.next_text().split()[-1]}")
-    with load.start(place.edge_port, rate=20, host=place.cluster.host, timeout=10) as running:
+    with place.under_load(20) as running:
         texts, ended = both(place, other)
         result = running.stop()
     assert 0 in [run.code for run in ended], ended
@@ -64,7 +63,7 @@ def test_without_a_ledger_in_common_the_clusters_own_conditions_decide(kube_plac
     served = place.served()
     other = place.another_machine(f"stranger-{place.next_text().split()[-1]}")
     other.cluster.ledger = place.cluster.store.url
-    with load.start(place.edge_port, rate=20, host=place.cluster.host, timeout=10) as running:
+    with place.under_load(20) as running:
         texts, ended = both(place, other)
         result = running.stop()
     kube_places.give_up(shape)  # two ledgers know half of it each
@@ -74,20 +73,10 @@ def test_without_a_ledger_in_common_the_clusters_own_conditions_decide(kube_plac
     assert result.failed == 0, dict(result.failures)
 
 
-def under_way(attempt: Attempt) -> Run:
-    """The release, whose pods take a while until they are ready, when they have been asked for."""
-    place = attempt.place
-    place.write(attempt.wanted, **slow_start(SECONDS))
-    before = sum(int(one["metadata"]["generation"]) for one in place.objects("deployments"))
-    run = Run(place.start(*attempt.words))
-    run.until(lambda: sum(int(one["metadata"]["generation"]) for one in place.objects("deployments")) > before)
-    return run
-
-
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_api_server_is_restarted_in_the_middle(kube_places: KubePlaces, shape: Shape) -> None:
-    attempt = SECOND[shape].prepare(kube_places)
+    attempt = SECOND[shape].prepare(kube_places).with_settings(**slow_start(SECONDS))
     run = under_way(attempt)
     attempt.place.cluster.hands.restart_apiserver()
     ended = run.end(120)
@@ -99,7 +88,7 @@ def test_the_api_server_is_restarted_in_the_middle(kube_places: KubePlaces, shap
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_watches_end_with_410_in_the_middle(kube_places: KubePlaces, shape: Shape) -> None:
-    attempt = SECOND[shape].prepare(kube_places)
+    attempt = SECOND[shape].prepare(kube_places).with_settings(**slow_start(SECONDS))
     run = under_way(attempt)
     cluster = attempt.place.cluster
     run.until(lambda: cluster.hands.gate.watches(cluster.namespace) > 0)
@@ -112,7 +101,7 @@ def test_watches_end_with_410_in_the_middle(kube_places: KubePlaces, shape: Shap
 @pytest.mark.sweep
 @pytest.mark.parametrize("shape", SHAPES)
 def test_watches_are_cut_in_the_middle(kube_places: KubePlaces, shape: Shape) -> None:
-    attempt = SECOND[shape].prepare(kube_places)
+    attempt = SECOND[shape].prepare(kube_places).with_settings(**slow_start(SECONDS))
     run = under_way(attempt)
     cluster = attempt.place.cluster
     run.until(lambda: cluster.hands.gate.watches(cluster.namespace) > 0)

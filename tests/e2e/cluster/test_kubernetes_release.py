@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster.conftest import QUICK, Cluster
-from tests.e2e.projects import commit, merged, to_toml, write_service
+from tests.e2e.cluster.conftest import Cluster
+from tests.e2e.projects import QUICK, commit, merged, to_toml, write_service
 
 pytestmark = pytest.mark.e2e
 

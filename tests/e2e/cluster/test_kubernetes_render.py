@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.e2e.cluster.conftest import QUICK, Cluster, new_cluster
-from tests.e2e.projects import write_service
+from tests.e2e.cluster.conftest import Cluster, new_cluster
+from tests.e2e.projects import QUICK, write_service
 from tests.rig.stores import RunningStore
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def cluster(
     shipper: Path,
     rig: Rig,
     kube_rig: KubeRig,
-    cluster_ledgers: RunningStore,
+    ledger_store: RunningStore,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cluster]:
     """A namespace in which a project was released once; nothing here writes to it."""
-    made = new_cluster("kubernetes", shipper, rig, kube_rig, cluster_ledgers, tmp_path_factory.mktemp("rendered"))
+    made = new_cluster("kubernetes", shipper, rig, kube_rig, ledger_store, tmp_path_factory.mktemp("rendered"))
     write_service(made.home / "shop", version="1", settings=made.settings(**QUICK, **SCALED))
     ended = made.release(made.home / "shop")
     assert ended.code == 0, ended

@@ -7,50 +7,35 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
-from tests.e2e.cluster.kube_scenarios import SECOND, Attempt, must
-from tests.e2e.cluster.tiny_cluster import SHAPES, KubePlaces, Shape, slow_start
-from tests.e2e.killing.signalled import TERMINATED, Run
-from tests.e2e.machine import Ended
+from tests.e2e.cluster.kube_scenarios import SECOND, Attempt, under_way
+from tests.e2e.cluster.tiny_cluster import SHAPES, KubePlaces, Shape
+from tests.e2e.killing.signalled import (
+    CI,
+    ISSUED,
+    TERMINATED,
+    TREE_KILLED,
+    UNCONFIRMED,
+    Run,
+    assert_interrupted,
+    assert_unconfirmed,
+)
+from tests.e2e.machine import Ended, must
+from tests.e2e.tiny_place import canary, slow_start
 from tests.rig.kubernetes.gate.hands import When
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-SLOW: Mapping[str, Any] = slow_start(60)
-BAKING: Mapping[str, Any] = {"rollout": {"strategy": "canary", "steps": [10, 50], "bake": "60s"}}
-ISSUED = 2.0
-"""Seconds from the signal to the write that puts things back."""
-UNCONFIRMED = 22
-TREE_KILLED = 10.0
-"""Seconds from the first signal to SIGKILL."""
-SIGNALS = {"as CI does it": None, "SIGTERM": TERMINATED}
+SLOW, BAKING = slow_start(60), canary("60s")
+SIGNALS = {"as CI does it": CI, "SIGTERM": TERMINATED}
 CODES = {"as CI does it": 130, "SIGTERM": 143}
 
 
-def prepared(places: KubePlaces, shape: Shape, **settings: Any) -> Attempt:
-    """A release over one that serves."""
-    attempt = SECOND[shape].prepare(places)
-    attempt.place.write(attempt.wanted, **settings)
-    return attempt
-
-
-def signalled(run: Run, how: str) -> Ended:
-    signals = SIGNALS[how]
-    return run.signal() if signals is None else run.signal(signals)
-
-
-def generations(attempt: Attempt) -> int:
-    """Of all Deployments: another sum means that one was made or changed."""
-    return sum(int(one["metadata"]["generation"]) for one in attempt.place.objects("deployments"))
-
-
 def assert_put_back(attempt: Attempt, ended: Ended, code: int) -> None:
-    assert ended.code == code, ended
-    assert ended.seconds < TREE_KILLED, ended
+    assert_interrupted(ended, code)
     assert attempt.place.text() == attempt.served
     if attempt.place.left_over():  # no time was left to remove it: the next run does
         must(attempt.place.release(attempt.place.next_text()))
@@ -61,11 +46,9 @@ def assert_put_back(attempt: Attempt, ended: Ended, code: int) -> None:
 @pytest.mark.parametrize("how", SIGNALS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_while_its_pods_start(kube_places: KubePlaces, shape: Shape, how: str) -> None:
-    attempt = prepared(kube_places, shape, **SLOW)
-    before = generations(attempt)
-    run = Run(attempt.place.start(*attempt.words))
-    run.until(lambda: generations(attempt) > before)
-    ended = signalled(run, how)
+    attempt = SECOND[shape].prepare(kube_places).with_settings(**SLOW)
+    run = under_way(attempt)
+    ended = run.signal(SIGNALS[how])
     assert_put_back(attempt, ended, CODES[how])
     history = attempt.place.history(newest=1)
     assert history[0].outcome in ("interrupted", "failed"), history
@@ -79,9 +62,8 @@ def test_while_the_first_pods_start_everything_goes(kube_places: KubePlaces, sha
     place.write(place.next_text(), **SLOW)
     run = Run(place.start(*place.release_words))
     run.until(lambda: bool(place.objects("deployments")))
-    ended = signalled(run, how)
-    assert ended.code == CODES[how], ended
-    assert ended.seconds < TREE_KILLED, ended
+    ended = run.signal(SIGNALS[how])
+    assert_interrupted(ended, CODES[how])
     assert place.text() is None
     place.until(lambda: not place.objects("deployments"))
 
@@ -89,7 +71,7 @@ def test_while_the_first_pods_start_everything_goes(kube_places: KubePlaces, sha
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("how", SIGNALS)
 def test_in_the_middle_of_a_canary_the_route_is_put_back_within_two_seconds(kube_places: KubePlaces, how: str) -> None:
-    attempt = prepared(kube_places, "canary", **BAKING)
+    attempt = SECOND["canary"].prepare(kube_places).with_settings(**BAKING)
     place, gate = attempt.place, attempt.place.cluster.hands.gate
     run = Run(place.start(*attempt.words))
     run.until(lambda: sorted(place.serves.values()) == [10, 90])
@@ -119,12 +101,11 @@ def test_while_a_write_to_what_moves_traffic_is_under_way(
     kube_places: KubePlaces, shape: Shape, when: When, k: int
 ) -> None:
     """It is left behind: what puts back comes after it, and what is let go too late is refused."""
-    attempt = prepared(kube_places, shape)
+    attempt = SECOND[shape].prepare(kube_places)
     with attempt.place.stopped_at(k, when, *attempt.words, resource=MOVER[shape]) as (process, _):
         ended = Run(process).signal()
-    assert ended.seconds < TREE_KILLED, ended
     if ended.code == UNCONFIRMED:
-        assert ended.finished["cause"] == "unconfirmed", ended
+        assert_unconfirmed(ended)
         attempt.place.until(lambda: attempt.place.text() == attempt.served)
         return
     assert_put_back(attempt, ended, 130)

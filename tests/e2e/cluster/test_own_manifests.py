@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.cluster import own_apps
-from tests.e2e.cluster.conftest import QUICK, Cluster
-from tests.e2e.projects import write_service
+from tests.e2e.cluster.conftest import Cluster
+from tests.e2e.projects import QUICK, write_service
 
 pytestmark = pytest.mark.e2e
 

@@ -1,91 +1,64 @@
-"""The tiny service in a namespace of its own: what serves answers with the text of its release, and nothing else.
+"""The tiny service in a namespace of its own.
 
-One image for all of a session's places; releases differ in their configuration alone, so that each takes the time of
-the platform and no build. Everything that the command asks of the cluster goes through the rig's gate, which numbers
-the writes and can hold each of them; what the tests look at is read past it.
+Everything that the command asks of the cluster goes through the rig's gate, which numbers the writes and can hold each
+of them; what the tests look at is read past it.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
-import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from shipper.ledger.opening import open_ledger
-from shipper.model import Recorded
 from tests.e2e.cluster.conftest import Cluster, new_cluster
 from tests.e2e.machine import Ended
-from tests.e2e.projects import APPS, commit, merged, to_toml
+from tests.e2e.registry_place import Places, RegistryPlace, until_held
+from tests.rig import load
 from tests.rig.killing_processes import kill_tree
 from tests.rig.kubernetes.gate.hands import When, Write
-from tests.rig.stores import RunningStore
 
 if TYPE_CHECKING:
     from tests.rig.api import Rig
     from tests.rig.kubernetes.handle import KubeRig
+    from tests.rig.stores import RunningStore
 
 Shape = Literal["rolling", "blue-green", "canary"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 
-SERVICE, BASE = "shop", "shop-dev"
+BASE = "shop-dev"
 CARRIERS = {
     "deployments": "/apis/apps/v1/namespaces/{}/deployments",
     "services": "/api/v1/namespaces/{}/services",
     "httproutes": "/apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes",
 }
 _STAMP, _RELEASE = "shipper.dev/stamp", "shipper.dev/release"
-_PATIENCE = 60.0
-"""Seconds for what must come."""
-_IMAGES: dict[str, str] = {}
-"""The rig's cluster to the image that was built for it, by digest: one build for all modules of a session."""
-
-
-class WasNotHeld(AssertionError):
-    """The command ended before it had made that write."""
 
 
 @dataclass
-class TinyCluster:
+class TinyCluster(RegistryPlace):
     """One namespace, one service, one folder, one strategy."""
 
     cluster: Cluster
     shape: Shape
-    image: str = ""
-    """By digest; empty in the place that builds it."""
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    # The project, and commands.
+    @property
+    def machine(self) -> Cluster:
+        return self.cluster
 
-    def next_text(self) -> str:
-        """A text that no release here had before."""
-        return f"{self.cluster.namespace} {next(self._numbers)}"
+    @property
+    def name(self) -> str:
+        return self.cluster.namespace
 
-    def write(self, text: str, **settings: Any) -> None:
-        """The project, such that a release of it answers with this text. Only its configuration ever changes."""
-        first = not self.folder.exists()
-        shutil.copytree(APPS / "tiny", self.folder, dirs_exist_ok=True)
-        own: dict[str, Any] = {
-            "service": SERVICE,
-            "run": {"env": {"TEXT": text}},
-            "scan": {"enabled": False},
-            "smoke": {"enabled": False, "requests": [{"name": "text", "path": "/", "expect": {"contains": text}}]},
-            "health": {"timeout": "1s"},
-            "targets": {"kubernetes": self._way_in},
-            "rollout": self._rollout,
-            "image": {"repository": self.image.partition("@")[0]} if self.image else {},
-        }
-        (self.folder / "shipper.toml").write_text(to_toml(merged(merged(self.cluster.settings(), own), settings)))
-        if first:
-            commit(self.folder, "the tiny service")
+    @property
+    def own_settings(self) -> dict[str, Any]:
+        here = {"targets": {"kubernetes": self._way_in}, "rollout": self._rollout}
+        return {**super().own_settings, **here}
 
     @property
     def _way_in(self) -> dict[str, Any]:
@@ -101,54 +74,19 @@ class TinyCluster:
         steps = {"steps": [10, 50]} if self.shape == "canary" else {}
         return {"strategy": self.shape, "bake": "300ms", **steps}
 
-    @property
-    def folder(self) -> Path:
-        return self.cluster.home / "tiny"
-
-    @property
-    def build_words(self) -> tuple[object, ...]:
-        return ("release", "--target", "kubernetes", "--json", "-C", self.folder)
-
-    @property
-    def release_words(self) -> tuple[object, ...]:
-        """The first one, or the image of what serves with the configuration of now."""
-        known = ("--config-only",) if self.text() is not None else ("--image", self.image)
-        return (*self.build_words, *known)
-
-    @property
-    def rollback_words(self) -> tuple[object, ...]:
-        return ("rollback", "--target", "kubernetes", "--json", "-C", self.folder)
-
     def run(self, *words: object) -> Ended:
-        """A command to its end."""
         return self.cluster.run(*words)
 
     def start(self, *words: object) -> subprocess.Popen[str]:
-        """A command in a session of its own; the caller waits for it."""
-        return subprocess.Popen(
-            self.cluster.command(*words),
-            env=self.cluster.variables(),
-            cwd=self.cluster.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        return self.cluster.start(*words)
 
-    def release(self, text: str, **settings: Any) -> Ended:
-        """Write the project with this text and release it."""
-        self.write(text, **settings)
-        return self.run(*self.release_words)
+    def under_load(self, rate: float) -> load.Load:
+        port = urlsplit(self.cluster.hands.edge_url).port
+        assert port is not None
+        return load.start(port, rate=rate, host=self.cluster.host)
 
-    def served(self) -> str:
-        """What serves now; a first release when nothing does."""
-        text = self.text()
-        if text is None:
-            text = self.next_text()
-            ended = self.release(text)
-            assert ended.code == 0, ended
-        return text
+    def remove(self) -> None:
+        self.cluster.hands.drop(self.cluster.namespace)
 
     def another_machine(self, name: str) -> TinyCluster:
         """Somebody else's, with a home and a copy of the project of its own; the same service, place and ledger."""
@@ -170,24 +108,21 @@ class TinyCluster:
         gate.hold(namespace, k, when, resource=resource)
         process = self.start(*words)
         try:
-            while (held := gate.held(namespace, 0.2)) is None:
-                if process.poll() is not None:
-                    out, errors = process.communicate()
-                    raise WasNotHeld(f"it ended before its write {k}: {Ended(process.returncode, out, errors, 0)!r}")
-            yield process, held
+            yield process, until_held(process, k, lambda: gate.held(namespace, 0.2))
         finally:
             gate.release(namespace)
             if process.poll() is None:
                 kill_tree(process.pid)
                 process.communicate()
 
-    def killed_at(self, k: int, when: When, *words: object) -> Write:
+    @contextmanager
+    def killed_at(self, k: int, when: When, *words: object) -> Iterator[Write]:
         """SIGKILL at the k-th write: it was held, and is never carried out (before) or stands (after)."""
         with self.stopped_at(k, when, *words) as (process, held):
             kill_tree(process.pid)
-            process.communicate(timeout=_PATIENCE)
+            process.communicate(timeout=60)
             self.cluster.hands.gate.release(self.cluster.namespace, carry=when == "after")
-        return held
+        yield held
 
     # What is there.
 
@@ -202,19 +137,10 @@ class TinyCluster:
         items: list[dict[str, Any]] = found["items"]
         return items
 
-    def text(self) -> str | None:
-        """What the service answers; None when nobody does, or with a status above 399."""
-        try:
-            answer = self.cluster.ask()
-        except OSError:
-            return None
-        return answer.text if answer.status < 400 else None
-
     @property
-    def edge_port(self) -> int:
-        port = urlsplit(self.cluster.hands.edge_url).port
-        assert port is not None
-        return port
+    def generations(self) -> int:
+        """Of all Deployments: another sum means that one was made or changed."""
+        return sum(int(one["metadata"]["generation"]) for one in self.objects("deployments"))
 
     @property
     def serves(self) -> dict[str, int]:
@@ -251,73 +177,20 @@ class TinyCluster:
 
     @property
     def in_order(self) -> bool:
-        """Whether it is as a run that ended well leaves it: a test that failed may have left it otherwise."""
         return self.text() is not None and not self.left_over()
 
-    def history(self, newest: int | None = None) -> list[Recorded]:
-        """Every release or so many, newest first, read from the ledger."""
-        environ = {**os.environ, **self.cluster.store.environ}
-        opened = open_ledger(
-            self.cluster.ledger, service=SERVICE, environment="dev", target="kubernetes", environ=environ
-        )
-        return list(itertools.islice(opened.history(), newest))
 
-    def until(self, true: Callable[[], bool]) -> None:
-        """The platform gets there in its own time."""
-        deadline = time.monotonic() + _PATIENCE
-        while not true():
-            assert time.monotonic() < deadline, "it never came"
-            time.sleep(0.05)
+KubePlaces = Places[TinyCluster, Shape]
 
 
-class KubePlaces:
-    """Makes places: each a namespace and a ledger of its own, all with one image that the first of them builds."""
+@contextmanager
+def places_in(shipper: Path, rig: Rig, hands: KubeRig, store: RunningStore, folder: Path) -> Iterator[KubePlaces]:
+    """For a module's tests: each place a namespace and a ledger of its own."""
+    homes = (folder / str(number) for number in itertools.count())
 
-    def __init__(self, shipper: Path, rig: Rig, hands: KubeRig, store: RunningStore, folder: Path) -> None:
-        self._shipper, self._rig, self._hands, self._store, self._folder = shipper, rig, hands, store, folder
-        self._made: list[TinyCluster] = []
-        self._kept: dict[Shape, TinyCluster] = {}
+    def new(shape: Shape) -> TinyCluster:
+        return TinyCluster(new_cluster("kubernetes", shipper, rig, hands, store, next(homes), gate=True), shape)
 
-    def fresh(self, shape: Shape) -> TinyCluster:
-        """Nothing in it yet."""
-        edge = self._hands.edge_url
-        if edge not in _IMAGES:
-            _IMAGES[edge] = self._built()
-        return self._new(shape, _IMAGES[edge])
-
-    def kept(self, shape: Shape) -> TinyCluster:
-        """The one that tests share as long as all is well there; something serves."""
-        place = self._kept.get(shape)
-        if place is None or not place.in_order:
-            place = self._kept[shape] = self.fresh(shape)
-            place.served()
-        return place
-
-    def give_up(self, shape: Shape) -> None:
-        """The next test gets another one."""
-        self._kept.pop(shape, None)
-
-    def close(self) -> None:
-        for place in self._made:
-            self._hands.drop(place.cluster.namespace)
-
-    def _new(self, shape: Shape, image: str = "") -> TinyCluster:
-        folder = self._folder / f"{len(self._made)}"
-        made = new_cluster("kubernetes", self._shipper, self._rig, self._hands, self._store, folder, gate=True)
-        place = TinyCluster(made, shape, image)
-        self._made.append(place)
-        return place
-
-    def _built(self) -> str:
-        place = self._new("rolling")
-        place.write("the image")
-        ended = place.run(*place.build_words)
-        assert ended.code == 0, ended
-        image: str = ended.finished["serves"]["image"]
-        assert "@sha256:" in image, image
-        return image
-
-
-def slow_start(seconds: int) -> Mapping[str, Any]:
-    """Settings with which a release takes so long until it is ready."""
-    return {"run": {"env": {"START_SECONDS": str(seconds)}}, "health": {"startup": f"{seconds + 30}s"}}
+    places = KubePlaces(hands.edge_url, new, "rolling")
+    yield places
+    places.close()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import Host, free_port
 from tests.e2e.killing.ledgers import LedgerPlace, file_ledger, gcs_ledger, s3_ledger
-from tests.e2e.killing.tiny_place import NewPlace, TinyPlace
+from tests.e2e.killing.tiny_host import NewPlace, TinyHost
 from tests.rig.api import Rig
 from tests.rig.killing import KillPoints
 
@@ -25,7 +25,7 @@ def new_place(shipper: Path, rig: Rig, tmp_path: Path) -> Iterator[NewPlace]:
     hosts: list[Host] = []
     with ExitStack() as stack:
 
-        def new(ledger: LedgerPlace | None = None, beside: TinyPlace | None = None) -> TinyPlace:
+        def new(ledger: LedgerPlace | None = None, beside: TinyHost | None = None) -> TinyHost:
             number = next(_NUMBERS)
             home = tmp_path / f"home{number}"
             home.mkdir()
@@ -34,7 +34,7 @@ def new_place(shipper: Path, rig: Rig, tmp_path: Path) -> Iterator[NewPlace]:
             hosts.append(host)
             points = stack.enter_context(KillPoints(rig.docker_host, ledger.address if ledger else None))
             host.environment |= {**points.env(), **(ledger.variables(points.store_url) if ledger else {})}
-            return TinyPlace(host, points, tmp_path / f"tiny{number}")
+            return TinyHost(host, points, ledger)
 
         yield new
         for host in hosts:
@@ -42,7 +42,7 @@ def new_place(shipper: Path, rig: Rig, tmp_path: Path) -> Iterator[NewPlace]:
 
 
 @pytest.fixture
-def place(new_place: NewPlace) -> TinyPlace:
+def place(new_place: NewPlace) -> TinyHost:
     """One place with nothing on it yet."""
     return new_place()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from shipper.ledger.opening import open_ledger, open_store
 from shipper.model import Recorded
-from tests.e2e.killing.tiny_place import SERVICE, TinyPlace
+from tests.e2e.killing.tiny_host import SERVICE, TinyHost
 from tests.rig import stores
 from tests.rig.killing import Write
 from tests.rig.stores import RunningStore
@@ -67,7 +67,7 @@ def prefixes(ledger: LedgerPlace) -> Iterator[LedgerPlace]:
         yield replace(ledger, url=f"{ledger.url}/{number}")
 
 
-def violations(ledger: LedgerPlace, places: Sequence[TinyPlace]) -> list[str]:
+def violations(ledger: LedgerPlace, places: Sequence[TinyHost]) -> list[str]:
     """What must never be: an entry lost or changed, a number used twice, a lease with two holders."""
     numbers = Counter(recorded.number for recorded in ledger.history())
     found = [f"number {number} was used {times} times" for number, times in numbers.items() if times > 1]
@@ -82,7 +82,7 @@ def violations(ledger: LedgerPlace, places: Sequence[TinyPlace]) -> list[str]:
     return found + [f"{path} was created {times} times" for path, times in created.items() if times > 1]
 
 
-def _creations(places: Sequence[TinyPlace]) -> Iterator[Write]:
+def _creations(places: Sequence[TinyHost]) -> Iterator[Write]:
     """Entries and leases that the store said it had created."""
     for place in places:
         for run in place.points.rounds:

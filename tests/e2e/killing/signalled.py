@@ -15,6 +15,11 @@ from tests.rig.killing_processes import kill_tree
 CI: Sequence[tuple[int, float]] = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5))
 """Signal, and how long until the next one; the last one is SIGKILL (design.md section 5)."""
 TERMINATED: Sequence[tuple[int, float]] = ((signal.SIGTERM, 10.0),)
+ISSUED = 2.0
+"""Seconds from the signal to the write that puts things back."""
+TREE_KILLED = 10.0
+"""Seconds from the first signal to SIGKILL."""
+UNCONFIRMED = 22
 _PATIENCE = 60.0
 
 
@@ -70,3 +75,15 @@ class Run:
         for reader in self._readers:
             reader.join(10)
         return Ended(code, "".join(self._out), "".join(self._errors), took)
+
+
+def assert_interrupted(ended: Ended, code: int = 130) -> None:
+    """It put things back, and ended before it would have been killed."""
+    assert ended.code == code, ended
+    assert ended.seconds < TREE_KILLED, ended
+
+
+def assert_unconfirmed(ended: Ended) -> None:
+    """It ended in time all the same, and said that nobody knows whether things were put back."""
+    assert_interrupted(ended, UNCONFIRMED)
+    assert ended.finished["cause"] == "unconfirmed", ended

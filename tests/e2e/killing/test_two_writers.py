@@ -16,22 +16,23 @@ import pytest
 
 from tests.e2e.killing.ledgers import LedgerPlace, violations
 from tests.e2e.killing.signalled import Run
-from tests.e2e.killing.tiny_place import CANARY, NewPlace, TinyPlace
+from tests.e2e.killing.tiny_host import NewPlace, TinyHost
 from tests.e2e.machine import Ended
+from tests.e2e.tiny_place import canary
 from tests.rig import load
 from tests.rig.killing import Asked, Round, Trouble
 from tests.rig.killing_processes import kill_tree
 
 pytestmark = pytest.mark.e2e
 
-BAKING = {"rollout": CANARY["rollout"] | {"bake": "60s"}}
+BAKING = canary("60s")
 OTHER_CLOCK = Path(__file__).with_name("other_clock")
 AT_ONCE = 20.0
 """Seconds: less than the 30 s after which a lease without a beat is taken over."""
 
 
 @pytest.fixture
-def machines(new_place: NewPlace, ledger: LedgerPlace) -> tuple[TinyPlace, TinyPlace]:
+def machines(new_place: NewPlace, ledger: LedgerPlace) -> tuple[TinyHost, TinyHost]:
     """Two machines that release one service to one host, which serves already."""
     one = new_place(ledger)
     two = new_place(ledger, beside=one)
@@ -41,7 +42,7 @@ def machines(new_place: NewPlace, ledger: LedgerPlace) -> tuple[TinyPlace, TinyP
 
 
 @pytest.mark.sample(1)
-def test_two_releases_at_once_take_turns(machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace) -> None:
+def test_two_releases_at_once_take_turns(machines: tuple[TinyHost, TinyHost], ledger: LedgerPlace) -> None:
     texts, runs, rounds, result = both_release(machines, "--wait", "5m")
     assert [run.code for run in runs] == [0, 0], runs
     assert result.failed == 0, result
@@ -53,7 +54,7 @@ def test_two_releases_at_once_take_turns(machines: tuple[TinyPlace, TinyPlace], 
 
 @pytest.mark.sample(1)
 def test_who_does_not_wait_is_told_who_holds_the_lease(
-    machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace
+    machines: tuple[TinyHost, TinyHost], ledger: LedgerPlace
 ) -> None:
     one, two = machines
     with holding(one) as (holder, _):
@@ -68,12 +69,12 @@ def test_who_does_not_wait_is_told_who_holds_the_lease(
 
 
 @pytest.mark.sample(1)
-def test_a_rollback_seizes_a_release_in_its_canary(machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace) -> None:
+def test_a_rollback_seizes_a_release_in_its_canary(machines: tuple[TinyHost, TinyHost], ledger: LedgerPlace) -> None:
     one, two = machines
     old = one.text()
     good = one.next_text()
     assert one.release(good).code == 0
-    with load.start(one.host.port, rate=50, timeout=15) as running, holding(one) as (holder, ours):
+    with one.under_load(50, timeout=15) as running, holding(one) as (holder, ours):
         with two.points.counted() as theirs:
             rolled_back = two.run("rollback", "--json", "-C", one.folder)
         overtaken = holder.end(60)
@@ -89,9 +90,9 @@ def test_a_rollback_seizes_a_release_in_its_canary(machines: tuple[TinyPlace, Ti
 
 
 @pytest.mark.sample(1)
-def test_a_holder_that_was_killed_holds_nothing(machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace) -> None:
+def test_a_holder_that_was_killed_holds_nothing(machines: tuple[TinyHost, TinyHost], ledger: LedgerPlace) -> None:
     one, two = machines
-    with load.start(one.host.port, rate=50, timeout=15) as running, holding(one) as (holder, _):
+    with one.under_load(50, timeout=15) as running, holding(one) as (holder, _):
         kill_tree(holder.process.pid)
         text = two.next_text()
         finished = two.release(text)
@@ -106,7 +107,7 @@ def test_a_holder_that_was_killed_holds_nothing(machines: tuple[TinyPlace, TinyP
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("off", [600, -600])
 def test_clocks_ten_minutes_apart_change_nothing(
-    machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace, off: int
+    machines: tuple[TinyHost, TinyHost], ledger: LedgerPlace, off: int
 ) -> None:
     one, two = machines
     two.host.environment |= {"PYTHONPATH": str(OTHER_CLOCK), "CLOCK_OFF": str(off)}
@@ -135,7 +136,7 @@ TROUBLES: dict[str, Callable[[int], Trouble | None]] = {
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("ledger", ["s3", "gcs"], indirect=True)
 def test_on_a_store_that_misbehaves_nothing_is_lost(
-    machines: tuple[TinyPlace, TinyPlace], ledger: LedgerPlace, trouble: str
+    machines: tuple[TinyHost, TinyHost], ledger: LedgerPlace, trouble: str
 ) -> None:
     with ExitStack() as stack:
         for machine in machines:
@@ -149,25 +150,25 @@ def test_on_a_store_that_misbehaves_nothing_is_lost(
 
 
 def both_release(
-    machines: tuple[TinyPlace, TinyPlace], *words: object
+    machines: tuple[TinyHost, TinyHost], *words: object
 ) -> tuple[list[str], list[Ended], list[Round], load.LoadResult]:
     """Each releases a text of its own, at the same time, under load."""
     texts = [machine.next_text() for machine in machines]
     for machine, text in zip(machines, texts, strict=True):
         machine.write(text)
 
-    def release(machine: TinyPlace) -> tuple[Ended, Round]:
+    def release(machine: TinyHost) -> tuple[Ended, Round]:
         with machine.points.counted() as seen:
             return machine.run(*machine.release_words, *words), seen
 
-    with load.start(machines[0].host.port, rate=50, timeout=15) as running, ThreadPoolExecutor(2) as pool:
+    with machines[0].under_load(50, timeout=15) as running, ThreadPoolExecutor(2) as pool:
         ended = list(pool.map(release, machines))
         result = running.stop()
     return texts, [run for run, _ in ended], [seen for _, seen in ended], result
 
 
 @contextmanager
-def holding(place: TinyPlace) -> Iterator[tuple[Run, Round]]:
+def holding(place: TinyHost) -> Iterator[tuple[Run, Round]]:
     """A release that is in the middle of its canary when the block begins."""
     text = place.next_text()
     place.write(text, **BAKING)

@@ -8,13 +8,13 @@ import pytest
 
 from shipper.model import ProbeRequest
 from shipper.targets import Transient
-from tests.conformance.knative_rig import Images
+from tests.conformance.registry_images import RegistryImages
 from tests.integration.knative.knative_place import KnativePlace, weights
 from tests.rig.kubernetes.handle import KubeRig
 
 pytestmark = pytest.mark.integration
 
-IMAGES = Images()
+IMAGES = RegistryImages()
 
 
 @pytest.fixture(scope="module", autouse=True)

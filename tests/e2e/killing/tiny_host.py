@@ -2,57 +2,56 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.error import URLError
 
+from shipper.model import Recorded
 from tests.e2e.conftest import Host, docker
 from tests.e2e.machine import Ended
-from tests.e2e.projects import APPS, commit, merged, to_toml
+from tests.e2e.tiny_place import TinyPlace
+from tests.rig import load
 from tests.rig.killing import KillPoints
 
 if TYPE_CHECKING:
     from tests.e2e.killing.ledgers import LedgerPlace
 
 SERVICE = "tiny"
-CANARY: Mapping[str, Any] = {"rollout": {"strategy": "canary", "steps": [10, 50], "bake": "300ms"}}
-"""10, 50, 100 with a bake time that is over at once, but for the tests that need more."""
 
 
 @dataclass
-class TinyPlace:
-    """One host, one service, one folder. What serves answers with the text of its release, and nothing else."""
+class TinyHost(TinyPlace):
+    """One host, one service, one folder. Its image is built with every release, and found in the cache."""
 
+    SERVICE = SERVICE
     host: Host
     points: KillPoints
-    folder: Path
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    ledger: LedgerPlace | None = None
+    """None: the directory of its machine's own."""
 
-    def next_text(self) -> str:
-        """A text that no release here had before."""
-        return f"{self.folder.name} {next(self._numbers)}"
+    @property
+    def machine(self) -> Host:
+        return self.host
 
-    def write(self, text: str, **settings: Any) -> None:
-        """The project, such that a release of it answers with this text. Only its configuration ever changes."""
-        first = not self.folder.exists()
-        shutil.copytree(APPS / "tiny", self.folder, dirs_exist_ok=True)
-        own = {
-            "service": SERVICE,
-            "run": {"env": {"TEXT": text}, "stop_grace": "1s"},
-            "scan": {"enabled": False},
-            "smoke": {"enabled": False, "requests": [{"name": "text", "path": "/", "expect": {"contains": text}}]},
-        }
-        (self.folder / "shipper.toml").write_text(to_toml(merged(self.host.settings(**own), settings)))
-        if first:
-            commit(self.folder, "the tiny service")
+    @property
+    def name(self) -> str:
+        return self.host.home.name
+
+    @property
+    def own_settings(self) -> dict[str, Any]:
+        return {"run": {"stop_grace": "1s"}}
+
+    @property
+    def release_words(self) -> tuple[object, ...]:
+        return ("release", "--json", "-C", self.folder)
+
+    @property
+    def rollback_words(self) -> tuple[object, ...]:
+        return ("rollback", "--json", "-C", self.folder)
 
     def run(self, *words: object) -> Ended:
         """A command through the proxies, to its end or to the write that it is armed for."""
@@ -64,26 +63,12 @@ class TinyPlace:
         """A command through the proxies; the caller waits for it."""
         return self.points.start(self.host.command(*words), env=self.host.variables(), cwd=self.host.home, **options)
 
-    def release(self, text: str, **settings: Any) -> Ended:
-        """Write the project with this text and release it."""
-        self.write(text, **settings)
-        return self.run(*self.release_words)
+    def under_load(self, rate: float, timeout: float = 10.0) -> load.Load:
+        return load.start(self.host.port, rate=rate, timeout=timeout)
 
-    @property
-    def release_words(self) -> tuple[object, ...]:
-        return ("release", "--json", "-C", self.folder)
-
-    @property
-    def rollback_words(self) -> tuple[object, ...]:
-        return ("rollback", "--json", "-C", self.folder)
-
-    def text(self) -> str | None:
-        """What the service answers; None when nobody does, or with a status above 399."""
-        try:
-            answer = self.host.ask()
-        except (URLError, OSError):
-            return None
-        return answer.text if answer.status < 400 else None
+    def history(self, newest: int | None = None) -> list[Recorded]:
+        assert self.ledger is not None, "only what is in a ledger of the test's is read"
+        return self.ledger.history(newest)
 
     def inventory(self) -> Counter[str]:
         """How many of each kind are there, names without what differs from release to release."""
@@ -121,7 +106,7 @@ class TinyPlace:
 class NewPlace(Protocol):
     """Makes places."""
 
-    def __call__(self, ledger: LedgerPlace | None = None, beside: TinyPlace | None = None) -> TinyPlace:
+    def __call__(self, ledger: LedgerPlace | None = None, beside: TinyHost | None = None) -> TinyHost:
         """A host of its own; `beside` another place: the same host, as another machine uses it."""
 
 
