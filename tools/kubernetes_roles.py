@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from shipper_targets.kubernetes.kinds import CRON_JOB
 from shipper_targets.kubernetes.permissions import ALL, COMMANDS, Need, Uses, needs
 from tools.roles import roles_page
 
@@ -29,13 +32,33 @@ _MORE = {
     "ingresses": "with ingress",
     "httproutes": "with gateway",
 }
-_OWN_MANIFESTS = "\nWith own manifests every kind in them needs `get, create, patch, delete` too.\n"
+_OWN_MANIFESTS = """
+## Your own manifests
+
+Each kind in them, whatever the remark of its line above says, needs these verbs too (in a ClusterRole where it belongs
+to no namespace):
+
+| command | verbs |
+|---|---|
+"""
+_AFTER_OWN = """
+A rollback asks for the kinds of the release that comes back. What it may not delete of the one that goes stays, and is
+told.
+"""
 
 
 def page() -> str:
     """The whole page."""
     most, least = ({command: needs(command, uses) for command in COMMANDS} for uses in (ALL, Uses()))
-    return roles_page(_INTRODUCTION, most, least, _remark) + _OWN_MANIFESTS
+    return roles_page(_INTRODUCTION, most, least, _remark) + _OWN_MANIFESTS + "".join(_own_manifests()) + _AFTER_OWN
+
+
+def _own_manifests() -> Iterator[str]:
+    """What each command does with a kind that nothing is generated of."""
+    for command in COMMANDS:
+        wanted = needs(command, Uses(others=(CRON_JOB,)))
+        verbs = next(one.verbs for one in wanted if one.resource == CRON_JOB.plural)
+        yield f"| {command} | {', '.join(verbs)} |\n"
 
 
 def _remark(one: Need, always: bool) -> str:

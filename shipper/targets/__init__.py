@@ -28,12 +28,14 @@ from shipper.targets.protocol import (
     TargetKind,
 )
 from shipper.targets.retry import retry_transient
+from shipper.targets.unbuilt import UNBUILT, as_planned, unbuilt
 from shipper.targets.urls import settings_from_url
 
 __all__ = [
     "AsksInside", "Authorizes", "Collects", "Conflict", "Denied", "Diagnoses", "Finishes", "Invalid", "KeysSecrets",
     "Measures", "NotFound", "NothingListens", "PinsSecrets", "PlatformError", "Probes", "Renders", "Replaces",
     "Retired", "RunsOnce", "SECRETS_DIRECTORY", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target",
-    "TargetContext", "TargetKind", "Transient", "UsageError", "asked_over_http", "caused_by", "change_of",
-    "configuration_changes", "container_options", "delete_each", "difference", "retry_transient", "settings_from_url",
+    "TargetContext", "TargetKind", "Transient", "UNBUILT", "UsageError", "as_planned", "asked_over_http", "caused_by",
+    "change_of", "configuration_changes", "container_options", "delete_each", "difference", "retry_transient",
+    "settings_from_url", "unbuilt",
 ]  # fmt: skip

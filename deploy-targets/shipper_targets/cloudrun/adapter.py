@@ -21,7 +21,7 @@ from shipper.model import (
     Stamp,
     TargetSpec,
 )
-from shipper.targets import PlatformError, Retired, TargetContext, Transient
+from shipper.targets import PlatformError, Retired, TargetContext, Transient, as_planned
 from shipper_targets.cloudrun.api import Api, Unfinished
 from shipper_targets.cloudrun.cleaning import KIND, delete_revisions, garbage_of
 from shipper_targets.cloudrun.clients import Clients
@@ -31,7 +31,7 @@ from shipper_targets.cloudrun.logs import Logs
 from shipper_targets.cloudrun.names import names_of
 from shipper_targets.cloudrun.past import Past
 from shipper_targets.cloudrun.planning import plan_of
-from shipper_targets.cloudrun.preflight import Preflight, as_planned
+from shipper_targets.cloudrun.preflight import PLACEHOLDER, Preflight
 from shipper_targets.cloudrun.questions import Questions
 from shipper_targets.cloudrun.readiness import Readiness
 from shipper_targets.cloudrun.reading import Reading
@@ -73,7 +73,7 @@ class CloudRunTarget:
         """Field by field against what serves; the platform validates the request (validate_only)."""
         remarks = []
         try:
-            rehearse(self._api, as_planned(release), self._own)
+            rehearse(self._api, as_planned(release, PLACEHOLDER), self._own)
         except (Transient, Unfinished) as error:
             remarks.append(f"Cloud Run could not be asked whether it takes this: {error}")
         except PlatformError as error:

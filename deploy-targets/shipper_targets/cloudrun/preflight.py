@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from shipper.model import Problem, Release, Settings
+from shipper.model import Problem, Settings
 from shipper.model.context import Reporter
-from shipper.model.image import ImageRef
-from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient, retry_transient
+from shipper.targets import Denied, Invalid, NotFound, PlatformError, Transient, retry_transient, unbuilt
 from shipper_targets.cloudrun.api import Api, Unfinished
 from shipper_targets.cloudrun.identity import Identity
 from shipper_targets.cloudrun.limits import PLATFORM, limit_problems, remarks_of
@@ -63,7 +62,8 @@ class Preflight:
             found += self._pinned(settings, versions)
             if not found:
                 self._remark_on_values(settings)
-                rehearse(self._api, _unbuilt(settings, self._own, versions, target), self._own)
+                release = unbuilt(settings, versions, target, reference=PLACEHOLDER, platform=PLATFORM)
+                rehearse(self._api, release, self._own)
         except Unfinished as error:
             self._remark(f"whether Cloud Run takes this is not known: {error}")
         except Denied as error:
@@ -142,27 +142,3 @@ _NOWHERE = "https://service.run.app"
 
 _LET_IN = 'use a service account\'s key, set impersonate = "<service account>", or access = "public"'
 _SECRET = "create it, or enable a version of it: gcloud secrets versions list"  # noqa: S105 - words, no secret
-
-
-def as_planned(release: Release) -> Release:
-    """The same with an image that the platform knows, where none is built yet."""
-    if release.main.manifest_digest is not None:
-        return release
-    image = release.main.model_copy(update={"reference": PLACEHOLDER})
-    return release.model_copy(update={"images": {**release.images, "main": image}})
-
-
-def _unbuilt(settings: Settings, own: CloudRunSettings, versions: dict[str, str], target: str) -> Release:
-    """A release as it would be, with an image that nobody has built yet."""
-    digest = "sha256:" + "0" * 64
-    image = ImageRef(config_digest=digest, manifest_digest=None, reference=PLACEHOLDER, platform=PLATFORM)
-    return Release(
-        id="0" * 26,
-        number=0,
-        fingerprint=digest,
-        images={"main": image},
-        settings=settings,
-        target=target,
-        secret_versions=versions,
-        created=0.0,
-    )

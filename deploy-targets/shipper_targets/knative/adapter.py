@@ -22,7 +22,7 @@ from shipper.model import (
     Stamp,
     TargetSpec,
 )
-from shipper.targets import Conflict, PlatformError, Retired, TargetContext, Transient
+from shipper.targets import Conflict, PlatformError, Retired, TargetContext, Transient, as_planned
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.cleaning import KIND, delete_revisions, garbage_of
 from shipper_targets.knative.content import content_of, file_of
@@ -42,7 +42,7 @@ from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.jobs import Jobs
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.logs import Logs
-from shipper_targets.kubernetes.unbuilt import as_planned
+from shipper_targets.kubernetes.unbuilt import unpushed
 
 
 class KnativeTarget:
@@ -77,7 +77,7 @@ class KnativeTarget:
     def plan(self, release: Release, observation: Observation) -> Plan:
         """Field by field against what serves; Knative's webhooks judge the request (dry run)."""
         found, remarks = self._reading.now(), []
-        planned = as_planned(release, self._context.name)
+        planned = as_planned(release, unpushed(release.settings))
         try:
             rehearse(self._calls, found.service, planned, self._own)
         except (Transient, Conflict) as error:

@@ -7,16 +7,15 @@ from dataclasses import replace
 
 from shipper.model import Garbage
 from shipper.model.context import Reporter
-from shipper.targets import Conflict, delete_each
+from shipper.targets import delete_each
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.marks import ADOPTED, is_stamped, read_stamp
 from shipper_targets.knative.observing import Found
 from shipper_targets.knative.traffic import LATEST, about_to_serve, asked_for, foreign_tags
+from shipper_targets.kubernetes.tries import made_again
 from shipper_targets.kubernetes.values import Object, mapping, name_of, text
 
 KIND = "revision"
-TRIES = 10
-"""How often a revision's deletion is asked for again that met nothing but another status."""
 
 
 def garbage_of(found: Found, keep: Collection[int]) -> list[Garbage]:
@@ -65,18 +64,13 @@ def _delete(calls: Calls, revision: Object, found: Found) -> None:
     """As it was read, so that none is deleted that somebody has given traffic to since; again, when nobody has: Knative
     writes on it, too, that its tag is gone. Raises Conflict.
     """
-    now: Object | None = revision
-    for _ in range(TRIES):
-        if now is None:
-            return
-        try:
-            calls.delete_revision(now)
-            return
-        except Conflict:
-            if name_of(revision) in in_use(replace(found, service=calls.service())):
-                raise
-        now = calls.revision(name_of(revision))
-    raise Conflict("it changes all the time")
+
+    def still() -> Object | None:
+        # Before the Service, so that what is routed to it after both were read is another version; gone is no error.
+        now = calls.revision(name_of(revision)) or revision
+        return None if name_of(revision) in in_use(replace(found, service=calls.service())) else now
+
+    made_again(calls.delete_revision, revision, still)
 
 
 def never_verified(found: Found) -> bool:

@@ -10,12 +10,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from shipper.model import HealthSettings, Release, RunSettings, Settings
+from shipper.model import HealthSettings, Release, RunSettings
 from shipper_targets.knative.settings import KnativeSettings
-from shipper_targets.kubernetes.pod import literal, resources_of, user_of
+from shipper_targets.kubernetes.pod import (
+    container_security,
+    literal,
+    resources_of,
+    runs_as,
+    secret_variables,
+    wishes,
+)
 from shipper_targets.kubernetes.probes import LIVE_FAILURES, LIVE_PERIOD, start_budget
 from shipper_targets.kubernetes.quantities import seconds_of
-from shipper_targets.kubernetes.secret_refs import parse_reference
 from shipper_targets.kubernetes.volumes import Mounted, mounted
 
 ANYBODY_MAY_READ = 0o444
@@ -72,7 +78,7 @@ def _container(release: Release, own: KnativeSettings, inside: Mounted) -> dict[
         "image": release.main.reference,
         "ports": [{"name": "h2c", **port} if own.http2 else port],
         **probes_of(settings.health, run.port, release.started_in),
-        "securityContext": _security(settings, own),
+        "securityContext": {**container_security(own.security), **runs_as(settings.run, own.cluster)},
     }
     if run.command is not None:
         container["args"] = [literal(word) for word in run.command]
@@ -87,32 +93,8 @@ def _container(release: Release, own: KnativeSettings, inside: Mounted) -> dict[
 
 def _environment(run: RunSettings, versions: Mapping[str, str]) -> list[dict[str, Any]]:
     """By name, so that the same release is the same text."""
-    made: list[dict[str, Any]] = [{"name": name, "value": literal(value)} for name, value in sorted(run.env.items())]
-    if run.secrets_as == "environment":
-        for name, version in sorted(versions.items()):
-            one = parse_reference(version)
-            made.append({"name": name, "valueFrom": {"secretKeyRef": {"name": one.secret, "key": one.key}}})
-    return made
-
-
-def _security(settings: Settings, own: KnativeSettings) -> dict[str, Any]:
-    security = own.security
-    capabilities: dict[str, Any] = {"drop": ["ALL"]}
-    if security.capabilities:
-        capabilities["add"] = sorted(security.capabilities)
-    user, group = user_of(settings.run, own.cluster)
-    made: dict[str, Any] = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": capabilities,
-        "readOnlyRootFilesystem": not security.writable_root,
-        "runAsNonRoot": not security.run_as_root,
-        "seccompProfile": {"type": security.seccomp},
-    }
-    if user is not None:
-        made["runAsUser"] = user
-    if group is not None:
-        made["runAsGroup"] = group
-    return made
+    made = [{"name": name, "value": literal(value)} for name, value in sorted(run.env.items())]
+    return [*made, *secret_variables(run, versions)]
 
 
 def _mounted(release: Release, own: KnativeSettings) -> Mounted:
@@ -130,16 +112,8 @@ def _readable(volume: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _placement(own: KnativeSettings) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    if own.node_selector:
-        made["nodeSelector"] = dict(sorted(own.node_selector.items()))
-    if own.tolerations:
-        made["tolerations"] = [one.model_dump(exclude_none=True, exclude_defaults=True) for one in own.tolerations]
-    if own.runtime_class is not None:
-        made["runtimeClassName"] = own.runtime_class
-    if own.priority_class is not None:
-        made["priorityClassName"] = own.priority_class
-    return made
+    nodes = {"nodeSelector": dict(sorted(own.node_selector.items()))} if own.node_selector else {}
+    return {**nodes, **wishes(own.cluster)}
 
 
 def _probe(path: str, port: int, timeout: int, period: int, failures: int) -> dict[str, Any]:

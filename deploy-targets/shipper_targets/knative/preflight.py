@@ -27,7 +27,7 @@ from shipper_targets.kubernetes.preflight_parts import (
 )
 from shipper_targets.kubernetes.referenced import reference_problems
 from shipper_targets.kubernetes.room import Room
-from shipper_targets.kubernetes.unbuilt import unbuilt
+from shipper_targets.kubernetes.unbuilt import unbuilt_here
 from shipper_targets.kubernetes.values import Object, mapping, objects, text
 
 _ROLES = "see docs/targets/knative.md, permissions"
@@ -68,7 +68,7 @@ class Preflight:
         versions, problems = secret_versions(self._api, settings)
         found += problems
         cluster = read_cluster(self._api)
-        release = unbuilt(settings, versions, target, DEFAULT_PLATFORM)
+        release = unbuilt_here(settings, versions, target, DEFAULT_PLATFORM)
         found += limit_problems(release, self._own, self._calls.name, cluster)
         if found:
             return found

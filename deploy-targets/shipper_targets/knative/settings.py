@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from shipper.model import Traits
-from shipper.model.quantities import Seconds, Size
+from shipper.model.quantities import Seconds
 from shipper.model.settings import Line
-from shipper_targets.kubernetes.settings import Address, BaseName, KubernetesSettings, NamespaceName, ResourceName
+from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.settings_parts import (
+    REACH,
+    Address,
+    BaseName,
     Closed,
+    ClusterSettings,
+    CpuLimit,
+    Directory,
     DnsName,
+    GpuResource,
     LabelKey,
     LabelValue,
+    PullSecrets,
     SecuritySettings,
+    TmpSize,
     TolerationSettings,
+    UnschedulableWindow,
 )
 
 TRAITS = Traits(
@@ -32,8 +42,6 @@ TRAITS = Traits(
     secret_references=("kubernetes",),
     secrets_change_in_place=True,
 )
-
-_reach: Any = {"json_schema_extra": {"reach": True}}
 
 
 class AutoscaleSettings(Closed):
@@ -75,24 +83,13 @@ class AutoscaleSettings(Closed):
     )
 
 
-class KnativeSettings(Closed):
-    """One namespace. What only says how this machine gets there is marked `reach`."""
+_ANOTHER_MEANING = {"address", "reach", "autoscale"}
+"""Names that a plain Deployment has, too, for something else."""
 
-    context: Line | None = Field(
-        default=None,
-        description="The kubeconfig's context, whatever its current one is. Needed, except with in_cluster.",
-        **_reach,
-    )
-    kubeconfig: Line | None = Field(
-        default=None,
-        description="The kubeconfig file, absolute or relative to shipper.toml; KUBECONFIG, else ~/.kube/config, when "
-        "absent.",
-        **_reach,
-    )
-    in_cluster: bool = Field(
-        default=False, description="This machine is a pod of the cluster: use its service account.", **_reach
-    )
-    namespace: NamespaceName = Field(description="The namespace. It has to exist.")
+
+class KnativeSettings(ClusterSettings):
+    """How services run in one namespace. What only says how this machine gets there is marked `reach`."""
+
     name: BaseName | None = Field(
         default=None,
         description="The Knative Service's name; <service> in production and <service>-<environment> elsewhere when "
@@ -105,7 +102,7 @@ class KnativeSettings(Closed):
         default=None,
         description="Where this machine reaches the cluster's ingress, when the service's host name does not lead "
         "there.",
-        **_reach,
+        **REACH,
     )
     reach: Literal["public", "internal"] | None = Field(
         default=None,
@@ -114,9 +111,7 @@ class KnativeSettings(Closed):
     service_account: DnsName | None = Field(
         default=None, description="An existing ServiceAccount; the namespace's default, without its token, when absent."
     )
-    image_pull_secrets: tuple[DnsName, ...] = Field(
-        default=(), max_length=10, description="Secrets of the namespace with which nodes pull the image."
-    )
+    image_pull_secrets: PullSecrets = ()
     labels: dict[LabelKey, LabelValue] = Field(
         default_factory=dict, max_length=50, description="Further labels of the Knative Service and of its revisions."
     )
@@ -130,16 +125,12 @@ class KnativeSettings(Closed):
         default=None, description="The longest that one request may take; the cluster's own default when absent."
     )
     http2: bool = Field(default=False, description="The service speaks HTTP/2 without TLS (h2c), such as gRPC.")
-    gpu_resource: ResourceName = Field(default="nvidia.com/gpu", description="The resource that [run] gpu counts.")
-    cpu_limit: bool = Field(
-        default=False,
-        description="[run] cpu is a limit too. Without it it is a request: a container may use what is idle, and is "
-        "not throttled in the middle of a request.",
-    )
-    scratch: tuple[Line, ...] = Field(
+    gpu_resource: GpuResource = "nvidia.com/gpu"
+    cpu_limit: CpuLimit = False
+    scratch: tuple[Directory, ...] = Field(
         default=(), max_length=10, description="Further writable directories besides /tmp, empty in each instance."
     )
-    tmp_size: Size = Field(default=64 * 2**20, description="The largest that /tmp may be; it counts as memory.")
+    tmp_size: TmpSize = 64 * 2**20
     security: SecuritySettings = Field(default_factory=SecuritySettings, description="What pods may do, loosened.")
     node_selector: dict[LabelKey, LabelValue] = Field(
         default_factory=dict,
@@ -160,44 +151,14 @@ class KnativeSettings(Closed):
         description="Which pods go first when there is no room (needs the cluster's feature "
         "kubernetes.podspec-priorityclassname).",
     )
-    unschedulable_window: Seconds = Field(
-        default=30.0,
-        description="How long the scheduler may say that no node has room; minutes where an autoscaler adds nodes.",
-    )
-
-    @model_validator(mode="after")
-    def _one_way_each(self) -> KnativeSettings:
-        """What excludes each other."""
-        if self.context and self.in_cluster:
-            raise ValueError("context and in_cluster exclude each other: keep one of them")
-        return self
+    unschedulable_window: UnschedulableWindow = 30.0
 
     @property
     def cluster(self) -> KubernetesSettings:
         """The same place for what the kubernetes adapter does: connection, secrets, pods, volumes."""
-        return KubernetesSettings(
-            context=self.context,
-            kubeconfig=self.kubeconfig,
-            in_cluster=self.in_cluster,
-            namespace=self.namespace,
-            name=self.name,
-            service_account=self.service_account,
-            image_pull_secrets=self.image_pull_secrets,
-            labels=self.labels,
-            annotations=self.annotations,
-            gpu_resource=self.gpu_resource,
-            cpu_limit=self.cpu_limit,
-            scratch=self.scratch,
-            tmp_size=self.tmp_size,
-            security=self.security,
-            node_selector=self.node_selector,
-            tolerations=self.tolerations,
-            runtime_class=self.runtime_class,
-            priority_class=self.priority_class,
-            unschedulable_window=self.unschedulable_window,
-            topology_spread=False,
-            pre_stop=0.0,
-        )
+        shared = {*KnativeSettings.model_fields} & {*KubernetesSettings.model_fields} - _ANOTHER_MEANING
+        same = {name: getattr(self, name) for name in shared}
+        return KubernetesSettings(**same, topology_spread=False, pre_stop=0.0)
 
     @property
     def inside_only(self) -> bool:

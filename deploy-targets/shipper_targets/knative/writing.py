@@ -39,11 +39,10 @@ from shipper_targets.knative.tagging import Tagging
 from shipper_targets.knative.written import Written, carried, read_written, visibility_of, written
 from shipper_targets.kubernetes.labels import STAMP, owner_of
 from shipper_targets.kubernetes.managed import refuse_managed, remark_managed
+from shipper_targets.kubernetes.tries import made_again
 from shipper_targets.kubernetes.values import Object, mapping, text
 
 WHOLE = 100
-TRIES = 10
-"""How often a write is made again that met nothing but a new status: the reconcilers write one or two a second."""
 
 
 class Writing:
@@ -143,11 +142,9 @@ class Writing:
 
     def _expected(self, seen: str, stamp: Stamp) -> Object | None:
         """The Service, if it is what was seen and nobody with a higher epoch was here; None if none was seen."""
-        service = self._reading.seen(seen) or self._calls.service()
-        self._refuse_other(service, seen, stamp)
-        return service
+        return self._as_seen(self._reading.seen(seen) or self._calls.service(), seen, stamp)
 
-    def _refuse_other(self, service: Object | None, seen: str, stamp: Stamp) -> None:
+    def _as_seen(self, service: Object | None, seen: str, stamp: Stamp) -> Object | None:
         found = seen_of(service)
         if found != seen:
             raise Conflict(f"version {seen} of {self._name} was seen, {found} is there")
@@ -157,21 +154,15 @@ class Writing:
         epoch = read_stamp(service).epoch
         if stamp.epoch < epoch:
             raise Conflict(f"epoch {stamp.epoch} was overtaken by epoch {epoch}")
+        return service
 
     def _changed(self, service: Object, seen: str, stamp: Stamp, patch_of: Callable[[Object], Patch]) -> Object:
-        """Write; made again when only the status has changed since it was read: that is nobody's decision."""
-        tries = TRIES
-        while True:
-            try:
-                return self._calls.change(service, patch_of(service))
-            except Conflict:
-                tries -= 1
-                if not tries:
-                    raise
-            again = self._calls.service()
-            self._refuse_other(again, seen, stamp)
-            assert again is not None, "what was seen is there"
-            service = again
+        """Write; made again when only the status has changed since it was read."""
+        return made_again(
+            lambda there: self._calls.change(there, patch_of(there)),
+            service,
+            lambda: self._as_seen(self._calls.service(), seen, stamp),
+        )
 
     def _found(self, service: Object) -> Found:
         return Found(self._name, self._own, service, self._calls.revisions(service))
@@ -301,18 +292,7 @@ class Writing:
         self._delete(service, seen, stamp)
 
     def _delete(self, service: Object, seen: str, stamp: Stamp) -> None:
-        tries = TRIES
-        while True:
-            try:
-                self._calls.delete(service)
-                break
-            except Conflict:
-                tries -= 1
-                if not tries:
-                    raise
-            again = self._calls.service()
-            if again is None:
-                return
-            self._refuse_other(again, seen, stamp)
-            service = again
+        """Gone already is no error."""
+        now = self._calls.service
+        made_again(self._calls.delete, service, lambda: self._as_seen(now() or service, seen, stamp))
         until_deleted(self._calls, service)

@@ -43,10 +43,9 @@ from shipper_targets.kubernetes.manifests import Manifests
 from shipper_targets.kubernetes.names import Shape, base_of
 from shipper_targets.kubernetes.observing import observation_of
 from shipper_targets.kubernetes.past import restorable
-from shipper_targets.kubernetes.permissions import Uses, needs
+from shipper_targets.kubernetes.permitted import refuse_unpermitted
 from shipper_targets.kubernetes.planning import Planning
 from shipper_targets.kubernetes.preflight import Preflight
-from shipper_targets.kubernetes.preflight_parts import refuse_unpermitted
 from shipper_targets.kubernetes.readiness import Readiness
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.removing import Removing
@@ -243,8 +242,7 @@ class KubernetesTarget(ABC):
     def _refuse_unpermitted(self, release: Release) -> None:
         """Raises Denied, of what brings an earlier release back: a release was asked by preflight."""
         if release.rollback_to is not None:
-            wanted = needs("rollback", Uses.of(release.settings, self._own))
-            refuse_unpermitted(self._api, wanted, self._own.namespace)
+            refuse_unpermitted(self._writing, release, self._reading.now(), self._context.report)
 
     def _as_rendered(self, release: Release) -> Rendered:
         whole = self._manifests.rendered(release, Found(base=self._base, shape=self.shape, routes=False))

@@ -6,11 +6,11 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from shipper.targets import Conflict
+from shipper.targets import Conflict, Invalid
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, SECRET
 from shipper_targets.kubernetes.packing import pack_json, unpack_json
-from shipper_targets.kubernetes.values import Object, mapping, text
+from shipper_targets.kubernetes.values import Object, mapping, text, uid_of
 
 TYPE = "shipper.dev/adopted"
 _DATA = "object"
@@ -22,7 +22,7 @@ def snapshot_name(base: str) -> str:
 
 
 def keep_snapshot(api: Api, base: str, deployment: Object, labels: Mapping[str, str]) -> None:
-    """Once, and never again: what is there later has been ours."""
+    """Before the first write to a Deployment that is not ours, or no more. Raises Invalid where it cannot be kept."""
     metadata = mapping(deployment, "metadata")
     kept = {
         "name": metadata.get("name"),
@@ -31,18 +31,26 @@ def keep_snapshot(api: Api, base: str, deployment: Object, labels: Mapping[str, 
         "spec": dict(mapping(deployment, "spec")),
     }
     data = {_DATA: base64.b64encode(pack_json(kept, "what was here before shipper")).decode()}
+    name = snapshot_name(base)
     body = {
         "apiVersion": "v1",
         "kind": "Secret",
         "type": TYPE,
         "immutable": True,
-        "metadata": {"name": snapshot_name(base), "namespace": api.namespace, "labels": dict(labels)},
+        "metadata": {"name": name, "namespace": api.namespace, "labels": dict(labels)},
         "data": data,
     }
     try:
         api.create(SECRET, body)
     except Conflict:
-        return  # it was kept by a run that did not come further
+        there = api.find(SECRET, name) or {}
+        if there and there.get("type") != TYPE:
+            raise Invalid(f"the Secret {name} is there, and shipper did not make it: delete it first") from None
+        if text(there, "data", _DATA) == data[_DATA]:
+            return  # it was kept by a run that did not come further
+        if there:  # of a Deployment that is gone, or was another one then
+            api.delete(SECRET, name, uid=uid_of(there))
+        api.create(SECRET, body)
 
 
 def snapshot(api: Api, base: str) -> Mapping[str, Any] | None:

@@ -25,13 +25,18 @@ _SUFFIXES = {
 }
 
 
-def amount(value: Any) -> Fraction:
-    """0 for what is none."""
-    found = _FORM.fullmatch(str(value).strip()) if isinstance(value, str | int | float) else None
+def exact(value: Any) -> Fraction | None:
+    """None for what is none."""
+    found = _FORM.fullmatch(str(value)) if isinstance(value, str | int | float) else None
     if found is None:
-        return Fraction(0)
+        return None
     scale = _SUFFIXES[found[2]] if found[2] else Fraction(10) ** int(found[3] or 0)
     return Fraction(found[1]) * scale
+
+
+def amount(value: Any) -> Fraction:
+    """0 for what is none."""
+    return exact(value) or Fraction(0)
 
 
 def amounts(value: Any) -> dict[str, Fraction]:

@@ -107,6 +107,13 @@ class Api:
         except KeyError:
             raise Invalid(f"this cluster does not know {api_version} {kind}") from None
 
+    def find_kind(self, api_version: str, kind: str) -> Kind | None:
+        """The same; None for a kind that is not there, or no more."""
+        try:
+            return self.kind_of(api_version, kind)
+        except Invalid:
+            return None
+
     def knows(self, kind: Kind) -> bool:
         """Whether the cluster serves this kind, asked of its discovery."""
         path = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.version}"

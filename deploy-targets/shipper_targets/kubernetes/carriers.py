@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from shipper.model import Settings, Stamp
 from shipper.model.context import Reporter
@@ -17,7 +17,7 @@ from shipper.targets import Conflict, Invalid, NotFound, PlatformError
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind
-from shipper_targets.kubernetes.kube_errors import Immutable, Owned
+from shipper_targets.kubernetes.kube_errors import Immutable
 from shipper_targets.kubernetes.labels import MANAGER, NOTHING, STAMP, labels_of, owner_of, selector
 from shipper_targets.kubernetes.managed import remark_managed
 from shipper_targets.kubernetes.observing import waits_for
@@ -25,12 +25,9 @@ from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.services import ports_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp, seen_of, stamp_text
+from shipper_targets.kubernetes.tries import Result, made_again
 from shipper_targets.kubernetes.values import Object, mapping, name_of, objects, text, uid_of
 
-TRIES = 6
-"""How often a write is made again because a controller has written a status in between."""
-
-Result = TypeVar("Result")
 KINDS: Mapping[str, Kind] = {"Deployment": DEPLOYMENT, "Service": SERVICE, "HTTPRoute": HTTP_ROUTE}
 
 
@@ -133,27 +130,21 @@ class Fence:
 
     def conditional(self, carrier: Object, write: Callable[[str], Result]) -> Result:
         """`write(resourceVersion)`, again where only what `seen` does not cover has changed. Raises Conflict."""
-        kind, version = KINDS[str(carrier["kind"])], text(carrier, "metadata", "resourceVersion")
-        before = seen_of([carrier])
-        for _ in range(TRIES):
-            try:
-                done = write(version)
-            except Owned:
+        kind, before = KINDS[str(carrier["kind"])], seen_of([carrier])
+
+        def still() -> Object | None:
+            now = self._api.find(kind, name_of(carrier))
+            return now if now is not None and seen_of([now]) == before else None
+
+        try:
+            done = made_again(lambda there: write(text(there, "metadata", "resourceVersion")), carrier, still)
+        except (NotFound, Immutable) as error:
+            # Gone, or made anew: metadata.uid is in what is applied.
+            if isinstance(error, Immutable) and "metadata.uid" not in error.fields:
                 raise
-            except Conflict:
-                now = self._api.find(kind, name_of(carrier))
-                if now is None or seen_of([now]) != before:
-                    raise
-                version = text(now, "metadata", "resourceVersion")
-            except (NotFound, Immutable) as error:
-                # Gone, or made anew: metadata.uid is in what is applied.
-                if isinstance(error, Immutable) and "metadata.uid" not in error.fields:
-                    raise
-                raise Conflict(f"{kind} {name_of(carrier)} was removed meanwhile") from error
-            else:
-                self._crossed = True
-                return done
-        raise Conflict(f"{kind} {name_of(carrier)} was changed {TRIES} times in a row while it was written")
+            raise Conflict(f"{kind} {name_of(carrier)} was removed meanwhile") from error
+        self._crossed = True
+        return done
 
     def _made(self, found: Found, stamp: Stamp) -> Found:
         """The Service, which gives its traffic to nobody yet: of two that do this at once one is refused."""

@@ -52,7 +52,7 @@ def differing(live: Any, wanted: Any, *, secret: bool = False) -> Iterator[tuple
     was, will_be = dict(_leaves(live)), dict(_leaves(wanted))
     for path in sorted({*was, *will_be}):
         if was.get(path) != will_be.get(path):
-            yield ".".join(path), _shown(path, was.get(path), secret), _shown(path, will_be.get(path), secret)
+            yield ".".join(path), _shown(path, was, secret), _shown(path, will_be, secret)
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -83,5 +83,7 @@ def _elements(value: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     yield from ((str(at), one) for at, one in enumerate(value))
 
 
-def _shown(path: tuple[str, ...], value: Any, secret: bool) -> str:
-    return "" if value is None else shown(path, value, secret=secret)
+def _shown(path: tuple[str, ...], leaves: Mapping[tuple[str, ...], Any], secret: bool) -> str:
+    value, (name, _, position) = leaves.get(path), "".join(path[-1:]).removesuffix("]").rpartition("[")
+    before = f"{name}[{int(position) - 1}]" if position.isdecimal() else ""
+    return "" if value is None else shown(path, value, secret=secret, after=leaves.get((*path[:-1], before), ""))

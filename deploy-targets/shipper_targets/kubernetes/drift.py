@@ -7,12 +7,11 @@ that an autoscaler owns are not ours. Where the traffic is, the objects that mov
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from shipper.model import Drift
+from shipper_targets.kubernetes.amounts import exact
 from shipper_targets.kubernetes.labels import INSTANCE, MANAGER, NUMBER, RELEASE, WORKLOAD
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
@@ -35,8 +34,8 @@ _KEYS = ("name", "mountPath", "key", "containerPort", "port", "topologyKey", "ty
 _WHOLE = ("rules", "paths", "tls", "tolerations")
 """Lists that are applied as a whole: a member that somebody added goes with the next apply."""
 
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([numkKMGTPE]i?)?")
-_POWERS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_WORDS = {"data", "annotations", "labels", "matchLabels"}
+"""Members whose values are words, as those of variables are: "1.0" and "1" are not the same there."""
 
 
 def drift_of(found: Found) -> tuple[Drift, ...]:
@@ -165,7 +164,7 @@ def _differ(ours: Any, live: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple
             yield from _differ(value, there, (*path, name))
         if path[-1:] and path[-1] in _WHOLE and len(live) > len(ours):
             yield path, list(ours), list(live)
-    elif not _same(ours, live):
+    elif not _same(ours, live, is_words=bool(_WORDS & {*path}) or ("env" in path and path[-1] == "value")):
         yield path, ours, live
 
 
@@ -181,25 +180,14 @@ def _key_of(items: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
-def _same(ours: Any, live: Any) -> bool:
-    """What is empty, zero or false may be left out; quantities may be written in another way ("0.5" is "500m")."""
+def _same(ours: Any, live: Any, *, is_words: bool) -> bool:
+    """What is empty, zero or false may be left out; amounts may be written in another way ("0.5" is "500m")."""
     if ours == live or (not ours and not live):
         return True
-    if isinstance(ours, str | int | float) and isinstance(live, str | int | float) and not isinstance(ours, bool):
-        mine, theirs = quantity(ours), quantity(live)
-        return mine is not None and mine == theirs
-    return False
-
-
-def quantity(value: object) -> Decimal | None:
-    """A quantity of Kubernetes as a number: "500m" is 0.5, "1Gi" is 1073741824; None for anything else."""
-    found = _QUANTITY.fullmatch(str(value))
-    if found is None:
-        return None
-    unit = found[2] or ""
-    if unit.endswith("i"):
-        return Decimal(found[1]) * Decimal(1024) ** (_POWERS[unit[0]] // 3)
-    return Decimal(found[1]).scaleb(_POWERS[unit])
+    if is_words or isinstance(ours, bool) or isinstance(live, bool):
+        return False
+    mine = exact(ours)
+    return mine is not None and mine == exact(live)
 
 
 def _drift(carrier: Object, path: str, ours: str, found: str) -> Drift:

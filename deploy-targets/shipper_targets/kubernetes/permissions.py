@@ -70,9 +70,11 @@ class Uses:
     others: tuple[Kind, ...] = ()
 
     @classmethod
-    def of(cls, settings: Settings, own: KubernetesSettings, others: Iterable[Kind] = ()) -> Uses:
-        """`others`: kinds of own manifests, beside which nothing is generated."""
-        generated = not own.has_own_manifests
+    def of(cls, settings: Settings, own: KubernetesSettings, others: Iterable[Kind] | None = None) -> Uses:
+        """`others`: kinds of manifests that are there already, own ones or recorded ones, beside which nothing is
+        generated.
+        """
+        generated = others is None and not own.has_own_manifests
         return cls(
             gateway=own.gateway is not None,
             ingress=generated and own.ingress is not None,
@@ -84,7 +86,7 @@ class Uses:
             variables=generated and bool(settings.run.env),
             autoscaled=generated and is_autoscaled(settings.scale),
             disruptions=generated and own.pdb and least_pods(settings.scale) > 1,
-            others=tuple(sorted({*others}, key=str)),
+            others=tuple(sorted({*(others or ())}, key=str)),
         )
 
 

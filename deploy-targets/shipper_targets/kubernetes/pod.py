@@ -6,7 +6,7 @@ The template is content only. Field names are those of the core API, v1.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shipper.model import Release, RunSettings, Settings
@@ -15,6 +15,7 @@ from shipper_targets.kubernetes.probes import PORT_NAME, probes_of
 from shipper_targets.kubernetes.quantities import show_cpu, show_memory
 from shipper_targets.kubernetes.secret_refs import parse_reference, versions_hash
 from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.settings_parts import SecuritySettings
 from shipper_targets.kubernetes.volumes import Mounted, has_secret_files, mounted
 
 CONTAINER = "app"
@@ -110,7 +111,7 @@ def _container(release: Release, own: KubernetesSettings, inside: Mounted, env_m
     container.update(probes_of(release.settings.health, release.started_in))
     if own.pre_stop:
         container["lifecycle"] = {"preStop": {"sleep": {"seconds": math.ceil(own.pre_stop)}}}
-    container["securityContext"] = _container_security(own)
+    container["securityContext"] = container_security(own.security)
     if inside.mounts:
         container["volumeMounts"] = inside.mounts
     return container
@@ -119,32 +120,35 @@ def _container(release: Release, own: KubernetesSettings, inside: Mounted, env_m
 def _environment(run: RunSettings, versions: Mapping[str, str]) -> list[dict[str, Any]]:
     """PORT as everywhere, unless `[run.env]` has its own; secrets when they are asked for as variables."""
     made: list[dict[str, Any]] = [] if "PORT" in run.env else [{"name": "PORT", "value": str(run.port)}]
-    if run.secrets_as == "environment":
-        for name, version in sorted(versions.items()):
-            one = parse_reference(version)
-            made.append({"name": name, "valueFrom": {"secretKeyRef": {"name": one.secret, "key": one.key}}})
-    return made
+    return [*made, *secret_variables(run, versions)]
+
+
+def secret_variables(run: RunSettings, versions: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """By name, so that the same release is the same text."""
+    for name, version in sorted(versions.items()) if run.secrets_as == "environment" else ():
+        one = parse_reference(version)
+        yield {"name": name, "valueFrom": {"secretKeyRef": {"name": one.secret, "key": one.key}}}
 
 
 def _pod_security(release: Release, own: KubernetesSettings) -> dict[str, Any]:
     run, security = release.settings.run, own.security
     user, group = user_of(run, own)
-    made: dict[str, Any] = {
-        "runAsNonRoot": not security.run_as_root,
-        "seccompProfile": {"type": security.seccomp},
-    }
-    if user is not None:
-        made["runAsUser"] = user
-    if group is not None:
-        made["runAsGroup"] = group
+    made = runs_as(run, own)
     if has_secret_files(run, release.secret_versions) or own.scratch:
         made["fsGroup"] = next(one for one in (security.group, group, user, DEFAULT_GROUP) if one is not None)
         made["fsGroupChangePolicy"] = "OnRootMismatch"
     return made
 
 
-def _container_security(own: KubernetesSettings) -> dict[str, Any]:
-    security = own.security
+def runs_as(run: RunSettings, own: KubernetesSettings) -> dict[str, Any]:
+    """Of a securityContext: what may be said of the pod or of its container."""
+    user, group = user_of(run, own)
+    ids = {name: value for name, value in (("runAsUser", user), ("runAsGroup", group)) if value is not None}
+    return {"runAsNonRoot": not own.security.run_as_root, "seccompProfile": {"type": own.security.seccomp}, **ids}
+
+
+def container_security(security: SecuritySettings) -> dict[str, Any]:
+    """Of a securityContext: what is said of the container only."""
     capabilities: dict[str, Any] = {"drop": ["ALL"]}
     if security.capabilities:
         capabilities["add"] = sorted(security.capabilities)
@@ -158,13 +162,7 @@ def _container_security(own: KubernetesSettings) -> dict[str, Any]:
 def _placement(release: Release, own: KubernetesSettings, selector: Mapping[str, str]) -> dict[str, Any]:
     system, _, rest = release.main.platform.partition("/")
     built_for = {"kubernetes.io/os": system, "kubernetes.io/arch": rest.partition("/")[0]}
-    made: dict[str, Any] = {"nodeSelector": dict(sorted({**built_for, **own.node_selector}.items()))}
-    if own.tolerations:
-        made["tolerations"] = [one.model_dump(exclude_none=True, exclude_defaults=True) for one in own.tolerations]
-    if own.runtime_class is not None:
-        made["runtimeClassName"] = own.runtime_class
-    if own.priority_class is not None:
-        made["priorityClassName"] = own.priority_class
+    made: dict[str, Any] = {"nodeSelector": dict(sorted({**built_for, **own.node_selector}.items())), **wishes(own)}
     if own.topology_spread:
         made["topologySpreadConstraints"] = [
             {
@@ -176,4 +174,16 @@ def _placement(release: Release, own: KubernetesSettings, selector: Mapping[str,
             }
             for key in _SPREAD
         ]
+    return made
+
+
+def wishes(own: KubernetesSettings) -> dict[str, Any]:
+    """What a pod asks of nodes and of the scheduler, as configured."""
+    made: dict[str, Any] = {}
+    if own.tolerations:
+        made["tolerations"] = [one.model_dump(exclude_none=True, exclude_defaults=True) for one in own.tolerations]
+    if own.runtime_class is not None:
+        made["runtimeClassName"] = own.runtime_class
+    if own.priority_class is not None:
+        made["priorityClassName"] = own.priority_class
     return made

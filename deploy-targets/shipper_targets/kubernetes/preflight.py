@@ -29,7 +29,7 @@ from shipper_targets.kubernetes.rehearsal import pod_problems, record_problems, 
 from shipper_targets.kubernetes.room import Room
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp
-from shipper_targets.kubernetes.unbuilt import unbuilt
+from shipper_targets.kubernetes.unbuilt import unbuilt_here
 from shipper_targets.kubernetes.values import Object, mapping
 
 _ROLES = "see docs/reference/kubernetes-roles.md"
@@ -88,7 +88,7 @@ class Preflight:
         if found:
             return found
         own = self._own_as_they_are(settings, target)
-        others, found = kinds_of(self._api, own, self._own) if own is not None else ([], [])
+        others, found = kinds_of(self._api, own, self._own) if own is not None else (None, [])
         found += self._permissions(settings, others)
         found += gateway_problems(self._api, self._own)
         found += self._somebody_elses(settings, own)
@@ -97,7 +97,7 @@ class Preflight:
         if found or is_wrong:
             return found
         room = Room(self._api, self._own, self._remark)
-        whole = self._render(unbuilt(settings, versions, target, the_one(room.platforms())))
+        whole = self._render(unbuilt_here(settings, versions, target, the_one(room.platforms())))
         found += reference_problems(self._api, whole)
         found += _not_secure(namespace, whole)
         beside = shape_of(settings.rollout.strategy) == "weighted"
@@ -110,9 +110,11 @@ class Preflight:
 
     def _own_as_they_are(self, settings: Settings, target: str) -> Rendered | None:
         """Own manifests need nothing of the cluster to be read. Raises ConfigError."""
-        return self._render(unbuilt(settings, {}, target, DEFAULT_PLATFORM)) if self._own.has_own_manifests else None
+        if not self._own.has_own_manifests:
+            return None
+        return self._render(unbuilt_here(settings, {}, target, DEFAULT_PLATFORM))
 
-    def _permissions(self, settings: Settings, others: Sequence[Kind]) -> list[Problem]:
+    def _permissions(self, settings: Settings, others: Sequence[Kind] | None) -> list[Problem]:
         return permission_problems(
             self._api, needs("release", Uses.of(settings, self._own, others)), self._own.namespace, self._remark
         )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from shipper.model import Problem, Settings
-from shipper.targets import Denied, Invalid, NotFound, Transient
+from shipper.targets import Denied, Invalid, NotFound
 from shipper_targets.kubernetes.access import Access
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import NAMESPACE
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
-from shipper_targets.kubernetes.permissions import Need, required
+from shipper_targets.kubernetes.permissions import Need
 from shipper_targets.kubernetes.secret_refs import SCHEME
 from shipper_targets.kubernetes.values import Object, is_leaving
 
@@ -43,24 +42,7 @@ def permission_problems(
     for one in missing:
         if one.why:
             remark(f"not known beforehand: {one.why} ({' and '.join(one.verbs)} {one.resource} is missing)")
-    return [_forbidden(one, namespace) for one in missing if not one.why]
-
-
-def refuse_unpermitted(api: Api, wanted: Iterable[Need], namespace: str) -> None:
-    """A way back has no preflight: without what it cannot be gone is told before its first write. What only cleans up
-    or explains is not asked for. Raises Denied.
-    """
-    needed = [
-        replace(one, verbs=verbs)
-        for one in required(wanted)
-        if not one.resource.endswith("/log") and (verbs := tuple(verb for verb in one.verbs if verb != "delete"))
-    ]
-    try:
-        missing = permission_problems(api, needed, namespace, lambda _: None)
-    except Transient:  # then the writes say what they may
-        return
-    if missing:
-        raise Denied("; ".join(problem.message for problem in missing))
+    return [forbidden(one, namespace) for one in missing if not one.why]
 
 
 def secret_versions(api: Api, settings: Settings) -> tuple[dict[str, str], list[Problem]]:
@@ -85,7 +67,8 @@ def the_one(platforms: Sequence[str]) -> str:
     return platforms[0] if len(platforms) == 1 else DEFAULT_PLATFORM
 
 
-def _forbidden(one: Need, namespace: str) -> Problem:
+def forbidden(one: Need, namespace: str) -> Problem:
+    """What is missing, with the line for the Role."""
     where = "in the cluster" if one.wide else f"in namespace {namespace}"
     resource = f"{one.resource}.{one.group}" if one.group else one.resource
     return Problem(

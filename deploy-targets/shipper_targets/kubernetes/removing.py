@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from shipper.model import Stamp
-from shipper.targets import Conflict, Denied, Invalid, NotFound
+from shipper.targets import Conflict, Denied, NotFound
 from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import (
     CONFIG_MAP,
@@ -76,10 +76,7 @@ class Removing:
 
     def _kind(self, manifest: Manifest) -> Kind | None:
         """None for a kind that the cluster serves no more: nothing of it is there."""
-        try:
-            return self._api.kind_of(manifest.api_version, manifest.kind)
-        except Invalid:
-            return None
+        return self._api.find_kind(manifest.api_version, manifest.kind)
 
     def _all_of(self, kind: Kind, found: Found, last: Object | None) -> None:
         try:

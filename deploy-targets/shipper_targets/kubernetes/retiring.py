@@ -91,11 +91,8 @@ class Retiring:
 
     def _delete(self, found: Found, key: Key) -> bool:
         known = next((one for one in self._seen_kinds(found, key)), None)
-        if known is None:
-            return False
-        try:
-            kind = self._api.kind_of(*known)
-        except Invalid:
+        kind = self._api.find_kind(*known) if known is not None else None
+        if kind is None:
             return False  # the cluster serves this kind no more: nothing of it is there
         live = self._api.find(kind, key.name, key.namespace or None)
         if live is None or not may_go(live, found.base):

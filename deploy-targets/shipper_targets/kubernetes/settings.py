@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
 from shipper.model import Settings, Traits
-from shipper.model.quantities import Seconds, Size
+from shipper.model.quantities import Seconds
 from shipper.model.settings import EnvName, Line, Port, RelativePath
 from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.settings_parts import (
+    REACH,
+    Address,
     AutoscaleSettings,
-    Closed,
+    BaseName,
+    ClusterSettings,
+    CpuLimit,
+    Directory,
     DnsName,
     GatewaySettings,
+    GpuResource,
     IngressSettings,
     LabelKey,
     LabelValue,
     Pause,
+    PullSecrets,
     ReplicaShare,
     SecuritySettings,
+    TmpSize,
     TolerationSettings,
+    UnschedulableWindow,
     expected,
 )
 
@@ -42,55 +51,16 @@ TRAITS = Traits(
 )
 """The most that the kind can do; a canary needs a Gateway, and other manifests than ours are replaced only."""
 
-BaseName = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$"),
-    expected("lower-case letters, digits and hyphens, at most 40, starting with a letter"),
-]
-NamespaceName = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"),
-    expected("the name of a namespace: lower-case letters, digits and hyphens"),
-]
-ResourceName = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,200}/[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
-    expected('a resource such as "nvidia.com/gpu"'),
-]
 ObjectName = Annotated[
     str,
     StringConstraints(pattern=r"^(?:[A-Z][A-Za-z0-9]{0,62}/)?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$"),
     expected('a name such as "web" or "Deployment/web"'),
 ]
-Address = Annotated[
-    str,
-    StringConstraints(pattern=r"^https?://[A-Za-z0-9.\[\]:-]+(?::[0-9]{1,5})?$", max_length=300),
-    expected('an address such as "http://127.0.0.1:8080"'),
-]
-Directory = Annotated[
-    str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f:]*$", max_length=1024), expected("an absolute path")
-]
-_reach: Any = {"json_schema_extra": {"reach": True}}
 
 
-class KubernetesSettings(Closed):
-    """One namespace. What only says how this machine gets there is marked `reach`."""
+class KubernetesSettings(ClusterSettings):
+    """How services run in one namespace. What only says how this machine gets there is marked `reach`."""
 
-    context: Line | None = Field(
-        default=None,
-        description="The kubeconfig's context, whatever its current one is. Needed, except with in_cluster.",
-        **_reach,
-    )
-    kubeconfig: Line | None = Field(
-        default=None,
-        description="The kubeconfig file, absolute or relative to shipper.toml; KUBECONFIG, else ~/.kube/config, when "
-        "absent.",
-        **_reach,
-    )
-    in_cluster: bool = Field(
-        default=False, description="This machine is a pod of the cluster: use its service account.", **_reach
-    )
-    namespace: NamespaceName = Field(description="The namespace. It has to exist.")
     name: BaseName | None = Field(
         default=None,
         description="The name of Deployment and Service; <service> in production and <service>-<environment> elsewhere "
@@ -109,9 +79,7 @@ class KubernetesSettings(Closed):
     service_account_token: bool = Field(
         default=False, description="Mount the ServiceAccount's token: the service itself asks the API server."
     )
-    image_pull_secrets: tuple[DnsName, ...] = Field(
-        default=(), max_length=10, description="Secrets of the namespace with which nodes pull the image."
-    )
+    image_pull_secrets: PullSecrets = ()
     labels: dict[LabelKey, LabelValue] = Field(
         default_factory=dict, max_length=50, description="Further labels of all objects and pods."
     )
@@ -126,22 +94,15 @@ class KubernetesSettings(Closed):
     topology_spread: bool = Field(default=True, description="Spread pods over zones and nodes where that is possible.")
     runtime_class: DnsName | None = Field(default=None, description="Such as nvidia or gvisor.")
     priority_class: DnsName | None = Field(default=None, description="Which pods go first when there is no room.")
-    unschedulable_window: Seconds = Field(
-        default=30.0,
-        description="How long the scheduler may say that no node has room; minutes where an autoscaler adds nodes.",
-    )
-    gpu_resource: ResourceName = Field(default="nvidia.com/gpu", description="The resource that [run] gpu counts.")
-    cpu_limit: bool = Field(
-        default=False,
-        description="[run] cpu is a limit too. Without it it is a request: a container may use what is idle, and is "
-        "not throttled in the middle of a request.",
-    )
+    unschedulable_window: UnschedulableWindow = 30.0
+    gpu_resource: GpuResource = "nvidia.com/gpu"
+    cpu_limit: CpuLimit = False
     scratch: tuple[Directory, ...] = Field(
         default=(),
         max_length=10,
         description="Further writable directories besides /tmp, empty in each pod, on the node's disk.",
     )
-    tmp_size: Size = Field(default=64 * 2**20, description="The largest that /tmp may be; it counts as memory.")
+    tmp_size: TmpSize = 64 * 2**20
     security: SecuritySettings = Field(default_factory=SecuritySettings, description="What pods may do, loosened.")
 
     max_surge: ReplicaShare = Field(default="25%", description="rolling: pods above the wanted number meanwhile.")
@@ -172,7 +133,7 @@ class KubernetesSettings(Closed):
     address: Address | None = Field(
         default=None,
         description="Where this machine reaches ingress or gateway, when the host name does not lead there.",
-        **_reach,
+        **REACH,
     )
     reach: Literal["public", "internal"] | None = Field(
         default=None,
@@ -209,11 +170,9 @@ class KubernetesSettings(Closed):
     )
 
     @model_validator(mode="after")
-    def _one_way_each(self) -> KubernetesSettings:
+    def _one_of_each(self) -> KubernetesSettings:
         """What excludes each other."""
-        for first, second in (("ingress", "gateway"), ("manifests", "manifests_command"), ("context", "in_cluster")):
-            if getattr(self, first) and getattr(self, second):
-                raise ValueError(f"one of {first} and {second}, not both")
+        self._refuse_both(("ingress", "gateway"), ("manifests", "manifests_command"))
         return self
 
     @property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from shipper.model.quantities import parse_duration
+from shipper.model.quantities import Seconds, Size, parse_duration
 from shipper.model.settings import HostName, Line, UrlPath
 
 
@@ -32,6 +32,29 @@ LabelValue = Annotated[
     str,
     StringConstraints(pattern=r"^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$"),
     expected("at most 63 letters, digits, dots, hyphens and underscores"),
+]
+BaseName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$"),
+    expected("lower-case letters, digits and hyphens, at most 40, starting with a letter"),
+]
+NamespaceName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"),
+    expected("the name of a namespace: lower-case letters, digits and hyphens"),
+]
+ResourceName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,200}/[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
+    expected('a resource such as "nvidia.com/gpu"'),
+]
+Address = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[A-Za-z0-9.\[\]:-]+(?::[0-9]{1,5})?$", max_length=300),
+    expected('an address such as "http://127.0.0.1:8080"'),
+]
+Directory = Annotated[
+    str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f:]*$", max_length=1024), expected("an absolute path")
 ]
 _PERCENT = re.compile(r"(?:[0-9]|[1-9][0-9]|100)%")
 _SHARE = 'a number of pods, or a percentage such as "25%"'
@@ -60,6 +83,61 @@ class Closed(BaseModel):
     """Frozen, and without unknown settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+REACH: Any = {"json_schema_extra": {"reach": True}}
+"""Marks what only says how this machine gets there."""
+
+
+class ClusterSettings(Closed):
+    """A namespace of a cluster: what the settings of every kind there begin with."""
+
+    context: Line | None = Field(
+        default=None,
+        description="The kubeconfig's context, whatever its current one is. Needed, except with in_cluster.",
+        **REACH,
+    )
+    kubeconfig: Line | None = Field(
+        default=None,
+        description="The kubeconfig file, absolute or relative to shipper.toml; KUBECONFIG, else ~/.kube/config, when "
+        "absent.",
+        **REACH,
+    )
+    in_cluster: bool = Field(
+        default=False, description="This machine is a pod of the cluster: use its service account.", **REACH
+    )
+    namespace: NamespaceName = Field(description="The namespace. It has to exist.")
+
+    @model_validator(mode="after")
+    def _one_way_there(self) -> Self:
+        self._refuse_both(("context", "in_cluster"))
+        return self
+
+    def _refuse_both(self, *pairs: tuple[str, str]) -> None:
+        for first, second in pairs:
+            if getattr(self, first) and getattr(self, second):
+                raise ValueError(f"one of {first} and {second}, not both")
+
+
+# Settings that mean the same for every kind on a cluster; each has them where it tells of such things.
+
+PullSecrets = Annotated[
+    tuple[DnsName, ...],
+    Field(max_length=10, description="Secrets of the namespace with which nodes pull the image."),
+]
+GpuResource = Annotated[ResourceName, Field(description="The resource that [run] gpu counts.")]
+CpuLimit = Annotated[
+    bool,
+    Field(
+        description="[run] cpu is a limit too. Without it it is a request: a container may use what is idle, and is "
+        "not throttled in the middle of a request."
+    ),
+]
+TmpSize = Annotated[Size, Field(description="The largest that /tmp may be; it counts as memory.")]
+UnschedulableWindow = Annotated[
+    Seconds,
+    Field(description="How long the scheduler may say that no node has room; minutes where an autoscaler adds nodes."),
+]
 
 
 class IngressSettings(Closed):

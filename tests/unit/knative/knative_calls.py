@@ -68,7 +68,9 @@ class FakeCalls:
         self.now, self.there = None, {}
 
     def delete_revision(self, revision: Json) -> None:
-        there = self.there.get(name_of(revision), {})
+        there = self.there.get(name_of(revision))
+        if there is None:
+            return
         if text(revision, "metadata", "resourceVersion") != text(there, "metadata", "resourceVersion"):
             raise Conflict("the object has been modified")
         self.deleted.append((name_of(revision), text(revision, "metadata", "resourceVersion")))

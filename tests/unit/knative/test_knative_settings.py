@@ -41,8 +41,33 @@ def test_without_a_context_those_that_there_are_are_listed(tmp_path: object, mon
 
 
 def test_context_and_in_cluster_exclude_each_other() -> None:
-    with pytest.raises(ValidationError, match="exclude each other"):
+    with pytest.raises(ValidationError, match="one of context and in_cluster, not both"):
         own(in_cluster=True)
+
+
+@pytest.mark.parametrize("path", ["relative", "/a:b"])
+def test_a_scratch_directory_is_an_absolute_path(path: str) -> None:
+    with pytest.raises(ValidationError, match="scratch"):
+        own(scratch=[path])
+
+
+def test_what_pods_of_both_kinds_have_is_the_same_for_what_kubernetes_does() -> None:
+    given = {
+        "service_account": "runner",
+        "image_pull_secrets": ("registry",),
+        "labels": {"team": "a"},
+        "scratch": ("/cache",),
+        "cpu_limit": True,
+        "tmp_size": 2**20,
+        "priority_class": "high",
+        "unschedulable_window": 60.0,
+    }
+    place = own(**given, autoscale={"by": "hpa"}, reach="internal", address="http://127.0.0.1:1").cluster
+
+    assert {name: getattr(place, name) for name in given} == given
+    assert (place.context, place.namespace) == (own().context, own().namespace)
+    assert (place.autoscale.cpu, place.reach, place.address) == (70, None, None)
+    assert (place.topology_spread, place.pre_stop) == (False, 0.0)
 
 
 def test_names() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from shipper_targets.kubernetes.differences import object_changes
+from shipper_targets.kubernetes.differences import differing, object_changes
+from shipper_targets.kubernetes.drift import differences
 from shipper_targets.kubernetes.manifest import Key, identified
 from shipper_targets.kubernetes.render import render
 from shipper_targets.kubernetes.showing import HIDDEN
@@ -92,3 +93,34 @@ def test_a_list_of_plain_values_is_told_by_position() -> None:
     before = render(release_of(settings_of(run={"command": ["a", "b"]})), own(), "rolling").main.copied()
     after = render(release_of(settings_of(run={"command": ["a", "c"]})), own(), "rolling").main.copied()
     assert lines(before, after) == [("Deployment/shop spec.template.spec.containers[app].args[1]", "b", "c")]
+
+
+@pytest.mark.parametrize("member", ["args", "command"])
+@pytest.mark.parametrize(
+    "words",
+    [["serve", "--api-key", "abc"], ["serve", "--token=abc"], ["serve", "postgres://shop:abc@db/shop"]],
+    ids=["after an option", "in an option", "in a URL"],
+)
+def test_arguments_that_look_like_secrets_are_not_shown(member: str, words: list[str]) -> None:
+    def pod(*more: str) -> dict[str, Any]:
+        return {"spec": {"containers": [{"name": "app", member: [*words, *more]}]}}
+
+    planned = [*differing(pod(), {}), *differing({}, pod())]
+    (drift,) = differences(pod(), pod("--fast"))
+
+    assert "abc" not in f"{planned} {drift}"
+    assert "serve" in f"{planned}"
+    assert "--fast" in f"{drift}"
+
+
+def test_credentials_in_a_url_are_not_shown_wherever_they_are() -> None:
+    noted = {"metadata": {"annotations": {"example.com/db": "postgres://shop:abc@db/shop"}}}
+
+    assert [told for _, told, _ in differing(noted, {"metadata": {}})][-1:] == [HIDDEN]
+
+
+@pytest.mark.parametrize("name", ["command", "args", "args.0"])
+def test_a_secret_may_be_called_like_a_line(name: str) -> None:
+    (told,) = differing({"data": {name: "YWJj"}}, {"data": {name: "ZGVm"}}, secret=True)
+
+    assert told[1:] == (HIDDEN, HIDDEN)

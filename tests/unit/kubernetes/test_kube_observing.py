@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as some
 
 from shipper.model import Stamp
 from shipper.targets import Invalid
-from shipper_targets.kubernetes.drift import differences, drift_of, quantity
+from shipper_targets.kubernetes.drift import differences, drift_of
 from shipper_targets.kubernetes.labels import NOTHING
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.observing import observation_of, weights_of
@@ -221,22 +222,31 @@ def test_a_count_that_shipper_asked_for_later_is_no_drift() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("500m", "0.5"),
-        ("1Ki", "1024"),
-        ("1.5Gi", "1610612736"),
-        ("2", "2"),
-        ("25%", None),
-        ("abc", None),
-        ("1e3", None),
-    ],
+    ("ours", "live"), [("500m", "0.5"), ("1Ki", 1024), ("1.5Gi", "1610612736"), ("2", 2), ("1e3", "1k"), (0.5, "500m")]
 )
-def test_quantities(text: str, value: str | None) -> None:
-    found_value = quantity(text)
-    assert (str(found_value) if found_value is None else float(found_value)) == (
-        str(None) if value is None else float(value)
-    )
+def test_an_amount_in_another_form_is_the_same(ours: object, live: object) -> None:
+    assert list(differences({"spec": {"cpu": ours}}, {"spec": {"cpu": live}})) == []
+
+
+@pytest.mark.parametrize(
+    ("ours", "live"), [("25%", "50%"), ("abc", "abd"), ("1", "2"), ("500m", None), ("1", True), (" 1", "1")]
+)
+def test_what_is_another_value_differs(ours: object, live: object) -> None:
+    assert len(list(differences({"spec": {"cpu": ours}}, {"spec": {"cpu": live}}))) == 1
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        lambda value: {"data": {"VERSION": value}},
+        lambda value: {"metadata": {"annotations": {"example.com/version": value}}},
+        lambda value: {"spec": {"template": {"metadata": {"labels": {"version": value}}}}},
+        lambda value: {"spec": {"containers": [{"name": "main", "env": [{"name": "VERSION", "value": value}]}]}},
+    ],
+    ids=["ConfigMap", "annotation", "label", "variable"],
+)
+def test_words_that_look_like_amounts_are_words(at: Callable[[str], dict[str, Any]]) -> None:
+    assert len(list(differences(at("1.0"), at("1")))) == 1
 
 
 @given(some.dictionaries(some.text(min_size=1, max_size=5), some.integers(0, 1000), max_size=6), some.integers(1, 100))
