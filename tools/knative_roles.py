@@ -12,7 +12,9 @@ One Role for each command, with nothing more than it needs; [Kubernetes](kuberne
 kind. `preflight` asks the API server about the lines of a release and names each verb that is missing (exit 32), with
 the line for the Role. It asks about Secrets as such: a rule with `resourceNames` is not seen, and refused.
 
-`pods/proxy` is how shipper asks a pod where the service's address does not lead there from here.
+`pods/proxy` is how shipper asks a pod where the service's address does not lead there from here: needed without
+`address` and for what is cluster-local. With `address` a release asks a new revision through it while what serves has
+failed, and goes on without.
 """
 
 _MORE = {

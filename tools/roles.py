@@ -22,7 +22,8 @@ def roles_page(introduction: str, most: Needs, least: Needs, remark: Remark) -> 
             comment = remark(one, (one.group, one.resource) in always)
             lines.append(f"- {one.line()}" + (f"  # {comment}" if comment else ""))
         lines += ["```", ""]
-    return "\n".join([*lines, "## Told earlier", "", *_told_earlier(most["release"])]) + "\n"
+    release = dict.fromkeys([*most["release"], *least["release"]])
+    return "\n".join([*lines, "## Told earlier", "", *_told_earlier(release)]) + "\n"
 
 
 def _told_earlier(release: Iterable[Need]) -> Iterator[str]:

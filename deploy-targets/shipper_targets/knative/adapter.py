@@ -137,7 +137,7 @@ class KnativeTarget:
         return content_of(self._own)
 
     def render(self, release: Release) -> Sequence[tuple[str, str]]:
-        """The Service, without release and traffic."""
+        """The Service, without release and traffic. Raises ConfigError for what Knative would refuse."""
         return (file_of(release, self._own, self._name),)
 
     # Writing
@@ -164,7 +164,7 @@ class KnativeTarget:
         those with a smallest number of instances keep tag and instances.
 
         removed: deleted, but for the newest one of the Service, which Knative would make again. A Service that has
-        nothing but failed first attempts goes as a whole.
+        nothing but failed first attempts goes as a whole; of one that a GitOps tool manages nothing does.
         """
         with self._writes(revisions=to == "removed") as writing:
             writing.retire({one.name for one in revisions}, to, stamp, seen)

@@ -14,6 +14,7 @@ SYSTEM = "knative-serving"
 """The namespace that Knative's own installation uses; nobody can ask it for another one's name."""
 
 _ON_BY_DEFAULT = ("multi-container", "kubernetes.podspec-volumes-emptydir")
+_TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 _SECURE = "secure-pod-defaults"
 
 
@@ -53,6 +54,11 @@ class Cluster:
         return _whole(self.defaults, "container-concurrency-max-limit", 1000)
 
     @property
+    def least_concurrent(self) -> int:
+        """What containerConcurrency may be at least; 0: without a limit."""
+        return 0 if _truth(self.defaults, "allow-container-concurrency-zero", default=True) else 1
+
+    @property
     def most_instances(self) -> int:
         """What max-scale may be at most; 0: anything."""
         return _whole(self.autoscaler, "max-scale-limit", 0)
@@ -60,7 +66,7 @@ class Cluster:
     @property
     def starts_at_zero(self) -> bool:
         """Whether initial-scale may be 0."""
-        return self.autoscaler.get("allow-zero-initial-scale", "false").lower() == "true"
+        return _truth(self.autoscaler, "allow-zero-initial-scale", default=False)
 
     @property
     def autoscaler_class(self) -> str:
@@ -84,6 +90,12 @@ def read_cluster(api: Api) -> Cluster:
             return Cluster(known=False)
         found[name] = {key: str(value) for key, value in mapping(there, "data").items()}
     return Cluster(found["features"], found["defaults"], found["autoscaler"])
+
+
+def _truth(data: Mapping[str, str], key: str, *, default: bool) -> bool:
+    """As Go's strconv.ParseBool reads it."""
+    text = data.get(key)
+    return text in _TRUE if text in (*_TRUE, *_FALSE) else default
 
 
 def _whole(data: Mapping[str, str], key: str, default: int) -> int:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from shipper.model import Release
 from shipper.model.noun import digest_of
+from shipper_targets.knative.cluster import Cluster
+from shipper_targets.knative.drift import own_settings
+from shipper_targets.knative.limits import limit_problems
 from shipper_targets.knative.render import rendered
 from shipper_targets.knative.settings import KnativeSettings
+from shipper_targets.kubernetes.files import refuse_unrenderable
 from shipper_targets.kubernetes.text import yaml_text
 
 NOT_CONTENT = frozenset(
@@ -23,5 +27,9 @@ def content_of(own: KnativeSettings) -> str:
 
 
 def file_of(release: Release, own: KnativeSettings, service: str) -> tuple[str, str]:
-    """File name and YAML."""
+    """File name and YAML, with the target's settings that the release was made with; those of now for one that is not
+    made yet, or whose record does not tell. Raises ConfigError (2) for what Knative would refuse on any cluster.
+    """
+    own = (own_settings(release) if release.number else None) or own
+    refuse_unrenderable(limit_problems(release, own, service, Cluster(known=False)))
     return f"service-{service}.yaml", yaml_text(rendered(release, own, service))

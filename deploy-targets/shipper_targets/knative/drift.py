@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from shipper.model import Drift, Release
 from shipper.targets import Invalid
-from shipper_targets.knative.fields import fields_of, owned_differences
+from shipper_targets.knative.fields import fields_of, owned_differences, shown_in
 from shipper_targets.knative.marks import WRITTEN, is_stamped, read_record
 from shipper_targets.knative.render import template_of
+from shipper_targets.knative.scaling import GROUP, annotations_of
 from shipper_targets.knative.settings import KnativeSettings
-from shipper_targets.knative.traffic import asked_for, show
+from shipper_targets.knative.traffic import about_to_serve, asked_for, show
 from shipper_targets.knative.written import newest_of, read_written, visibility_of
 from shipper_targets.kubernetes.labels import STAMP
-from shipper_targets.kubernetes.values import Object, mapping
+from shipper_targets.kubernetes.values import Object, mapping, name_of
 
 NOTHING = "(nothing)"
 UNNAMED = "(named by the platform)"
 
 
-def drift_of(service: Object, releases: Mapping[str, Release], name: str) -> tuple[Drift, ...]:
-    """Traffic, template and visibility; nothing where shipper has not written yet.
+def drift_of(
+    service: Object, revisions: Iterable[Object], releases: Mapping[str, Release], name: str
+) -> tuple[Drift, ...]:
+    """Traffic, template, visibility, and scaling of what serves; nothing where shipper has not written yet.
 
     A template cannot change without a new revision's name (the webhook refuses it), so a newest revision that is not
     ours is what tells; which fields it changed is found by rendering the record again. Tags of others are no drift.
     """
-    return tuple(_drift(service, releases, name))
+    weights = about_to_serve(service)
+    serving = [one for one in revisions if name_of(one) in weights]
+    return (*_drift(service, releases, name), *_scaling(serving, releases))
 
 
 def own_settings(release: Release | None) -> KnativeSettings | None:
@@ -59,6 +64,25 @@ def _drift(service: Object, releases: Mapping[str, Release], name: str) -> Itera
     for field, expected, there in _changed(template, release, name):
         yield Drift(field=field, ours=expected or NOTHING, found=there or NOTHING)
     yield Drift(field="template.name", ours=ours.newest, found=newest or UNNAMED)
+
+
+def _scaling(serving: Iterable[Object], releases: Mapping[str, Release]) -> Iterator[Drift]:
+    """A revision's spec cannot be changed, its annotations can, and the autoscaler follows them."""
+    for revision in serving:
+        release = releases.get(name_of(revision))
+        own = own_settings(release)
+        if release is None or own is None:
+            continue
+        ours = _of_scaling({**own.annotations, **annotations_of(release.settings, own)})
+        found = _of_scaling(mapping(revision, "metadata", "annotations"))
+        for key in sorted({*ours, *found}):
+            if ours.get(key) != found.get(key):
+                field, expected, there = f"{name_of(revision)}.{key}", shown_in(ours, key), shown_in(found, key)
+                yield Drift(field=field, ours=expected or NOTHING, found=there or NOTHING)
+
+
+def _of_scaling(annotations: Mapping[str, object]) -> dict[str, str]:
+    return {key: str(value) for key, value in annotations.items() if key.startswith(f"{GROUP}/")}
 
 
 def _changed(template: Object, release: Release | None, name: str) -> Iterator[tuple[str, str, str]]:

@@ -7,6 +7,9 @@ import re
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
+_LONGEST = 2**63 / 1e9
+"""Go counts nanoseconds in 64 bits."""
+
 _WHOLE = re.compile(rf"[+-]?(?:{_PART.pattern})+")
 
 
@@ -22,4 +25,6 @@ def seconds_in(text: str) -> float | None:
     if not _WHOLE.fullmatch(text):
         return None
     found = sum(float(amount) * _UNITS[unit] for amount, unit in _PART.findall(text))
+    if found > _LONGEST:
+        return None
     return -found if text.startswith("-") else found

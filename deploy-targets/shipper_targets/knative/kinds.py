@@ -8,8 +8,6 @@ GROUP = "serving.knative.dev"
 
 SERVICE = Kind(GROUP, "v1", "services", "Service")
 REVISION = Kind(GROUP, "v1", "revisions", "Revision")
-ROUTE = Kind(GROUP, "v1", "routes", "Route")
-CONFIGURATION = Kind(GROUP, "v1", "configurations", "Configuration")
 
 OF_SERVICE = f"{GROUP}/service"
 """Label of revisions and pods: the name of their Knative Service."""

@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from shipper.model import Problem, Release, Settings
 from shipper.targets import Invalid
 from shipper_targets.knative.cluster import Cluster
+from shipper_targets.knative.kinds import GROUP, VISIBILITY
 from shipper_targets.knative.names import tag_of
 from shipper_targets.knative.render import service_of
 from shipper_targets.knative.rules import violations
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.knative.traffic import targets
 from shipper_targets.knative.violations import Path, Violation, show_path
-from shipper_targets.kubernetes.limits_pod import pod_problems, problem
+from shipper_targets.kubernetes.limits import authorized_requests, reserved_names
+from shipper_targets.kubernetes.limits_pod import pod_problems, pod_remarks, problem
 
 LEAST_HEALTHY, MOST_HEALTHY = 200, 399
 _HIGHEST = 9_999_999
@@ -78,7 +80,11 @@ _HINTS = {
 
 def limit_problems(release: Release, own: KnativeSettings, service: str, cluster: Cluster) -> list[Problem]:
     """All of them; nothing is asked. `release`: as it would be, with any image."""
-    found = [*pod_problems(release.settings, own.cluster), *_configuration(release.settings, own)]
+    found = [
+        *pod_problems(release.settings, own.cluster),
+        *_target(release.settings, own),
+        *_configuration(release.settings, own),
+    ]
     if found:
         return found  # what cannot be rendered cannot be judged, and would be told twice
     return [*found, *_refused(release, own, service, cluster)]
@@ -86,13 +92,19 @@ def limit_problems(release: Release, own: KnativeSettings, service: str, cluster
 
 def remarks_of(settings: Settings, own: KnativeSettings) -> list[str]:
     """What is asked for and does not hold on Knative, and is no reason to refuse."""
-    told = []
+    told = pod_remarks(settings, own.cluster)
     if "stop_grace" in settings.run.model_fields_set:
         told.append("run.stop_grace does not hold: an instance has as long to end as a request may take (timeout)")
     if settings.health.json_ is not None:
         told.append("health.json is asked by the smoke test and the proof; Knative's probes look at the status only")
     if settings.scale.min is None and settings.run.gpu:
         told.append("without [scale] min a GPU instance starts with the first request: model loading is in its time")
+    if own.address is None and not own.inside_only:
+        told += [
+            f"{one.key}: where the service's host name does not lead there from here its pods are asked, through the "
+            "API server, which passes no Authorization on: set address"
+            for one in authorized_requests(settings)
+        ]
     return told
 
 
@@ -124,6 +136,25 @@ def _problem(one: Violation) -> Problem:
     what = one.message if key != "targets" else str(one)
     hint = _HINTS.get(key, "see docs/targets/knative.md, limits")
     return problem(key, f"Knative would refuse this: {what}", hint)
+
+
+def _target(settings: Settings, own: KnativeSettings) -> Iterator[Problem]:
+    for name in own.labels:
+        if name == VISIBILITY:
+            yield problem(
+                f"targets.labels.{name}", f"{name} is set by shipper", 'write visibility = "cluster-local" instead'
+            )
+        elif name.startswith(f"{GROUP}/"):
+            yield problem(f"targets.labels.{name}", f"{name} is set by Knative", "give the label another name")
+    yield from reserved_names(own.cluster)
+    if own.inside_only:
+        yield from authorized_requests(settings)
+    if own.autoscale.by == "hpa" and own.autoscale.metric in ("concurrency", "rps"):
+        yield problem(
+            "targets.autoscale.metric",
+            f"the HPA does not know {own.autoscale.metric}",
+            'set metric = "cpu" or "memory", or leave by = "hpa" out',
+        )
 
 
 def _configuration(settings: Settings, own: KnativeSettings) -> Iterator[Problem]:

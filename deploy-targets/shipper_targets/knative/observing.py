@@ -85,7 +85,7 @@ class Found:
             highest=max([stamp.highest, *numbers]),
             in_flight=f"the deletion of {self.name}" if service is not None and is_leaving(service) else None,
             unsettled=f"the routes of {self.name}" if service is not None and is_unsettled(service) else None,
-            drift=drift_of(service, self.releases, self.name) if service is not None else (),
+            drift=drift_of(service, self.revisions, self.releases, self.name) if service is not None else (),
             capacity=None,
             capacity_owner=OWNER,
             address=self._address(weights),

@@ -8,6 +8,7 @@ from shipper.model import Change, Observation, Plan, Release
 from shipper.targets import Invalid, change_of
 from shipper_targets.knative.drift import own_settings
 from shipper_targets.knative.fields import IMAGE, Fields, fields_of, shown_in
+from shipper_targets.knative.kinds import NO_GC
 from shipper_targets.knative.limits import remarks_of
 from shipper_targets.knative.names import name_of_release
 from shipper_targets.knative.observing import Found
@@ -27,6 +28,9 @@ _FILLED_IN = (
     "template.annotations.serving.knative.dev/", "template.labels.serving.knative.dev/",
 )  # fmt: skip
 """What Knative's webhook and reconcilers write into anybody's revision."""
+
+_KEPT = f"template.annotations.{NO_GC}"
+"""As records are: on all of ours, and no part of what is released."""
 
 
 def plan_of(
@@ -96,7 +100,7 @@ def _template(before: Mapping[str, str], after: Mapping[str, str], *, foreign: b
     new = {path: value for path, value in after.items() if path != IMAGE}
     if foreign:
         old = {path: value for path, value in old.items() if path in new or not path.startswith(_FILLED_IN)}
-    for path in sorted({*old, *new}):
+    for path in sorted({*old, *new} - {_KEPT}):
         if old.get(path) != new.get(path):
             yield change_of(path, shown_in(old, path), shown_in(new, path))
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from shipper.model import Revision
 from shipper_targets.knative.calls import Calls
-from shipper_targets.kubernetes.instances import Instances
 from shipper_targets.kubernetes.values import Object, mapping, number, objects
 
 DEFAULT_PORT = 8080
 """Where a container listens that says no port: Knative tells it so in PORT."""
 
 
-class RevisionPods(Instances):
+class RevisionPods:
     """By Knative's own label; a revision that is scaled to zero has none, and that is no error."""
 
     def __init__(self, calls: Calls) -> None:
-        super().__init__(calls.api, lambda revision: f"{revision.name}-deployment")
         self._calls = calls
 
     def pods(self, revision: Revision) -> list[Object]:

@@ -21,12 +21,14 @@ from shipper_targets.kubernetes.labels import NUMBER, VERSION, labels_of
 
 
 def template_of(release: Release, own: KnativeSettings, service: str) -> dict[str, Any]:
-    """The revision's template, under a name of its own. Raises Invalid when the record is too large."""
+    """The revision's template, under a name of its own. It is its release's record, so Knative does not collect it:
+    `shipper gc` knows which ones may go. Raises Invalid when the record is too large.
+    """
     made = content_of(release, own, service)
     metadata = made["metadata"]
     metadata["name"] = name_of_release(service, release)
     metadata["labels"] = {**metadata["labels"], NUMBER: str(release.number)}
-    metadata["annotations"] = {**metadata["annotations"], **record_annotations(release)}
+    metadata["annotations"] = {**metadata["annotations"], **record_annotations(release), NO_GC: "true"}
     return made
 
 
@@ -38,7 +40,6 @@ def content_of(release: Release, own: KnativeSettings, service: str) -> dict[str
         **own.annotations,
         **annotations_of(settings, own),
         PROGRESS_DEADLINE: go_duration(settings.rollout.timeout),
-        NO_GC: "true",  # a revision is its release's record: `shipper gc` knows which ones may go
     }
     return {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod_of(release, own)}
 

@@ -6,6 +6,7 @@ a test gives the same manifests to both. Nothing is asked here: what depends on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from shipper_targets.knative.durations import seconds_in
 from shipper_targets.knative.rules_pod import pod_violations
 from shipper_targets.knative.rules_scaling import scaling_violations
 from shipper_targets.knative.violations import Path, Violation, is_label, not_of, outside, show_path, unknown, whole
+from shipper_targets.kubernetes.amounts import exact
 from shipper_targets.kubernetes.values import Object, mapping, name_of
 
 TRAFFIC: Path = ("spec", "traffic")
@@ -26,9 +28,10 @@ _NETWORKING = (
     "networking.knative.dev/certificate-class", "networking.knative.dev/certificate.class",
     "networking.knative.dev/disable-auto-tls", "networking.knative.dev/disableAutoTLS",
     "networking.knative.dev/disable-external-domain-tls", "networking.knative.dev/http-protocol",
-    "networking.knative.dev/httpProtocol", "networking.knative.dev/http-option", "networking.knative.dev/httpOption",
+    "networking.knative.dev/httpOption",
 )  # fmt: skip
 _QUEUE = "queue.sidecar.serving.knative.dev/"
+_SIDECAR = re.compile(re.escape(_QUEUE) + "(?:cpu|memory|ephemeral-storage)-resource-(?:request|limit)")
 _DEADLINES = ("serving.knative.dev/progress-deadline", "serving.knative.dev/progressDeadline")
 
 
@@ -69,6 +72,8 @@ def _template(service: Object, cluster: Cluster) -> Iterator[Violation]:
             yield Violation((*ANNOTATIONS, key), "Knative knows no such annotation")
         if key == f"{_QUEUE}resource-percentage":
             yield from _percentage((*ANNOTATIONS, key), texts[key])
+        if _SIDECAR.fullmatch(key) and exact(texts[key]) is None:
+            yield Violation((*ANNOTATIONS, key), f'"{texts[key]}" is no amount, such as "100m" or "64Mi"')
     for key in _DEADLINES:
         yield from _duration((*ANNOTATIONS, key), texts)
     yield from pod_violations((*TEMPLATE, "spec"), mapping(template, "spec"), cluster)

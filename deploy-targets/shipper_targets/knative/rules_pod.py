@@ -85,11 +85,14 @@ def _only_seccomp(spec: Object) -> bool:
 def _numbers(path: Path, spec: Object, cluster: Cluster) -> Iterator[Violation]:
     for member in ("containerConcurrency", "timeoutSeconds", "responseStartTimeoutSeconds", "idleTimeoutSeconds"):
         yield from not_of((*path, member), spec.get(member), "number")
-    limits = {"containerConcurrency": cluster.most_concurrent, "timeoutSeconds": cluster.longest_request}
-    for member, most in limits.items():
-        for one in outside((*path, member), spec.get(member), 0, most):
-            value = spec.get(member)
-            yield Violation(one.path, f"{value} is not between 0 and {most}, this cluster's limit", by_cluster=True)
+    limits = {
+        "containerConcurrency": (cluster.least_concurrent, cluster.most_concurrent),
+        "timeoutSeconds": (0, cluster.longest_request),
+    }
+    for member, (least, most) in limits.items():
+        for one in outside((*path, member), spec.get(member), least, most):
+            told = f"{spec.get(member)} is not between {least} and {most}, this cluster's limit"
+            yield Violation(one.path, told, by_cluster=True)
 
 
 def _mounted(spec: Object) -> set[str]:

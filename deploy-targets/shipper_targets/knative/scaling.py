@@ -43,7 +43,8 @@ def scale_line(settings: Settings, own: KnativeSettings, started_in: float | Non
     most = f"{scale.max} instances" if scale.max is not None else "any number of instances"
     at_once = "1 request" if scale.concurrency == 1 else f"{scale.concurrency or 'any number of'} requests"
     zero = scales_to_zero(settings, own)
-    parts = [f"{scale.min or 0} to {most}", *(["scales to zero"] if zero else []), f"{at_once} at once for each"]
+    least = scale.min or (0 if zero else 1)
+    parts = [f"{least} to {most}", *(["scales to zero"] if zero else []), f"{at_once} at once for each"]
     line = ", ".join(parts)
     if not zero:
         return line

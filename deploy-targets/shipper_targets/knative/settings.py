@@ -124,7 +124,10 @@ class KnativeSettings(ClusterSettings):
     timeout: Seconds | None = Field(
         default=None, description="The longest that one request may take; the cluster's own default when absent."
     )
-    http2: bool = Field(default=False, description="The service speaks HTTP/2 without TLS (h2c), such as gRPC.")
+    http2: bool = Field(
+        default=False,
+        description="The service speaks HTTP/2 without TLS (h2c), and answers [health] path over HTTP/1.1 too.",
+    )
     gpu_resource: GpuResource = "nvidia.com/gpu"
     cpu_limit: CpuLimit = False
     scratch: tuple[Directory, ...] = Field(

@@ -38,7 +38,7 @@ from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.knative.tagging import Tagging
 from shipper_targets.knative.written import Written, carried, read_written, visibility_of, written
 from shipper_targets.kubernetes.labels import STAMP, owner_of
-from shipper_targets.kubernetes.managed import refuse_managed, remark_managed
+from shipper_targets.kubernetes.managed import keeps_managed, refuse_managed, remark_managed
 from shipper_targets.kubernetes.tries import made_again
 from shipper_targets.kubernetes.values import Object, mapping, text
 
@@ -106,6 +106,8 @@ class Writing:
             return  # nothing is there that could be retired
         if busy := sorted({*traffic.about_to_serve(service), *traffic.on_its_way(service)} & {*names}):
             raise Invalid(f"{', '.join(busy)} has traffic")
+        if to == "removed" and names and keeps_managed(service, names, self._report):
+            to = "stopped"
         if to == "removed" and names and not traffic.about_to_serve(service) and never_verified(self._found(service)):
             self._delete(service, seen, stamp)
             return

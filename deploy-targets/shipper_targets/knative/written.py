@@ -29,16 +29,11 @@ def written(service: Object, weights: Mapping[str, int], newest: str = "", epoch
     )
 
 
-def carried(before: Written, weights: Mapping[str, int], newest: str = "", visibility: str = "") -> Written:
+def carried(before: Written, weights: Mapping[str, int], newest: str = "") -> Written:
     """For a later write of the same run: what it does not write stays as we knew it, so that a hand's change since then
     is found.
     """
-    update = {
-        "traffic": shares(weights),
-        "newest": newest or before.newest,
-        "visibility": visibility or before.visibility,
-    }
-    return before.model_copy(update=update)
+    return before.model_copy(update={"traffic": shares(weights), "newest": newest or before.newest})
 
 
 def read_written(service: Object) -> Written | None:

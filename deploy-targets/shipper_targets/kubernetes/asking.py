@@ -15,7 +15,7 @@ from shipper.model import ProbeRequest, ProbeResponse, Revision
 from shipper.targets import Denied, Invalid, NotFound, Transient
 from shipper_targets.kubernetes.answers import Answer
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.instances import Instances
+from shipper_targets.kubernetes.instances import HasPods
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, REPLICA_SET
 from shipper_targets.kubernetes.kube_errors import error_of, is_status
 from shipper_targets.kubernetes.labels import NUMBER, RELEASE, WORKLOAD
@@ -45,7 +45,7 @@ class Asking:
     def __init__(
         self,
         api: Api,
-        instances: Instances,
+        instances: HasPods,
         base: str,
         port: int,
         revision_of: Callable[[str, int, str], str],

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 from shipper.errors import ConfigError
-from shipper.model import Release
+from shipper.model import Problem, Release
 from shipper_targets.kubernetes.limits import limit_problems
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.own_manifests import render_own
@@ -28,13 +29,17 @@ def rendered_files(
     come from there. Raises ConfigError (2) for what Kubernetes cannot do, and for manifests that cannot be read.
     """
     own = _of_then(release, own)
-    problems = limit_problems(release.settings, own)
-    if problems:
-        lines = [f"{one.key}: {one.message}; {one.hint}" for one in problems]
-        raise ConfigError("this configuration cannot be rendered", hint="correct it", details=lines)
+    refuse_unrenderable(limit_problems(release.settings, own))
     if not own.has_own_manifests:
         return files_of(render(release, own, "rolling"))
     return files_of(recorded if recorded is not None else render_own(source.objects, release, own))
+
+
+def refuse_unrenderable(problems: Sequence[Problem]) -> None:
+    """Raises ConfigError with all of them, where there are any."""
+    if problems:
+        lines = [f"{one.key}: {one.message}; {one.hint}" for one in problems]
+        raise ConfigError("this configuration cannot be rendered", hint="correct it", details=lines)
 
 
 def files_of(whole: Rendered) -> tuple[tuple[str, str], ...]:

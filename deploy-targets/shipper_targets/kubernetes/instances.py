@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from shipper.model import Revision
 from shipper.targets import NotFound
@@ -11,6 +12,14 @@ from shipper_targets.kubernetes.kinds import DEPLOYMENT, POD, REPLICA_SET
 from shipper_targets.kubernetes.labels import RELEASE
 from shipper_targets.kubernetes.pods import newest_set, pods_of, selector_of
 from shipper_targets.kubernetes.values import Object, at, name_of, owner_uid, uid_of
+
+
+class HasPods(Protocol):
+    """The pods of a revision."""
+
+    def pods(self, revision: Revision) -> list[Object]:
+        """Oldest first."""
+        ...
 
 
 class Instances:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from shipper.model import Problem, Settings
 from shipper.model.quantities import show_duration
-from shipper_targets.kubernetes.limits_pod import pod_problems, problem
+from shipper_targets.kubernetes.limits_pod import pod_problems, pod_remarks, problem
 from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.quantities import seconds_of
 from shipper_targets.kubernetes.scaling import is_autoscaled
@@ -45,14 +45,9 @@ def limit_problems(settings: Settings, own: KubernetesSettings) -> list[Problem]
 
 def remarks_of(settings: Settings, own: KubernetesSettings) -> list[str]:
     """What is asked for and does not hold here, or holds in another way, and is no reason to refuse."""
-    run = settings.run
-    found: list[str] = []
     if own.has_own_manifests:
-        return found
-    if not run.read_only and not own.security.writable_root:
-        found.append("the root file system is read-only here, and was not in the smoke test: set run.read_only = true")
-    if run.cpu is not None and not own.cpu_limit:
-        found.append("run.cpu is a request here: an idle node gives more; cpu_limit = true makes it a limit")
+        return []
+    found = pod_remarks(settings, own)
     if settings.health.json_ is not None:
         found.append("health.json is asked by the smoke test and the proof; Kubernetes' probes look at the status only")
     if settings.scale.concurrency is not None:
@@ -60,11 +55,27 @@ def remarks_of(settings: Settings, own: KubernetesSettings) -> list[str]:
     return found
 
 
-def _target(own: KubernetesSettings) -> Iterator[Problem]:
+def reserved_names(own: KubernetesSettings) -> Iterator[Problem]:
+    """Labels and annotations that are shipper's."""
     for name in [name for name in own.labels if name.startswith(_RESERVED_LABELS)]:
         yield problem(f"targets.labels.{name}", f"{name} is set by shipper", "give the label another name")
     for name in [name for name in own.annotations if name.startswith("shipper.dev/")]:
         yield problem(f"targets.annotations.{name}", f"{name} is set by shipper", "give the annotation another name")
+
+
+def authorized_requests(settings: Settings) -> Iterator[Problem]:
+    """Golden requests that cannot be asked through the API server, which keeps Authorization for itself."""
+    for one in settings.smoke.requests:
+        if one.verify and any(name.lower() == "authorization" for name in one.headers):
+            yield problem(
+                f"smoke.requests.{one.name}",
+                "it is asked through the API server as well, which passes no Authorization on",
+                "set verify = false for it, or let the service take another header",
+            )
+
+
+def _target(own: KubernetesSettings) -> Iterator[Problem]:
+    yield from reserved_names(own)
     for name, exposed in (("ingress", own.ingress), ("gateway", own.gateway)):
         if exposed is not None and not _PATH.fullmatch(exposed.path):
             yield problem(
@@ -102,17 +113,9 @@ def _strategy(settings: Settings, own: KubernetesSettings) -> Iterator[Problem]:
 
 
 def _golden_requests(settings: Settings, own: KubernetesSettings) -> Iterator[Problem]:
-    """Those that are asked through the API server, which keeps Authorization for itself."""
     weighted = shape_of(settings.rollout.strategy) == "weighted"
-    if own.host is not None and own.reach != "internal" and not weighted:
-        return
-    for one in settings.smoke.requests:
-        if one.verify and any(name.lower() == "authorization" for name in one.headers):
-            yield problem(
-                f"smoke.requests.{one.name}",
-                "it is asked through the API server as well, which passes no Authorization on",
-                "set verify = false for it, or let the service take another header",
-            )
+    if own.host is None or own.reach == "internal" or weighted:
+        yield from authorized_requests(settings)
 
 
 def _own_manifests(settings: Settings, own: KubernetesSettings) -> Iterator[Problem]:

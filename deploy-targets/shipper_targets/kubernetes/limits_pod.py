@@ -26,6 +26,17 @@ def pod_problems(settings: Settings, own: KubernetesSettings) -> list[Problem]:
     return [*_user(settings, own), *_volumes(settings, own), *_secrets(settings), *_amounts(settings)]
 
 
+def pod_remarks(settings: Settings, own: KubernetesSettings) -> list[str]:
+    """What holds in another way than in the smoke test."""
+    run = settings.run
+    found = []
+    if not run.read_only and not own.security.writable_root:
+        found.append("the root file system is read-only here, and was not in the smoke test: set run.read_only = true")
+    if run.cpu is not None and not own.cpu_limit:
+        found.append("run.cpu is a request here: an idle node gives more; cpu_limit = true makes it a limit")
+    return found
+
+
 def _user(settings: Settings, own: KubernetesSettings) -> Iterator[Problem]:
     user, security = settings.run.user, own.security
     numbers = user.split(":") if user is not None else []

@@ -13,7 +13,7 @@ from shipper.model.context import Cancellation
 from shipper.targets import Invalid, NotFound, PlatformError, Transient
 from shipper_targets.kubernetes.answers import Answer
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.instances import Instances
+from shipper_targets.kubernetes.instances import HasPods
 from shipper_targets.kubernetes.kinds import POD
 from shipper_targets.kubernetes.pods import containers, short_name
 from shipper_targets.kubernetes.values import Object, name_of, text, uid_of
@@ -29,7 +29,7 @@ LOOK = 2.0
 class Logs:
     """Needs `get` on pods/log."""
 
-    def __init__(self, api: Api, instances: Instances, cancel: Cancellation | None = None) -> None:
+    def __init__(self, api: Api, instances: HasPods, cancel: Cancellation | None = None) -> None:
         self._api = api
         self._instances = instances
         self._cancel = cancel
@@ -109,7 +109,7 @@ class _Stream:
 class _Following:
     """A thread for each container; what they read comes out of one queue."""
 
-    def __init__(self, api: Api, revision: Revision, instances: Instances, lines: int) -> None:
+    def __init__(self, api: Api, revision: Revision, instances: HasPods, lines: int) -> None:
         self._api = api
         self._revision = revision
         self._instances = instances

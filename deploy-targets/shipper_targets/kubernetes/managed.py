@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from shipper.model.context import Reporter
 from shipper.targets import Invalid
@@ -24,6 +24,15 @@ def remark_managed(there: Iterable[Object], report: Reporter | None) -> None:
     for what, tool in _managed(there):
         if report is not None:
             report.remark(f"{what} is managed by {tool}, which may take this back within minutes")
+
+
+def keeps_managed(owner: Object, names: Collection[str], report: Reporter | None) -> bool:
+    """Before parts of an object are deleted that may as well stay: whether they have to, which is told."""
+    for what, tool in _managed([owner]):
+        if report is not None:
+            report.remark(f"{', '.join(sorted(names))} not deleted: {what} is managed by {tool}")
+        return True
+    return False
 
 
 def _managed(there: Iterable[Object]) -> Iterator[tuple[str, str]]:

@@ -97,6 +97,8 @@ def put(path: str, value: Any) -> Change:
 
 _C = "spec.template.spec.containers.0"
 _A = "spec.template.metadata.annotations.autoscaling~knative~dev"
+_N = "spec.template.metadata.annotations.networking~knative~dev"
+_Q = "spec.template.metadata.annotations.queue~sidecar~serving~knative~dev"
 _T = "spec.traffic"
 
 REFUSED: dict[str, tuple[Change, ...]] = {
@@ -174,7 +176,15 @@ REFUSED: dict[str, tuple[Change, ...]] = {
     ),
     "a rollout-duration without a unit": (put("metadata.annotations.serving~knative~dev/rollout-duration", "60"),),
     "a share of the sidecar of 200": (
-        put("spec.template.metadata.annotations.queue~sidecar~serving~knative~dev/resource-percentage", "200"),
+        put(f"{_Q}/resource-percentage", "200"),
+    ),
+    "an amount of the sidecar in words": (put(f"{_Q}/cpu-resource-request", "lots"),),
+    "an amount of the sidecar with a unit that is not there": (put(f"{_Q}/memory-resource-limit", "64MiB"),),
+    "an empty amount of the sidecar": (put(f"{_Q}/ephemeral-storage-resource-limit", ""),),
+    "an http-option": (put(f"{_N}/http-option", "Redirected"),),
+    "an httpProtocol": (put(f"{_N}/httpProtocol", "Redirected"),),
+    "a deadline beyond Go's durations": (
+        put("spec.template.metadata.annotations.serving~knative~dev/progressDeadline", "9" * 400 + "s"),
     ),
     # the pod
     "no containers": (put("spec.template.spec.containers", []),),
@@ -303,6 +313,14 @@ TAKEN: dict[str, tuple[Change, ...]] = {
         put("spec.template.metadata.annotations.serving~knative~dev/progress-deadline", "1h0m5s"),
     ),
     "not collected by Knative": (put("spec.template.metadata.annotations.serving~knative~dev/no-gc", "true"),),
+    "amounts of the sidecar": (
+        put(f"{_Q}/cpu-resource-request", "0.1"),
+        put(f"{_Q}/memory-resource-limit", "1e8"),
+        put(f"{_Q}/ephemeral-storage-resource-request", "64Mi"),
+    ),
+    "an amount of the sidecar that nobody knows": (put(f"{_Q}/gpu-resource-request", "lots"),),
+    "an httpOption": (put(f"{_N}/httpOption", "Redirected"),),
+    "an http-protocol": (put(f"{_N}/http-protocol", "Redirected"),),
     "h2c": (put(f"{_C}.ports.0.name", "h2c"),),
     "no port": (put(f"{_C}.ports", DELETE),),
     "port 0": (put(f"{_C}.ports.0.containerPort", 0),),

@@ -134,6 +134,34 @@ def test_a_template_by_hand_is_drift_before_knative_has_named_it() -> None:
     assert "template.name" in [one.field for one in found(service, revision_of(release)).observation().drift]
 
 
+@pytest.mark.parametrize(
+    ("annotations", "told"),
+    [
+        ({"autoscaling.knative.dev/min-scale": "9"}, [("autoscaling.knative.dev/min-scale", "2", "9")]),
+        ({"autoscaling.knative.dev/max-scale": "9"}, [("autoscaling.knative.dev/max-scale", "(nothing)", "9")]),
+        ({"autoscaling.knative.dev/min-scale": None}, [("autoscaling.knative.dev/min-scale", "2", "(nothing)")]),
+        ({"autoscaling.knative.dev/target": None}, [("autoscaling.knative.dev/target", "50", "(nothing)")]),
+        ({"serving.knative.dev/routes": "shop", "example.com/x": "y"}, []),
+    ],
+    ids=["another", "one more", "one less", "one of the target's", "others"],
+)
+def test_scaling_of_what_serves_by_hand_is_drift(
+    annotations: dict[str, str | None], told: list[tuple[str, ...]]
+) -> None:
+    """kubectl annotate revision: no new revision comes of it, and the autoscaler follows it."""
+    release = release_of(settings_of(scale={"min": 2}), place={"autoscale": {"target": 50}})
+    serves, beside = revision_of(release), revision_of(release_of(number=6))
+    for one in (serves, beside):
+        metadata = one["metadata"]
+        metadata["annotations"] |= {} if one is beside else {"autoscaling.knative.dev/target": "50"}
+        changed = {**metadata["annotations"], **annotations}
+        metadata["annotations"] = {key: value for key, value in changed.items() if value is not None}
+
+    drift = found(serving(release), beside, serves).observation().drift
+
+    assert [(one.field, one.ours, one.found) for one in drift] == [(f"{NAME}.{key}", *rest) for key, *rest in told]
+
+
 def test_marks_that_are_gone_are_drift_where_releases_are_there() -> None:
     release = release_of()
     service = serving(release)

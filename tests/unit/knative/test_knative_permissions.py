@@ -6,6 +6,7 @@ import pytest
 
 from shipper_targets.knative.permissions import ALL, COMMANDS, Uses, needs
 from shipper_targets.kubernetes.permissions import required
+from tools.knative_roles import page
 
 pytestmark = pytest.mark.unit
 
@@ -33,6 +34,11 @@ def test_only_who_writes_may_write(command: str) -> None:
 def test_a_command_before_a_release_needs_its_pod() -> None:
     assert verbs("release", "pods") == {"get", "list", "watch"}
     assert verbs("release", "pods", Uses()) == {"list"}
+
+
+def test_the_page_tells_what_is_asked_beside_too() -> None:
+    earlier = page().partition("## Told earlier")[2]
+    assert [line for line in earlier.splitlines() if "pods/proxy" in line and "what serves has failed" in line]
 
 
 def test_with_an_address_pods_are_asked_only_beside_what_has_failed() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from shipper.targets import TargetContext, UsageError
 from shipper.targets.conformance import Values
 from shipper_targets.knative import kind
 from shipper_targets.knative.names import is_our_tag, service_name, tag_of
+from shipper_targets.knative.settings import KnativeSettings
+from shipper_targets.kubernetes.settings import KubernetesSettings
 from tests.unit.knative.knative_objects import own, settings_of
 
 pytestmark = pytest.mark.unit
@@ -45,29 +50,45 @@ def test_context_and_in_cluster_exclude_each_other() -> None:
         own(in_cluster=True)
 
 
-@pytest.mark.parametrize("path", ["relative", "/a:b"])
-def test_a_scratch_directory_is_an_absolute_path(path: str) -> None:
+@pytest.mark.parametrize("path", ["cache", "/a:b", "/a\n", ""])
+def test_a_directory_that_is_none_is_a_mistake_of_the_configuration(path: str) -> None:
     with pytest.raises(ValidationError, match="scratch"):
         own(scratch=[path])
 
 
-def test_what_pods_of_both_kinds_have_is_the_same_for_what_kubernetes_does() -> None:
-    given = {
-        "service_account": "runner",
-        "image_pull_secrets": ("registry",),
-        "labels": {"team": "a"},
-        "scratch": ("/cache",),
-        "cpu_limit": True,
-        "tmp_size": 2**20,
-        "priority_class": "high",
-        "unschedulable_window": 60.0,
-    }
-    place = own(**given, autoscale={"by": "hpa"}, reach="internal", address="http://127.0.0.1:1").cluster
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        {"kubeconfig": "k" * 4096, "context": "c" * 4096, "namespace": "n" * 63, "name": "s" * 40},
+        {"service_account": "a" * 253, "image_pull_secrets": ["a" * 253] * 10},
+        {"labels": {f"{'a' * 253}/{n}": "v" * 63 for n in range(50)}},
+        {"annotations": {f"{'a' * 253}/{n}": "v" * 4096 for n in range(50)}},
+        {"gpu_resource": f"{'g' * 201}/{'r' * 63}", "cpu_limit": True},
+        {"scratch": ["/" + "d" * 1023] * 10, "tmp_size": "1TiB"},
+        {"scratch": ["/"], "tmp_size": 1},
+        {"security": {"run_as_root": True, "user": 2**31 - 1, "group": 0, "capabilities": ["A" * 41] * 40}},
+        {"node_selector": {f"{'a' * 253}/{n}": "" for n in range(20)}},
+        {"tolerations": [{"key": "a" * 63, "value": "v" * 63, "effect": "NoExecute"}] * 20},
+        {"runtime_class": "r" * 253, "priority_class": "p" * 253, "unschedulable_window": "24h"},
+        {"unschedulable_window": 0.001},
+    ],
+    ids="-".join,
+)
+def test_whatever_is_taken_here_is_a_place_of_kubernetes_too(extreme: dict[str, Any]) -> None:
+    chosen = own(**extreme)
+    mirrored = chosen.cluster
+    assert {name: getattr(mirrored, name) for name in extreme} == {name: getattr(chosen, name) for name in extreme}
 
-    assert {name: getattr(place, name) for name in given} == given
-    assert (place.context, place.namespace) == (own().context, own().namespace)
-    assert (place.autoscale.cpu, place.reach, place.address) == (70, None, None)
-    assert (place.topology_spread, place.pre_stop) == (False, 0.0)
+
+def test_what_is_mirrored_has_the_same_type_in_both() -> None:
+    theirs = KubernetesSettings.model_fields
+    alike = (name for name in KnativeSettings.model_fields if name in theirs and name not in ("autoscale", "reach"))
+    differ = [name for name in alike if _type(KnativeSettings.model_fields[name]) != _type(theirs[name])]
+    assert differ == []
+
+
+def _type(field: FieldInfo) -> tuple[object, ...]:
+    return (field.annotation, *field.metadata)
 
 
 def test_names() -> None:

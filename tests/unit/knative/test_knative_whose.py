@@ -7,6 +7,7 @@ import pytest
 from shipper.model import ServiceSettings, Stamp
 from shipper.targets import Conflict, Invalid
 from shipper_targets.knative.cleaning import delete_revisions
+from shipper_targets.knative.marks import stamp_text
 from shipper_targets.knative.names import name_of_release
 from shipper_targets.knative.observing import Found, seen_of
 from shipper_targets.knative.reading import Reading
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.unit
 
 STAMP = Stamp(epoch=9, highest=5)
 OLD, NEW = release_of(number=4, release_id=ID[:-1] + "A"), release_of(number=5)
-OLD_NAME = name_of_release("shop", OLD)
+OLD_NAME, NEW_NAME = name_of_release("shop", OLD), name_of_release("shop", NEW)
 
 
 class Remarks:
@@ -91,6 +92,26 @@ def test_its_traffic_goes_back_and_it_is_said_for_how_long() -> None:
     writing(calls, remarks).shift({OLD_NAME: 100}, STAMP, seen_of(calls.now))
     (told,) = remarks.texts
     assert "may take this back within minutes" in told
+
+
+@pytest.mark.parametrize("verified", [(4, 5), ()], ids=["verified", "a first attempt"])
+def test_its_revisions_stay_and_that_is_said(verified: tuple[int, ...], remarks: Remarks) -> None:
+    calls = argos()
+    assert calls.now is not None
+    calls.now["metadata"]["annotations"]["shipper.dev/stamp"] = stamp_text(Stamp(epoch=3, verified=verified))
+    calls.now["spec"]["traffic"] = [*targets({NEW_NAME: 100}, {"n4": OLD_NAME})]
+    writing(calls, remarks).retire({OLD_NAME}, "removed", STAMP, seen_of(calls.now))
+    assert (calls.deleted, sorted(calls.there)) == ([], [OLD_NAME, NEW_NAME])
+    assert [one.get("tag") for one in calls.now["spec"]["traffic"]] == [None]
+    (told,) = remarks.texts
+    assert told.startswith(f"{OLD_NAME} not deleted: ")
+    assert "managed by Argo CD" in told
+
+
+def test_nothing_to_remove_is_nothing_to_say(remarks: Remarks) -> None:
+    calls = argos()
+    writing(calls, remarks).retire((), "removed", STAMP, seen_of(calls.now))
+    assert (calls.deleted, remarks.texts) == ([], [])
 
 
 def test_a_revision_is_deleted_as_it_was_read() -> None:
