@@ -70,6 +70,12 @@ def needed_or_skipped(reason: str) -> None:
     pytest.skip(reason)
 
 
+def images_needed(rig: KubeRig) -> None:
+    """The rig's nodes run a pod's image where there is an engine, and only play pods elsewhere."""
+    if not rig.nodes.status()["engine"]:
+        needed_or_skipped("there is no engine that this machine can reach: pods are only played")
+
+
 @pytest.fixture(scope="session")
 def rig() -> Rig:
     """Engine, registry, base image, proxy image, scanner and its database."""

@@ -37,6 +37,20 @@ def _cause(says: str, kind: type[ShipperError], message: str, hint: str, driver:
 
 _CAUSES = (
     _cause(
+        r"exceeded quota|failed quota",
+        UnreachableError,
+        "the builder cannot be had in {place}: {said}",
+        "make room in the namespace's ResourceQuota, or ask in [image.kubernetes] for what it leaves",
+        "kubernetes",
+    ),
+    _cause(
+        r'admission webhook .* denied|is forbidden: (?!user ")',  # every authorizer says: User "x" cannot …
+        UnreachableError,
+        "the builder is not accepted in {place}: {said}",
+        "no permission is missing: ask who runs the cluster what it takes, or use another namespace",
+        "kubernetes",
+    ),
+    _cause(
         r"is forbidden|\bforbidden\b|unauthorized|must be logged in|getting credentials",
         CredentialsError,
         "we may not use the builder in {place}: {said}",

@@ -6,7 +6,7 @@ Docker is needed. Source: docker/buildx, driver/remote; measured with buildx 0.1
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,7 +45,8 @@ def remote_instance(remote: RemoteBuilder, root: Path) -> Instance:
 
 def problems(remote: RemoteBuilder) -> list[tuple[str, str, str]]:
     """(key, message, hint) for each contradiction: what one field cannot say."""
-    found = []
+    if found := _no_connection(remote):
+        return found  # the rest is judged by the address
     given = [key for key in ("ca", "cert", "key", "server_name") if getattr(remote, key) is not None]
     if remote.address.startswith("ssh://") and given:
         found.append((given[0], "over ssh there is no TLS", "remove it; ssh has its own keys and configuration"))
@@ -65,12 +66,43 @@ def problems(remote: RemoteBuilder) -> list[tuple[str, str, str]]:
 
 
 def host_of(remote: RemoteBuilder) -> tuple[str, int]:
-    """Host and port of a tcp address. Raises ConfigError for a port that there is not."""
+    """Host and port of a tcp address. Raises ConfigError for what no connection can be made with."""
+    for key, message, hint in _no_connection(remote):
+        raise ConfigError(f"image.remote.{key}: {message}", hint=hint)
     parts = urlsplit(remote.address)
+    return parts.hostname or "", parts.port or 0
+
+
+def _no_connection(remote: RemoteBuilder) -> list[tuple[str, str, str]]:
+    """As `problems`: what is written as a host or a port is, and can be none. ssh reads its addresses itself."""
+    if remote.address.startswith("ssh://"):
+        return []
+    found = []
     try:
-        return parts.hostname or "", parts.port or 0
-    except ValueError as error:
-        raise ConfigError("image.remote.address: there is no such port", hint="write one from 1 to 65535") from error
+        host = urlsplit(remote.address).hostname or ""
+        if "[" in remote.address:
+            IPv6Address(host)  # urlsplit looks at what is in brackets since Python 3.11.4 only
+    except ValueError:
+        return [("address", "there is no such IPv6 address", "only one of those is in brackets: tcp://[fd00::7]:1234")]
+    for key, name in (("address", host), ("server_name", remote.server_name or "")):
+        if not _is_name(name):
+            found.append((key, "there is no such host name", "between its dots are 1 to 63 characters"))
+    try:
+        port = urlsplit(remote.address).port
+    except ValueError:
+        port = None
+    if not port:
+        found.append(("address", "there is no such port", "write one from 1 to 65535"))
+    return found
+
+
+def _is_name(name: str) -> bool:
+    """Whether Python's socket and ssl can be given it: they encode names with this, and raise no OSError."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _is_this_host(remote: RemoteBuilder) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import images_needed
 from tests.rig.api import Rig
 from tests.rig.kubernetes.handle import KubeRig
 from tests.rig_tests.pods_on_the_rig import Pods, pods_in
@@ -52,8 +53,7 @@ SERVE = ["python", "-u", "-c", SHOW]
 @pytest.fixture
 def pods(kube_rig: KubeRig) -> Iterator[Pods]:
     with pods_in(kube_rig) as found:
-        if not found.rig.nodes.status()["engine"]:
-            pytest.skip("there is no engine that this machine can reach: pods are only played")
+        images_needed(found.rig)
         yield found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import needed_or_skipped
 from tests.rig import load
 from tests.rig.api import Rig
 from tests.rig.kubernetes.handle import KubeRig
@@ -24,7 +25,7 @@ GATEWAY = "gateway.networking.k8s.io/v1"
 def pods(kube_rig: KubeRig) -> Iterator[Pods]:
     with pods_in(kube_rig) as found:
         if found.rig.router.status()["edge"] is None:
-            pytest.skip("there is no engine that this machine can reach: no edge")
+            needed_or_skipped("there is no engine that this machine can reach: no edge")
         yield found
 
 

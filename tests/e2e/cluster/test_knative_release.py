@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from tests.e2e.answer import asked
-from tests.e2e.attempts import NOT_KNOWN, WRITTEN
 from tests.e2e.cluster.conftest import Cluster, FreshCluster
+from tests.e2e.cluster.examples_here import example
 from tests.e2e.cluster.knative_service import ask, serves, service
-from tests.e2e.projects import QUICK, commit, to_toml, write_service
+from tests.e2e.killing.signalled import Run
+from tests.e2e.projects import QUICK, write_service
 from tests.e2e.tiny_place import canary
 from tests.rig.killing_processes import kill_tree
 
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).resolve().parents[3]
+TRAFFIC = 2
+"""Which write of a second release moves the traffic."""
 
 
 @pytest.fixture
@@ -90,16 +90,7 @@ def test_traffic_moved_by_hand_stops_a_release_and_a_rollback_takes_it_over(plac
 
 @pytest.mark.timeout(900)
 def test_the_example_is_built_scanned_tried_pushed_deployed_and_answers(place: Cluster, tmp_path: Path) -> None:
-    folder = tmp_path / "iris"
-    ignored = shutil.ignore_patterns("__pycache__", ".git", ".train")
-    shutil.copytree(ROOT / "examples" / "iris", folder, ignore=ignored)
-    whole = place.settings()
-    here = {"targets": whole["targets"], "ledger": whole["ledger"], "environments": {"dev": {"image": whole["image"]}}}
-    with (folder / "shipper.toml").open("a") as configuration:
-        configuration.write("\n" + to_toml(here))
-    commit(folder, "iris")
-
-    ended = place.release(folder)
+    ended = place.release(example(place, "iris", "On Knative", tmp_path / "iris"))
 
     assert ended.code == 0, ended
     done = ended.stages()
@@ -170,10 +161,17 @@ def test_killed_at_a_write_the_next_run_finishes(
     first = gated.release(folder)
     assert first.code == 0, first
     write_service(folder, version="2", settings=gated.settings(**QUICK))
-
+    before = len(gated.hands.gate.writes(gated.namespace))
     held = _killed_at(gated, which, when, "release", "--target", "knative", "--json", "-C", folder)
 
-    assert ask(gated).json["version"] in ("1", "2"), held
+    made = gated.hands.gate.writes(gated.namespace)[before:]
+    done = [one for one in made if one.status == 200]
+    refused = [one for one in made if one.status == 409]  # it met a newer status, and was made again
+    assert len(done) + len(refused) == which - (when == "before"), list(map(str, made))
+    moved = len(done) >= TRAFFIC
+    asked_for = {one["revisionName"] for one in service(gated)["spec"]["traffic"] if one.get("percent")}
+    assert (asked_for != {first.finished["serves"]["revision"]}) is moved, held
+    _until_answers(gated, "2" if moved else "1")
     again = gated.release(folder)
     assert again.code == 0, (held, again)
     assert ask(gated).json["version"] == "2"
@@ -181,43 +179,49 @@ def test_killed_at_a_write_the_next_run_finishes(
     assert not [one for one in service(gated)["spec"]["traffic"] if one.get("tag") and not one.get("percent")]
 
 
+def _until_answers(place: Cluster, version: str) -> None:
+    """The platform routes what stands in its own time; what served before answers until then."""
+    deadline = time.monotonic() + 30
+    while (found := ask(place).json["version"]) != version:
+        assert found == "1", f"it answers {found}, and {version} was to be"
+        assert time.monotonic() < deadline, f"it still answers {found}, and not {version}"
+
+
 def _killed_at(place: Cluster, which: int, when: Literal["before", "after"], *words: object) -> str:
     """SIGKILL at the which-th write: it was held, and is never carried out (before) or stands (after)."""
     gate, namespace = place.hands.gate, place.namespace
     gate.hold(namespace, which, when)
-    process = place.start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = place.start(*words)
     try:
         while (held := gate.held(namespace, 0.5)) is None:
             assert process.poll() is None, f"it ended with {process.returncode} before its write {which}"
     finally:
         kill_tree(process.pid)
-        process.wait(60)
+        process.communicate(timeout=60)
         gate.release(namespace, carry=when == "after")
     return str(held)
+
+
+def _newest(place: Cluster) -> str:
+    """The revision that Knative made last."""
+    return str(service(place)["status"]["latestCreatedRevisionName"])
 
 
 def test_an_api_server_that_restarts_in_a_release(place: Cluster, tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     write_service(folder, version="1", settings=place.settings(**QUICK))
-    assert place.release(folder).code == 0
-    write_service(folder, version="2", settings=place.settings(**QUICK))
-    running = place.start("release", "--target", "knative", "--json", "-C", folder, stderr=subprocess.STDOUT)
-    said: list[str] = []
-    try:
-        assert running.stdout is not None
-        for line in running.stdout:
-            said.append(line)
-            if "shop-dev-2-" in line or "creating release 2" in line:
-                place.hands.restart_apiserver()
-                said += running.stdout.readlines()
-                break
-        code = running.wait(300)
-    finally:
-        if running.poll() is None:
-            kill_tree(running.pid)
-            running.wait(60)
-    serves_now = ask(place).json["version"]
-    assert serves_now == ("2" if code in WRITTEN else "1") or code == NOT_KNOWN, (code, said)
+    first = place.release(folder)
+    assert first.code == 0, first
+    settings = place.settings(**QUICK, health={"startup": "90s"})
+    write_service(folder, version="2", behaviour="slow-start", start_seconds=8, settings=settings)
+    run = Run(place.start("release", "--target", "knative", "--json", "-C", folder))
+    run.until(lambda: _newest(place) != first.finished["serves"]["revision"])
+    assert serves(place) == {first.finished["serves"]["revision"]: 100}, run.said
+
+    place.hands.restart_apiserver()
+
+    ended = run.end(180)
+    assert ended.code == 0, ended
     again = place.release(folder)
-    assert again.code == 0, (said, again)
+    assert (again.code, again.finished["cause"]) == (0, "nothing-to-do"), again
     assert ask(place).json["version"] == "2"

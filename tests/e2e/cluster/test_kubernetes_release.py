@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.cluster.conftest import Cluster
-from tests.e2e.projects import QUICK, commit, merged, to_toml, write_service
+from tests.e2e.cluster.examples_here import example
+from tests.e2e.projects import QUICK, merged, write_service
 
 pytestmark = pytest.mark.e2e
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def example(cluster: Cluster, name: str, folder: Path) -> Path:
-    """One of the examples, with a place on the cluster, and the host name of this test."""
-    shutil.copytree(ROOT / "examples" / name, folder, ignore=shutil.ignore_patterns("__pycache__", ".git", ".train"))
-    whole = cluster.settings()
-    here = {"targets": whole["targets"], "ledger": whole["ledger"], "environments": {"dev": {"image": whole["image"]}}}
-    with (folder / "shipper.toml").open("a") as configuration:
-        configuration.write("\n" + to_toml(here))
-    commit(folder, name)
-    return folder
 
 
 @pytest.mark.timeout(900)
 def test_the_example_is_built_scanned_tried_pushed_deployed_and_answers(cluster: Cluster, tmp_path: Path) -> None:
-    ended = cluster.release(example(cluster, "iris", tmp_path / "iris"))
+    ended = cluster.release(example(cluster, "iris", "On a Kubernetes cluster", tmp_path / "iris"))
     assert ended.code == 0, ended
     done = ended.stages()
     passed = ("build", "lint", "scan", "sbom", "smoke", "size", "gate", "publish", "rollout", "seal")

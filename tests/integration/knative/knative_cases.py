@@ -118,8 +118,13 @@ REFUSED: dict[str, tuple[Change, ...]] = {
     "a configuration's name": (put(f"{_T}.0.configurationName", "shop"),),
     "a url": (put(f"{_T}.0.url", "http://shop.test"),),
     "percent as text": (put(f"{_T}.0.percent", "100"),),
+    "traffic that is no list": (put(_T, {"revisionName": "shop-1", "percent": 100}),),
+    "a revision's name that is a number": (put(f"{_T}.0.revisionName", 1),),
+    "the latest in words": (put(f"{_T}.0.latestRevision", "no"),),
+    "a tag that is a number": (put(f"{_T}.0.tag", 1),),
     "an unknown member of traffic": (put(f"{_T}.0.weight", 100),),
     "an unknown member of spec": (put("spec.trafic", []),),
+    "an unknown member of the template": (put("spec.template.nonsense", "x"),),
     # names
     "a revision's name without the prefix": (put("spec.template.metadata.name", "other-1"),),
     "a revision's name with a capital": (put("spec.template.metadata.name", "shop-A"),),
@@ -138,6 +143,7 @@ REFUSED: dict[str, tuple[Change, ...]] = {
     "initial-scale in words": (put(f"{_A}/initial-scale", "one"),),
     "activation-scale 1": (put(f"{_A}/activation-scale", "1"),),
     "activation-scale above max-scale": (put(f"{_A}/activation-scale", "4"),),
+    "activation-scale in words": (put(f"{_A}/activation-scale", "two"),),
     "an autoscaler that is not there": (put(f"{_A}/class", "apa.autoscaling.knative.dev"),),
     "a metric that kpa has not": (put(f"{_A}/metric", "cpu"),),
     "an empty metric for hpa": (
@@ -206,6 +212,10 @@ REFUSED: dict[str, tuple[Change, ...]] = {
     "a priority class": (put("spec.template.spec.priorityClassName", "high"),),
     "a runtime class": (put("spec.template.spec.runtimeClassName", "gvisor"),),
     "the pod's own securityContext": (put("spec.template.spec.securityContext", {"fsGroup": 1000}),),
+    "the pod's user below 0": (put("spec.template.spec.securityContext", {"runAsUser": -1}),),
+    "the pod's sysctls": (
+        put("spec.template.spec.securityContext", {"sysctls": [{"name": "net.core.somaxconn", "value": "9"}]}),
+    ),
     "the host's network": (put("spec.template.spec.hostNetwork", True),),
     "a token of the service account": (put("spec.template.spec.automountServiceAccountToken", True),),
     "a grace period": (put("spec.template.spec.terminationGracePeriodSeconds", 5),),
@@ -225,6 +235,15 @@ REFUSED: dict[str, tuple[Change, ...]] = {
         ),
     ),
     "a volume with two sources": (put("spec.template.spec.volumes.0.configMap", {"name": "settings"}),),
+    "a volume by NFS": (
+        put("spec.template.spec.volumes.0", {"name": "tmp", "nfs": {"server": "nfs.test", "path": "/"}}),
+    ),
+    "a claim that may be written to": (
+        put("spec.template.spec.volumes.1", {"name": "settings", "persistentVolumeClaim": {"claimName": "models"}}),
+    ),
+    "a file without a path": (
+        put("spec.template.spec.volumes.1.configMap", {"name": "settings", "items": [{"key": "a"}]}),
+    ),
     "a volume without a source": (put("spec.template.spec.volumes.0", {"name": "tmp"}),),
     "a volume's name with a dot": (
         put("spec.template.spec.volumes.0.name", "t.mp"),
@@ -240,11 +259,32 @@ REFUSED: dict[str, tuple[Change, ...]] = {
     "a projection without a name": (
         put("spec.template.spec.volumes.1", {"name": "settings", "projected": {"sources": [{"secret": {}}]}}),
     ),
+    "a projection of what Knative does not know": (
+        put(
+            "spec.template.spec.volumes.1",
+            {"name": "settings", "projected": {"sources": [{"clusterTrustBundle": {"name": "ours", "path": "ca"}}]}},
+        ),
+    ),
+    "a token without a path": (
+        put(
+            "spec.template.spec.volumes.1",
+            {"name": "settings", "projected": {"sources": [{"serviceAccountToken": {"audience": "vault"}}]}},
+        ),
+    ),
     # mounts
     "a mount of no volume": (put(f"{_C}.volumeMounts.2", {"name": "none", "mountPath": "/none"}),),
     "a mount at the root": (put(f"{_C}.volumeMounts.0.mountPath", "/"),),
     "a mount at /dev/": (put(f"{_C}.volumeMounts.0.mountPath", "/dev/"),),
     "a relative mount": (put(f"{_C}.volumeMounts.0.mountPath", "tmp"),),
+    "a mount nowhere": (put(f"{_C}.volumeMounts.0.mountPath", ""),),
+    "a mount by an expression": (put(f"{_C}.volumeMounts.0.subPathExpr", "$(MODE)"),),
+    "a claim that is read-only and mounted to be written to": (
+        put(
+            "spec.template.spec.volumes.1",
+            {"name": "settings", "persistentVolumeClaim": {"claimName": "models", "readOnly": True}},
+        ),
+        put(f"{_C}.volumeMounts.1.readOnly", DELETE),
+    ),
     "two mounts at one place": (put(f"{_C}.volumeMounts.0.mountPath", "/settings/"),),
     "mount propagation": (put(f"{_C}.volumeMounts.0.mountPropagation", "HostToContainer"),),
     # the container
@@ -269,14 +309,18 @@ REFUSED: dict[str, tuple[Change, ...]] = {
         put(f"{_C}.env.1", {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}),
     ),
     "a variable with a number": (put(f"{_C}.env.0.value", 1),),
+    "a variable with an unknown member": (put(f"{_C}.env.1", {"name": "A", "value": "x", "nonsense": "y"}),),
     "variables from nothing": (put(f"{_C}.envFrom", [{"prefix": "A_"}]),),
     "a lifecycle": (put(f"{_C}.lifecycle", {"preStop": {"exec": {"command": ["true"]}}}),),
     "a terminal": (put(f"{_C}.tty", True),),
     "another message policy": (put(f"{_C}.terminationMessagePolicy", "Never"),),
+    "a claim on a device": (put(f"{_C}.resources.claims", [{"name": "gpu"}]),),
     # probes
     "readiness by another port's name": (put(f"{_C}.readinessProbe.httpGet.port", "metrics"),),
     "liveness in two ways": (put(f"{_C}.livenessProbe.tcpSocket", {"port": 8080}),),
     "liveness in no way": (put(f"{_C}.livenessProbe.httpGet", DELETE),),
+    "liveness with an unknown member": (put(f"{_C}.livenessProbe.nonsense", "x"),),
+    "liveness with a period as text": (put(f"{_C}.livenessProbe.periodSeconds", "1"),),
     "readiness with Knative's own period and a timeout": (put(f"{_C}.readinessProbe.periodSeconds", 0),),
     "readiness with a timeout below 0": (put(f"{_C}.readinessProbe.timeoutSeconds", -1),),
     "readiness with a delay below 0": (put(f"{_C}.readinessProbe.initialDelaySeconds", -1),),
@@ -284,6 +328,7 @@ REFUSED: dict[str, tuple[Change, ...]] = {
     "a privileged container": (put(f"{_C}.securityContext.privileged", True),),
     "a capability": (put(f"{_C}.securityContext.capabilities.add", ["NET_BIND_SERVICE"]),),
     "a user below 0": (put(f"{_C}.securityContext.runAsUser", -1),),
+    "a user by name": (put(f"{_C}.securityContext.runAsUser", "shop"),),
     "a group beyond 31 bits": (put(f"{_C}.securityContext.runAsGroup", 2**31),),
     "SELinux options": (put(f"{_C}.securityContext.seLinuxOptions", {"level": "s0"}),),
 }  # fmt: skip

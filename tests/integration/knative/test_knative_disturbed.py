@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from typing import Literal
@@ -96,14 +95,21 @@ def test_an_api_server_that_restarts_in_a_rollout(place: KnativePlace) -> None:
 
 
 def _killed(place: KnativePlace, which: int, when: Literal["before", "after"], run: Callable[[], object]) -> bool:
-    """Carry out, and end the connection at the `which`-th write: whether there was one. Nothing is written after it."""
+    """Carry out, and end the connection at the `which`-th write: whether there was one. Nothing is written after it.
+
+    Raises what a run ended with that nothing was done to.
+    """
     gate, ended = place.rig.gate, threading.Event()
+    failed: list[BaseException] = []
     gate.hold(place.namespace, which, when)
 
     def carry_out() -> None:
-        with contextlib.suppress(PlatformError, AssertionError):
+        try:
             run()
-        ended.set()
+        except BaseException as error:  # noqa: BLE001 - judged where the test sees it
+            failed.append(error)
+        finally:
+            ended.set()
 
     threading.Thread(target=carry_out, daemon=True).start()
     held = None
@@ -111,4 +117,7 @@ def _killed(place: KnativePlace, which: int, when: Literal["before", "after"], r
         held = gate.held(place.namespace, seconds=0.5)
     gate.release(place.namespace, carry=when == "after" and held is None)
     assert ended.wait(60), "it did not end"
+    for error in failed:
+        if held is None or not isinstance(error, (PlatformError, AssertionError)):
+            raise error
     return held is not None

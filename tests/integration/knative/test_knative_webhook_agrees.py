@@ -5,16 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from shipper.targets import Invalid
 from shipper_targets.knative.cluster import Cluster, read_cluster
 from shipper_targets.knative.kinds import SERVICE
+from shipper_targets.knative.limits import limit_problems
 from shipper_targets.knative.rules import violations
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from tests.integration.knative.knative_cases import REFUSED, TAKEN, Manifest, all_cases, changed, valid
+from tests.conftest import SEED, SWEEP
+from tests.integration.knative.knative_cases import TAKEN, Manifest, all_cases, changed, valid
 from tests.rig.kubernetes.handle import KubeRig
+from tests.unit.knative.knative_configurations import configured
+from tests.unit.knative.knative_objects import manifest_of
 
 pytestmark = pytest.mark.integration
 
@@ -61,9 +67,18 @@ def test_both_say_the_same_of_several_changes_at_once(api: Api, cluster: Cluster
         assert bool(theirs) is bool(ours), f"Knative: {theirs or 'taken'}; we: {list(map(str, ours))}; {manifest}"
 
 
-def test_the_table_has_something_of_every_rule() -> None:
-    assert len(REFUSED) > 90
-    assert len(TAKEN) > 30
+@hypothesis.seed(SEED)
+@hypothesis.settings(
+    max_examples=400 if SWEEP else 30,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
+)
+@hypothesis.given(st.data())
+def test_what_our_own_checks_let_through_it_takes(api: Api, cluster: Cluster, data: st.DataObject) -> None:
+    release, own = data.draw(configured(api.namespace))
+    hypothesis.assume(not limit_problems(release, own, "shop", cluster))
+    assert _webhook(api, manifest_of(release, own)) == ""
 
 
 def _webhook(api: Api, manifest: Manifest) -> str:

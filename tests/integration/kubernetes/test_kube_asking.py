@@ -16,6 +16,7 @@ from shipper_targets.kubernetes.asking import Asking
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, POD
 from shipper_targets.kubernetes.permissions import Uses, needs, rules
 from shipper_targets.kubernetes.pods import is_running
+from tests.conftest import images_needed
 from tests.integration.kubernetes.kube_service import KubeService
 from tests.integration.kubernetes.waiting import until
 from tests.rig.images import BASE
@@ -76,8 +77,7 @@ def named(release: str, number: int, workload: str) -> str:
 
 @pytest.fixture(scope="module")
 def running(kube_rig: KubeRig) -> Iterator[tuple[Shop, Revision]]:
-    if not kube_rig.nodes.status()["engine"]:
-        pytest.skip("there is no engine that this machine can reach: pods are only played")
+    images_needed(kube_rig)
     namespace = kube_rig.namespace()
     shop = Shop(kube_rig, namespace)
     yield shop, shop.start()
@@ -164,8 +164,7 @@ def test_a_revision_of_before_is_asked_where_it_listens_whatever_the_port_is_now
 
 
 def test_a_port_where_nobody_listens_is_transient(kube_rig: KubeRig, kube_namespace: str) -> None:
-    if not kube_rig.nodes.status()["engine"]:
-        pytest.skip("there is no engine that this machine can reach: pods are only played")
+    images_needed(kube_rig)
     shop = Shop(kube_rig, kube_namespace)
 
     def elsewhere(body: dict[str, Any]) -> None:

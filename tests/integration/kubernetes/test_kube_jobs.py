@@ -18,6 +18,7 @@ from shipper_targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, POD, R
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.permissions import Uses, needs, rules
 from shipper_targets.kubernetes.values import at, name_of, text
+from tests.conftest import images_needed
 from tests.integration.kubernetes.kube_service import KubeService, settings_of
 from tests.integration.kubernetes.waiting import until
 from tests.rig.images import BASE
@@ -93,8 +94,7 @@ def test_its_exit_status_and_its_output_are_told(place: Place, code: int) -> Non
 
 def test_it_has_the_new_releases_environment_before_anything_of_it_is_applied(place: Place) -> None:
     """The ConfigMap is a copy that goes with the Job: the release's own is not there yet."""
-    if not place.rig.nodes.status()["engine"]:
-        pytest.skip("there is no engine that this machine can reach: pods are only played")
+    images_needed(place.rig)
     release = place.release(settings=settings_of(run={"env": {"MODE": "migrate"}, "user": "1234"}))
     whole = _with_image(place.render(release), release)
 

@@ -10,6 +10,7 @@ import pytest
 from shipper.model import Revision
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, POD
 from shipper_targets.kubernetes.values import name_of
+from tests.conftest import images_needed
 from tests.integration.kubernetes.kube_service import KubeService
 from tests.integration.kubernetes.waiting import until
 from tests.rig.images import BASE
@@ -27,8 +28,7 @@ for number in range(10_000):
 
 @pytest.fixture
 def counting(kube_rig: KubeRig, kube_namespace: str) -> tuple[KubeService, Revision]:
-    if not kube_rig.nodes.status()["engine"]:
-        pytest.skip("there is no engine that this machine can reach: pods are only played")
+    images_needed(kube_rig)
     kube_rig.nodes.time_factor(0.05, kube_namespace)
     shop = KubeService(kube_rig, kube_namespace)
 

@@ -26,6 +26,13 @@ FORBIDDEN = """\
 ------
 ERROR: error for bootstrap "shipper-2": deployments.apps "shipper-2" is forbidden: User "ci" cannot get resource "deployments" in API group "apps" in the namespace "builds"
 """  # noqa: E501 - as it is printed
+CREATE = 'ERROR: error while calling deploymentClient.Create for "shipper-2": '
+QUOTA = (
+    f'{CREATE}deployments.apps "shipper-2" is forbidden: exceeded quota: builds, requested: '
+    "count/deployments.apps=1, used: count/deployments.apps=2, limited: count/deployments.apps=2"
+)
+WEBHOOK = f'{CREATE}admission webhook "policy.example.com" denied the request: forbidden: User "ci" cannot have it'
+TERMINATING = f'{CREATE}deployments.apps "shipper-2" is forbidden: unable to create new content in namespace builds'
 
 
 @pytest.mark.parametrize(
@@ -46,6 +53,24 @@ def test_why_it_cannot_be_had(said: str, kind: type[ShipperError], message: str)
     assert type(error) is kind
     assert message in error.message
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "what_to_do"),
+    [
+        (QUOTA, "ResourceQuota"),
+        (f"{CREATE}pods is forbidden: failed quota: builds: must specify limits.cpu", "ResourceQuota"),
+        (WEBHOOK, "who runs the cluster"),
+        (TERMINATING, "who runs the cluster"),
+    ],
+)
+def test_what_admission_refuses_is_no_missing_permission(said: str, what_to_do: str) -> None:
+    error = builder_failure(said, CLUSTER)
+
+    assert type(error) is UnreachableError
+    assert said.partition(": ")[2] in error.message
+    assert what_to_do in error.hint
+    assert "pods/exec" not in error.hint
 
 
 def test_what_shows_more_is_said_where_we_do_not_know() -> None:

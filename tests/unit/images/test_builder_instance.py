@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from shipper.config.builder import builder_contradictions
 from shipper.errors import ConfigError
 from shipper.images.builder import Instance, instance_of
+from shipper.images.builder_reach import knock
 from shipper.images.builder_ready import create_command
 from shipper.model import ImageSettings
+from shipper.model.builder import RemoteBuilder
 
 pytestmark = pytest.mark.unit
 
@@ -134,6 +137,44 @@ def test_what_stays_here_or_is_meant_so_needs_no_tls(settings: dict[str, Any]) -
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="address"):
         remote(address=address)
+
+
+NO_HOST = [
+    ({"address": "tcp://builds..example.com:1234"}, "address"),
+    ({"address": f"tcp://{'a' * 64}.example.com:1234"}, "address"),
+    ({"address": "tcp://[1.2.3.4]:1234"}, "address"),
+    ({"address": "tcp://[1::2::3]:1234"}, "address"),
+    ({"address": "tcp://h:0"}, "address"),
+    ({"address": "tcp://h:65536"}, "address"),
+    ({"ca": "/etc/hostname", "server_name": "builds..example.com"}, "server_name"),
+]
+"""What is written as an address is, and yet can be none; the key that it is told of."""
+
+
+@pytest.mark.parametrize("more", [{"insecure": True}, {"ca": "/etc/hostname"}, {}])
+@pytest.mark.parametrize(("settings", "key"), NO_HOST)
+def test_what_no_connection_can_be_made_with_is_named(settings: dict[str, Any], key: str, more: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=rf"image\.remote\.{key}: there is no such"):
+        remote(**{**more, **settings})
+
+
+@pytest.mark.parametrize(("settings", "key"), NO_HOST)
+def test_knocking_there_is_refused_as_well(settings: dict[str, Any], key: str) -> None:
+    there = RemoteBuilder.model_validate({"address": "tcp://127.0.0.1:1", **settings, "ca": None})
+    with pytest.raises(ConfigError, match=rf"image\.remote\.{key}: there is no such"):
+        knock(there, Path("/r"))
+
+
+@pytest.mark.parametrize(("settings", "key"), NO_HOST)
+def test_the_configuration_says_it_where_it_is_written(settings: dict[str, Any], key: str) -> None:
+    told = {"address": "tcp://builds.example.com:1234", **settings, "ca": "/etc/hostname"}
+    image = ImageSettings.model_validate({"remote": told})
+    assert [found[0] for found in builder_contradictions(image)] == [("remote", key)]
+
+
+@pytest.mark.parametrize("host", ["a-.b", "builds.", "a" * 63 + ".example.com", "[::1.2.3.4]"])
+def test_names_that_somebodys_network_may_have_are_left_to_it(host: str) -> None:
+    assert remote(address=f"tcp://{host}:1234", insecure=True).endpoint == f"tcp://{host}:1234"
 
 
 def test_every_option_of_the_cluster_is_in_the_words_of_buildx(environ: dict[str, str]) -> None:

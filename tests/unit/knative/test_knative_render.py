@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from typing import Any
 
 import pytest
@@ -11,97 +10,20 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from shipper_targets.knative.cluster import Cluster
 from shipper_targets.knative.content import content_of, file_of
-from shipper_targets.knative.limits import limit_problems
 from shipper_targets.knative.marks import own_release
 from shipper_targets.knative.render import rendered, replacing, template_of
-from shipper_targets.knative.rules import violations
 from shipper_targets.kubernetes.text import yaml_text
+from tests.unit.knative.knative_configurations import HEALTHS, RUNS, SCALES
 from tests.unit.knative.knative_objects import VERSION, manifest_of, own, release_of, settings_of
 
 pytestmark = pytest.mark.unit
 
 MANY = hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-_variable = st.builds(lambda head, rest: head + rest, st.sampled_from("ABC_xyz"), st.text("AB_9z", max_size=20))
-_text = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=40)
-_path = st.text("abc/-.", max_size=20).map(lambda text: "/" + text)
-_seconds = st.floats(min_value=0.1, max_value=900, allow_nan=False)
-_runs = st.fixed_dictionaries(
-    {},
-    optional={
-        "port": st.one_of(st.integers(1, 65535), st.sampled_from([8012, 9090])),
-        "env": st.dictionaries(st.one_of(_variable, st.just("PORT")), _text, max_size=4),
-        "cpu": st.floats(0.01, 64),
-        "memory": st.integers(2**23, 2**36),
-        "gpu": st.integers(0, 2),
-        "secrets_as": st.sampled_from(["files", "environment"]),
-        "volumes": st.lists(
-            st.fixed_dictionaries(
-                {"source": st.sampled_from(["configmap:settings", "pvc:models/v1", "/srv"]), "target": _path}
-            ),
-            max_size=3,
-        ),
-    },
-)
-_scales = st.fixed_dictionaries(
-    {}, optional={"min": st.integers(0, 20), "max": st.integers(1, 20), "concurrency": st.integers(1, 2000)}
-)
-_healths = st.fixed_dictionaries(
-    {}, optional={"path": _path, "liveness": _path, "startup": _seconds, "timeout": _seconds}
-)
-_targets = st.fixed_dictionaries(
-    {},
-    optional={
-        "visibility": st.sampled_from(["public", "cluster-local"]),
-        "timeout": st.floats(0.5, 1000),
-        "http2": st.booleans(),
-        "cpu_limit": st.booleans(),
-        "service_account": st.sampled_from(["shop", "shop.v1", "a-.b"]),
-        "node_selector": st.just({"pool": "gpu"}),
-        "labels": st.dictionaries(st.text(string.ascii_lowercase, min_size=1, max_size=8), st.just("x"), max_size=2),
-        "security": st.fixed_dictionaries(
-            {},
-            optional={
-                "writable_root": st.booleans(),
-                "run_as_root": st.booleans(),
-                "capabilities": st.just(["NET_BIND_SERVICE"]),
-                "user": st.integers(1, 70000),
-                "group": st.integers(1, 70000),
-            },
-        ),
-        "autoscale": st.fixed_dictionaries(
-            {},
-            optional={
-                "by": st.sampled_from(["kpa", "hpa"]),
-                "metric": st.sampled_from(["concurrency", "rps", "cpu"]),
-                "target": st.floats(0.001, 1000),
-                "window": st.floats(1, 5000),
-                "initial": st.integers(0, 3),
-                "activation": st.integers(2, 30),
-                "burst": st.sampled_from([-1, 0, 200]),
-            },
-        ),
-    },
-)
-
 
 @MANY
-@given(_runs, _scales, _healths, _targets, st.booleans())
-def test_what_our_own_checks_let_through_breaks_no_rule(
-    run: dict[str, Any], scale: dict[str, Any], health: dict[str, Any], target: dict[str, Any], secret: bool
-) -> None:
-    settings = settings_of(run=run, scale=scale, health=health)
-    release = release_of(settings, secrets={"TOKEN": VERSION} if secret else {})
-    chosen = own(**target)
-    problems = limit_problems(release, chosen, "shop", Cluster())
-    if not problems:
-        assert violations(manifest_of(release, chosen), Cluster()) == []
-
-
-@MANY
-@given(_runs, _scales, _healths)
+@given(RUNS, SCALES, HEALTHS)
 def test_the_same_release_is_the_same_text(run: dict[str, Any], scale: dict[str, Any], health: dict[str, Any]) -> None:
     release = release_of(settings_of(run=run, scale=scale, health=health))
     again = release.model_copy(deep=True)
