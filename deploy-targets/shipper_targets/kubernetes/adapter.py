@@ -200,7 +200,7 @@ class KubernetesTarget(ABC):
 
     @cached_property
     def _manifests(self) -> Manifests:
-        return Manifests(self._reading.records, self._own, self._source)
+        return Manifests(self._reading.records, self._own, self._source, self._reading.live)
 
     @property
     @abstractmethod
@@ -246,9 +246,11 @@ class KubernetesTarget(ABC):
 
     def _as_rendered(self, release: Release) -> Rendered:
         whole = self._manifests.rendered(release, Found(base=self._base, shape=self.shape, routes=False))
-        if self._own.has_own_manifests:
-            with suppress(Denied):  # preflight says itself what may not be read
-                refuse_other_name(self._reading.now(), whole)
+        with suppress(Denied):  # preflight says itself what may not be read
+            found = self._reading.now()
+            if self._own.has_own_manifests:
+                refuse_other_name(found, whole)
+            return self._manifests.as_counted(whole, found)
         return whole
 
     @cached_property

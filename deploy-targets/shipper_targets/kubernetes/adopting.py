@@ -10,7 +10,8 @@ from shipper.targets import Conflict, Invalid
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, SECRET
 from shipper_targets.kubernetes.packing import pack_json, unpack_json
-from shipper_targets.kubernetes.values import Object, mapping, text, uid_of
+from shipper_targets.kubernetes.rollouts import wanted_pods
+from shipper_targets.kubernetes.values import Object, mapping, name_of, text, uid_of
 
 TYPE = "shipper.dev/adopted"
 _DATA = "object"
@@ -21,11 +22,14 @@ def snapshot_name(base: str) -> str:
     return f"shipper-{base}-adopted"
 
 
-def keep_snapshot(api: Api, base: str, deployment: Object, labels: Mapping[str, str]) -> None:
-    """Before the first write to a Deployment that is not ours, or no more. Raises Invalid where it cannot be kept."""
+def keep_snapshot(api: Api, base: str, deployment: Object, labels: Mapping[str, str], *, anew: bool = False) -> None:
+    """Once, and never again where what is there has been ours since. `anew`: it bears no mark of ours, and an earlier
+    one is of what somebody has changed since it was put back. Raises Invalid where it cannot be kept.
+    """
     metadata = mapping(deployment, "metadata")
     kept = {
         "name": metadata.get("name"),
+        "uid": metadata.get("uid"),
         "labels": dict(mapping(metadata, "labels")),
         "annotations": dict(mapping(metadata, "annotations")),
         "spec": dict(mapping(deployment, "spec")),
@@ -46,15 +50,15 @@ def keep_snapshot(api: Api, base: str, deployment: Object, labels: Mapping[str, 
         there = api.find(SECRET, name) or {}
         if there and there.get("type") != TYPE:
             raise Invalid(f"the Secret {name} is there, and shipper did not make it: delete it first") from None
-        if text(there, "data", _DATA) == data[_DATA]:
+        if there and (not anew or text(there, "data", _DATA) == data[_DATA]):
             return  # it was kept by a run that did not come further
-        if there:  # of a Deployment that is gone, or was another one then
+        if there:
             api.delete(SECRET, name, uid=uid_of(there))
         api.create(SECRET, body)
 
 
 def snapshot(api: Api, base: str) -> Mapping[str, Any] | None:
-    """Name, labels, annotations and spec of then; None where nothing was adopted."""
+    """Name, uid, labels, annotations and spec of then; None where nothing was adopted."""
     found = api.find(SECRET, snapshot_name(base))
     if found is None or found.get("type") != TYPE:
         return None
@@ -62,13 +66,22 @@ def snapshot(api: Api, base: str) -> Mapping[str, Any] | None:
     return kept if isinstance(kept, dict) else None
 
 
+def is_of(kept: Mapping[str, Any], deployment: Object) -> bool:
+    """Whether it was taken of this Deployment, and not of another one that had its name."""
+    same = kept.get("uid") in (None, uid_of(deployment))
+    return same and kept["name"] == name_of(deployment)
+
+
 def put_back(api: Api, kept: Mapping[str, Any], live: Object, version: str) -> dict[str, Any]:
-    """One write: the Deployment as it was then, without a mark of ours."""
+    """One write: the Deployment as it was then, without a mark of ours, and with no fewer pods than it has now."""
+    spec = dict(kept["spec"])
+    if (count := wanted_pods(kept)) > 0:
+        spec["replicas"] = max(count, wanted_pods(live))
     operations: list[dict[str, Any]] = [
         {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
         {"op": "test", "path": "/metadata/uid", "value": text(live, "metadata", "uid")},
         {"op": "add", "path": "/metadata/labels", "value": dict(kept["labels"])},
         {"op": "add", "path": "/metadata/annotations", "value": dict(kept["annotations"])},
-        {"op": "replace", "path": "/spec", "value": dict(kept["spec"])},
+        {"op": "replace", "path": "/spec", "value": spec},
     ]
     return api.json_patch(DEPLOYMENT, text(live, "metadata", "name"), operations)

@@ -17,6 +17,8 @@ from shipper_targets.kubernetes.manifest import CHANGE_CAUSE, Manifest
 from shipper_targets.kubernetes.taking_over import mind_owner
 from shipper_targets.kubernetes.values import mapping
 
+COUNT = ".spec.replicas"
+
 _OURS = {".spec.paused", *(f".metadata.{where}.{key}" for where in ("labels", "annotations") for key in IDENTITY)}
 _OURS |= {f".metadata.annotations.{CHANGE_CAUSE}"}
 """Ours whoever owns it, although no manifest has it: what says which release it is (`kubectl rollout undo` writes that,
@@ -34,9 +36,10 @@ def apply(
     version: str = "",
     uid: str = "",
     dry_run: bool = False,
+    autoscaled: bool = False,
 ) -> dict[str, Any]:
     """Apply; `version` and `uid` make it conditional on the object that was read. `before`: what we applied last.
-    `adopts`: an object that is not ours yet may be taken over whole.
+    `adopts`: an object that is not ours yet may be taken over whole. `autoscaled`: its count is never taken.
 
     Raises Invalid, naming field and owner, where somebody else owns what it would change, or has made what is not ours
     to take; Conflict, Transient.
@@ -47,11 +50,16 @@ def apply(
     for key, value in (("resourceVersion", version), ("uid", uid)):
         if value:
             body["metadata"][key] = value
+    # Of the version that was read it is known whose the count is; else it may be an autoscaler's by now.
+    is_known = not autoscaled or bool(version)
     try:
-        return api.apply(body, force=force, dry_run=dry_run)
+        return api.apply(body, force=force and is_known, dry_run=dry_run)
     except Owned as error:
         theirs = others_fields(error, before)
-        if theirs and not (adopts and is_foreign(api, manifest)):
+        if autoscaled and COUNT in error.owners:  # somebody has scaled it since it was read
+            del body["spec"]["replicas"]
+            theirs.pop(COUNT, None)
+        if theirs and not force and not (adopts and is_foreign(api, manifest)):
             raise Invalid(refusal(manifest, theirs)) from error
     return api.apply(body, force=True, dry_run=dry_run)
 
@@ -65,13 +73,12 @@ def is_foreign(api: Api, manifest: Manifest) -> bool:
 def others_fields(error: Owned, before: Mapping[str, Any] | Manifest | None) -> dict[str, str]:
     """Field to owner, of those that are neither ours under another name of an operation nor were applied by us."""
     applied = before.body if isinstance(before, Manifest) else before
-    return {
-        field: owner
-        for field, owner in error.owners.items()
-        if manager_of(owner) != MANAGER
-        and field not in _OURS
-        and not (applied is not None and has_field(applied, field))
+    theirs = {
+        field: ", ".join(owner for owner in owners if manager_of(owner) != MANAGER)
+        for field, owners in error.owners.items()
+        if field not in _OURS and not (applied is not None and has_field(applied, field))
     }
+    return {field: owners for field, owners in theirs.items() if owners}
 
 
 def refusal(manifest: Manifest, owners: Mapping[str, str]) -> str:
@@ -85,32 +92,24 @@ def has_field(applied: Any, field: str) -> bool:
 
     Such as `.spec.template.spec.containers[name="main"].env[name="MODE"].value`.
     """
-    value = applied
-    for name, selector in _steps(field):
-        named = value.get(name) if isinstance(value, Mapping) else None
-        value = _selected(value, selector) if selector else named
-        if value is None:
-            return False
-    return True
-
-
-def _steps(field: str) -> list[tuple[str, str]]:
-    """Names and selectors; a name may have dots where it is a label or an annotation."""
-    steps = []
-    rest = field
-    while rest:
+    value, rest = applied, field
+    while rest and value is not None:
         if rest.startswith("["):
             inside, _, rest = rest[1:].partition("]")
-            steps.append(("", inside))
+            value = _selected(value, inside)
             continue
         rest = rest.removeprefix(".")
-        if steps and steps[-1][0] in ("labels", "annotations", "matchLabels", "selector", "nodeSelector", "data"):
-            steps.append((rest, ""))
-            break
-        cut = min((at for at in (rest.find("."), rest.find("[")) if at >= 0), default=len(rest))
-        steps.append((rest[:cut], ""))
-        rest = rest[cut:]
-    return steps
+        key = _key_of(value, rest)
+        value, rest = (value[key], rest[len(key) :]) if key else (None, "")
+    return value is not None
+
+
+def _key_of(value: Any, rest: str) -> str:
+    """What comes next of a field's path; "" for what is not there. A key may have dots itself: a label, a resource's
+    name, a file's. Of two that fit the longer one is meant.
+    """
+    keys = [key for key in value if isinstance(key, str)] if isinstance(value, Mapping) else []
+    return max((key for key in keys if rest == key or rest.startswith((f"{key}.", f"{key}["))), key=len, default="")
 
 
 def _selected(value: Any, selector: str) -> Any:

@@ -24,7 +24,7 @@ from shipper_targets.kubernetes.observing import waits_for
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.services import ports_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from shipper_targets.kubernetes.stamps import carries_stamp, seen_of, stamp_text
+from shipper_targets.kubernetes.stamps import carries_stamp, seen_of, stamp_text, stamped_at
 from shipper_targets.kubernetes.tries import Result, made_again
 from shipper_targets.kubernetes.values import Object, mapping, name_of, objects, text, uid_of
 
@@ -99,6 +99,20 @@ class Fence:
         if stamp.epoch < found.stamp.epoch:
             raise Conflict(f"epoch {stamp.epoch} was overtaken by epoch {found.stamp.epoch}")
         return found
+
+    def refuse_overtaken(self, found: Found) -> None:
+        """Before what is written under no condition. Raises Conflict where another run wrote its stamp since."""
+        carrier = found.carrier
+        if carrier is None:
+            return
+        now = self._api.find(KINDS[str(carrier["kind"])], name_of(carrier))
+        if now is None or uid_of(now) != uid_of(carrier):
+            raise Conflict(f"{carrier['kind']} {name_of(carrier)} was removed meanwhile")
+        (ours, _), (theirs, _) = stamped_at(carrier), stamped_at(now)
+        if theirs > ours:
+            raise Conflict(f"epoch {ours} was overtaken by epoch {theirs}")
+        if stamped_at(now) > stamped_at(carrier):
+            raise Conflict(f"{found.base} is not as it was seen: somebody wrote meanwhile")
 
     def refuse_foreign(self, found: Found) -> None:
         """Raises Invalid where the names are another service's, or somebody's who was not asked."""

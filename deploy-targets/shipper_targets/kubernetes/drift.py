@@ -129,11 +129,11 @@ def _live(found: Found, manifest: Manifest) -> Object | None:
 
 def _not_compared(found: Found, manifest: Manifest, live: Object) -> tuple[str, ...]:
     """What is not in a manifest's hands: traffic, and the count where somebody else owns it or it is scaled by us."""
-    if manifest.kind == "Deployment":
+    if manifest.kind in ("Deployment", "StatefulSet"):
         scaled = any(text(one, "spec", "scaleTargetRef", "name") == manifest.name for one in found.autoscalers)
         asked = text(live, "metadata", "annotations", REPLICAS)
         return ("spec.replicas",) if scaled or asked == str(wanted_pods(live)) else ()
-    if manifest.kind == "Service" and manifest.name == found.base:
+    if manifest.kind == "Service" and manifest.name == found.base and not found.is_own:
         return ("spec.selector",)
     return ("spec.rules.0.backendRefs",) if manifest.kind == "HTTPRoute" else ()
 

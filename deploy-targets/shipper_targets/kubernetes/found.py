@@ -55,11 +55,20 @@ class Found:
 
     @property
     def rolling(self) -> Object | None:
-        """The one Deployment that is replaced: `<base>`, or the workload of own manifests."""
+        """The one Deployment that is replaced: the workload of own manifests, or `<base>`."""
         named = self.deployment(self.base)
-        if named is not None:
+        if named is not None and release_in(named):
             return named
-        return next((one for one in self.deployments if release_in(one) and not self.is_per_release(one)), None)
+        # Of own manifests another Deployment may have this name: what is followed carries the release.
+        carrying = (one for one in self.deployments if release_in(one) and not self.is_per_release(one))
+        return next(carrying, named)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is of own manifests: their pods do not say which workload they are of."""
+        rolling = self.rolling
+        labels = mapping(rolling, "spec", "template", "metadata", "labels")
+        return rolling is not None and bool(release_in(rolling)) and WORKLOAD not in labels
 
     def is_per_release(self, deployment: Object) -> bool:
         """Whether it is named after its release."""

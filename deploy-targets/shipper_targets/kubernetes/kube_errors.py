@@ -35,9 +35,9 @@ class Gone(Transient):
 
 
 class Owned(Conflict):
-    """Server-side apply would take fields that others own. `owners`: field -> who, such as `"hpa-like"`."""
+    """Server-side apply would take fields that others own. `owners`: field -> all who do, such as `"hpa-like"`."""
 
-    def __init__(self, message: str, owners: Mapping[str, str]) -> None:
+    def __init__(self, message: str, owners: Mapping[str, Sequence[str]]) -> None:
         super().__init__(message)
         self.owners = dict(owners)
 
@@ -102,9 +102,14 @@ def _forbidden(words: str, causes: Sequence[tuple[str, str]], is_servers: bool) 
 
 
 def _conflict(words: str, reason: str, causes: Sequence[tuple[str, str]]) -> PlatformError:
-    owners = {field: text.partition(_CONFLICT_MANAGER)[2] for field, text in causes if _CONFLICT_MANAGER in text}
+    owners: dict[str, list[str]] = {}
+    for field, text in causes:
+        if _CONFLICT_MANAGER in text:
+            owners.setdefault(field, []).append(text.partition(_CONFLICT_MANAGER)[2])
     if owners:
-        shown = "; ".join(f"{field.removeprefix('.')} is owned by {who}" for field, who in sorted(owners.items()))
+        shown = "; ".join(
+            f"{field.removeprefix('.')} is owned by {', '.join(who)}" for field, who in sorted(owners.items())
+        )
         return Owned(f"{words.partition(':')[0]}: {shown}", owners)
     return Conflict(words)
 

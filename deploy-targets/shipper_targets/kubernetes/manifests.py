@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from shipper.model import Release
@@ -10,24 +10,31 @@ from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.labels import MANAGER, SECRETS
 from shipper_targets.kubernetes.manifest import Manifest, Rendered, renamed
 from shipper_targets.kubernetes.names import workload_name
-from shipper_targets.kubernetes.observing import autoscaler_of
+from shipper_targets.kubernetes.observing import autoscaler_of, scales
 from shipper_targets.kubernetes.own_manifests import render_own
 from shipper_targets.kubernetes.records import Record, Records
 from shipper_targets.kubernetes.render import render
-from shipper_targets.kubernetes.rollouts import wanted_pods
+from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
 from shipper_targets.kubernetes.secret_refs import versions_hash
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.source import Source
-from shipper_targets.kubernetes.values import Object, at, mapping, objects
+from shipper_targets.kubernetes.values import Object, at, mapping, name_of, number, objects
 
 
 class Manifests:
-    """Of one service. `source` has own manifests, read at the first need."""
+    """Of one service. `source` has own manifests, read at the first need; `live` reads an object as it is now."""
 
-    def __init__(self, records: Records, own: KubernetesSettings, source: Source) -> None:
+    def __init__(
+        self,
+        records: Records,
+        own: KubernetesSettings,
+        source: Source,
+        live: Callable[[Manifest], Object | None] = lambda _: None,
+    ) -> None:
         self._records = records
         self._own = own
         self._source = source
+        self._live = live
 
     def of(self, release: Release, found: Found) -> Rendered:
         """As this release is to be applied now. Raises Invalid, ConfigError for own manifests that cannot be read."""
@@ -37,7 +44,16 @@ class Manifests:
             whole = self.rendered(release, found)
         elif release.secret_versions and _has_versions(whole.main):
             whole = _with(whole, with_secrets(whole.main, release.secret_versions))
-        return _with(whole, counted(whole, found, coming_back=coming_back or release.rollback_to is not None))
+        return self.as_counted(whole, found, coming_back=coming_back or release.rollback_to is not None)
+
+    def as_counted(self, whole: Rendered, found: Found, *, coming_back: bool = False) -> Rendered:
+        """Each workload with the number of pods that it shall have now."""
+        return _with(self.around_autoscalers(whole, found), counted(whole, found, coming_back=coming_back))
+
+    def around_autoscalers(self, whole: Rendered, found: Found) -> Rendered:
+        """Workloads beside the one that is followed, of own manifests, without a count where an autoscaler decides."""
+        beside = [one for one in whole.others if has_autoscaler(one, whole, found)]
+        return _with(whole, *[as_scaled(one, found.deployment(one.name) or self._live(one)) for one in beside])
 
     def recorded(self, release: Release, found: Found) -> Rendered | None:
         """From its own record, else that of the release which it brings back; None where neither can be applied."""
@@ -100,19 +116,35 @@ def with_secrets(deployment: Manifest, versions: Mapping[str, str]) -> Manifest:
 def counted(whole: Rendered, found: Found, *, coming_back: bool) -> Manifest:
     """The Deployment with the number of pods that it shall have; without one where an autoscaler decides.
 
-    A release that comes back never takes pods away: what it comes back into may be the reason for having more.
+    A release that comes back never takes pods away: what it comes back into may be the reason for having more. What
+    runs beside it, of own manifests, carries no release and has a count of its own.
     """
     main = whole.main
-    live = found.deployment(main.name) or next(iter(found.foreign), None)
+    if has_autoscaler(main, whole, found):
+        return as_scaled(main, found.deployment(main.name) or next(iter(found.foreign), None))
     body = main.copied()
-    if whole.of_kind("HorizontalPodAutoscaler") or autoscaler_of(found, main.name) is not None:
-        body["spec"].pop("replicas", None)
-        # Left out, a field that we alone own would be taken away, and the count be 1.
-        if live is not None and owns_replicas(live):
-            body["spec"]["replicas"] = wanted_pods(live)
-    elif coming_back:
-        serving = max((wanted_pods(one) for one in found.deployments), default=0)
-        body["spec"]["replicas"] = max(int(body["spec"].get("replicas", 1)), serving)
+    if coming_back:
+        same = [one for one in found.deployments if release_in(one) or name_of(one) == main.name]
+        serving = max((wanted_pods(one) for one in same), default=0)
+        body["spec"]["replicas"] = max(number(body, "spec", "replicas", default=1), serving)
+    return Manifest(body)
+
+
+def has_autoscaler(manifest: Manifest, whole: Rendered | None, found: Found) -> bool:
+    """Whether one decides how many pods this workload has: one that is there, or comes with `whole`."""
+    if autoscaler_of(found, manifest.name, manifest.kind) is not None:
+        return True
+    coming = whole.of_kind("HorizontalPodAutoscaler") if whole is not None else ()
+    return any(scales(one.body, manifest.kind, manifest.name) for one in coming)
+
+
+def as_scaled(manifest: Manifest, live: Object | None) -> Manifest:
+    """A workload whose number of pods is an autoscaler's business: without one, or with the one that it has."""
+    body = manifest.copied()
+    body["spec"].pop("replicas", None)
+    # Left out, a field that we alone own would be taken away, and the count be 1.
+    if live is not None and owns_replicas(live):
+        body["spec"]["replicas"] = wanted_pods(live)
     return Manifest(body)
 
 
@@ -133,6 +165,6 @@ def coming_count(whole: Rendered, serving: int) -> int:
     return max(int(least or 1), serving, 1)
 
 
-def _with(whole: Rendered, main: Manifest) -> Rendered:
-    manifests = tuple(main if one.key == whole.workload else one for one in whole.manifests)
-    return replace(whole, manifests=manifests)
+def _with(whole: Rendered, *changed: Manifest) -> Rendered:
+    by_key = {one.key: one for one in changed}
+    return replace(whole, manifests=tuple(by_key.get(one.key, one) for one in whole.manifests))

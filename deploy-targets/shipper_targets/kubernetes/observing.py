@@ -8,7 +8,7 @@ from shipper.model import Address, Observation, Revision
 from shipper_targets.kubernetes.drift import drift_of
 from shipper_targets.kubernetes.exposing import url_of
 from shipper_targets.kubernetes.found import PENDING, Found, pods_of_service
-from shipper_targets.kubernetes.labels import NUMBER
+from shipper_targets.kubernetes.labels import NUMBER, WORKLOAD
 from shipper_targets.kubernetes.records import Record
 from shipper_targets.kubernetes.rollouts import (
     State,
@@ -23,7 +23,7 @@ from shipper_targets.kubernetes.rollouts import (
 )
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import stamped_at
-from shipper_targets.kubernetes.values import Object, name_of, number, objects, text
+from shipper_targets.kubernetes.values import Object, mapping, name_of, number, objects, text
 
 OURS = "shipper"
 
@@ -105,10 +105,11 @@ def workload_weights(found: Found) -> dict[str, int]:
             if workload and weight > 0:
                 asked[workload] = asked.get(workload, 0) + weight
         return percents(asked)
-    if found.service is not None:
+    asks_ours = WORKLOAD in mapping(found.service, "spec", "selector")
+    if found.service is not None and (asks_ours or not found.is_own):
         selected = found.selected(found.service)
         return {selected: 100} if selected else {}
-    # Own manifests name their Services as they like: traffic is where the pods are.
+    # Own manifests name their Services as they like, and what is in front of others: traffic is where the pods are.
     rolling = found.rolling or next(iter(found.foreign), None)
     return {name_of(rolling): 100} if rolling is not None else {}
 
@@ -197,13 +198,15 @@ def capacity_owner(found: Found, revision: str) -> str:
     return f"hpa {name_of(hpa)}" if hpa is not None else OURS
 
 
-def autoscaler_of(found: Found, deployment: str) -> Object | None:
-    """The HorizontalPodAutoscaler of a Deployment."""
-    for one in found.autoscalers:
-        target = (text(one, "spec", "scaleTargetRef", "kind"), text(one, "spec", "scaleTargetRef", "name"))
-        if target == ("Deployment", deployment):
-            return one
-    return None
+def autoscaler_of(found: Found, workload: str, kind: str = "Deployment") -> Object | None:
+    """The HorizontalPodAutoscaler of a Deployment, or of another kind of workload."""
+    return next((one for one in found.autoscalers if scales(one, kind, workload)), None)
+
+
+def scales(hpa: Object, kind: str, workload: str) -> bool:
+    """Whether a HorizontalPodAutoscaler is that of this workload."""
+    target = mapping(hpa, "spec", "scaleTargetRef")
+    return (text(target, "kind"), text(target, "name")) == (kind, workload)
 
 
 def address_of(found: Found, own: KubernetesSettings) -> Address | None:

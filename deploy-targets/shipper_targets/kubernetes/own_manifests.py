@@ -151,8 +151,13 @@ def _in_order(bodies: Sequence[Mapping[str, Any]]) -> Iterator[Manifest]:
     yield from (Manifest(body) for body in sorted(bodies, key=lambda body: _rank(str(body["kind"]))))
 
 
-_FIRST = ("CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "ServiceAccount", "Role", "RoleBinding",
-          "Secret", "ConfigMap", "PersistentVolumeClaim")  # fmt: skip
+_FIRST = ("CustomResourceDefinition", "Namespace", "PriorityClass", "ClusterRole", "ClusterRoleBinding",
+          "ServiceAccount", "Role", "RoleBinding", "Secret", "ConfigMap", "PersistentVolumeClaim")  # fmt: skip
+
+
+def is_needed_first(manifest: Manifest) -> bool:
+    """Whether others, pods above all, need it to be there before them."""
+    return manifest.kind in _FIRST
 
 
 def _rank(kind: str) -> int:

@@ -15,7 +15,7 @@ from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.manifests import owns_replicas
 from shipper_targets.kubernetes.observing import waits_for
 from shipper_targets.kubernetes.records import Record
-from shipper_targets.kubernetes.rollouts import HASH, release_in, sets_of, wanted_pods
+from shipper_targets.kubernetes.rollouts import HASH, number_in, release_in, sets_of, wanted_pods
 from shipper_targets.kubernetes.values import Object, mapping, name_of, number, text
 
 PUT_BACK = "shipper.dev/put-back"
@@ -39,18 +39,18 @@ def way_back(found: Found, rolling: Object, readable: Callable[[Record], bool]) 
     others = [one for one in sets_of(rolling, found.sets) if release_in(one) != current]
     answering = [one for one in others if _available(one)]
     if answering:
-        best = max(answering, key=lambda one: (_number(one) in found.stamp.verified, _available(one)))
+        best = max(answering, key=lambda one: (number_in(one) in found.stamp.verified, _available(one)))
         record = found.record(release_in(best))
         return record if record is not None and readable(record) else best
     here = {release_in(one) for one in others} - {""}
     records = [one for one in found.records if one.workload == name_of(rolling)]
     for verified in reversed(found.stamp.verified):
-        there = [one for one in others if _number(one) == verified]
+        there = [one for one in others if number_in(one) == verified]
         known = [one for one in records if one.number == verified and one.release != current and readable(one)]
         if known or there:
             return (known or there)[-1]
     for older in reversed(records):
-        if older.release in here and older.number < _number(rolling) and readable(older):
+        if older.release in here and older.number < number_in(rolling) and readable(older):
             return older
     if here:
         raise Invalid(
@@ -63,7 +63,7 @@ def way_back(found: Found, rolling: Object, readable: Callable[[Record], bool]) 
 def is_put_back(found: Found, rolling: Object) -> bool:
     """Whether its release is being put back: one that was verified is never tried again under its own number."""
     current = release_in(rolling)
-    return text(rolling, "metadata", "annotations", PUT_BACK) == current or _number(rolling) in found.stamp.verified
+    return text(rolling, "metadata", "annotations", PUT_BACK) == current or number_in(rolling) in found.stamp.verified
 
 
 def undone(rolling: Object, carrier: Object, stamp: str) -> Manifest:
@@ -88,8 +88,3 @@ def undone(rolling: Object, carrier: Object, stamp: str) -> Manifest:
 
 def _available(one: Object) -> int:
     return number(one, "status", "availableReplicas")
-
-
-def _number(carrier: Object) -> int:
-    found = text(carrier, "metadata", "annotations", NUMBER)
-    return int(found) if found.isdecimal() else -1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from shipper.model import Stamp
 from shipper.targets import Conflict, Denied, NotFound
+from shipper_targets.kubernetes.adopting import is_of, put_back, snapshot, snapshot_name
 from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import (
     CONFIG_MAP,
@@ -43,17 +45,20 @@ class Removing:
     def __init__(self, writing: Writing) -> None:
         self._writing = writing
         self._api = writing.api
+        self._kept: Mapping[str, Any] | None = None
 
     def remove(self, stamp: Stamp, seen: str) -> None:
         """What runs first, then what it was made of, records, and what carries the stamp last: killed in between, it
-        is done again. Gone already is no error.
+        is done again. Gone already is no error. A Deployment that was adopted in place is put back instead, and what
+        it was is kept until then.
         """
         found = self._writing.fence.expected(stamp, seen)
         if found.carrier is not None:
             self._writing.fence.refuse_foreign(found)
             refuse_managed(found.carriers)
             found = self._writing.fence.marked(found, stamp, found.carrier)
-        selectors = [_pods_of(one) for one in found.deployments]
+        self._kept = snapshot(self._api, found.base)
+        selectors = [_pods_of(one) for one in found.deployments if self._kept is None or not is_of(self._kept, one)]
         last = found.carrier
         kinds = [DEPLOYMENT, HPA, PDB, INGRESS, JOB, CONFIG_MAP, SERVICE_ACCOUNT, SERVICE]
         known = [(one.key, kind) for one in self._applied(found) if (kind := self._kind(one)) not in (None, *kinds)]
@@ -65,6 +70,8 @@ class Removing:
             self._delete(_kind_of_carrier(last), last, found)
         if found.route is not None and found.route is not last:
             self._delete(HTTP_ROUTE, found.route, found)
+        if self._kept is not None:
+            self._api.delete(SECRET, snapshot_name(found.base))
         self._until_gone([one for one in selectors if one])
 
     def _applied(self, found: Found) -> list[Manifest]:
@@ -89,7 +96,8 @@ class Removing:
                 raise
             return
         for one in there:
-            if last is None or uid_of(one) != uid_of(last):
+            is_kept = self._kept is not None and kind == SECRET and name_of(one) == snapshot_name(found.base)
+            if not is_kept and (last is None or uid_of(one) != uid_of(last)):
                 self._delete(kind, one, found)
 
     def _one(self, found: Found, key: Key, kind: Kind) -> None:
@@ -98,11 +106,15 @@ class Removing:
             self._delete(kind, live, found, namespace=key.namespace or None)
 
     def _delete(self, kind: Kind, one: Object, found: Found, namespace: str | None = None) -> None:
-        if kind == SERVICE and text(one, "metadata", "annotations", ADOPTED):
-            return  # it was there before us: it is given back instead
+        is_ours = owner_of(mapping(one, "metadata", "labels")) is not None
+        if kind == SERVICE and (text(one, "metadata", "annotations", ADOPTED) or not is_ours):
+            return  # it was there before us, maybe with our stamp by now: it is given back instead
         if is_taken(one):
             return  # likewise: it stays as it is
-        if owner_of(mapping(one, "metadata", "labels")) is None and not text(one, "metadata", "annotations", STAMP):
+        if kind == DEPLOYMENT and self._kept is not None and is_of(self._kept, one):
+            self._writing.fence.conditional(one, partial(put_back, self._api, self._kept, one))
+            return
+        if not is_ours and not text(one, "metadata", "annotations", STAMP):
             return
         try:
             self._api.delete(kind, name_of(one), uid=uid_of(one), namespace=namespace)
@@ -112,17 +124,19 @@ class Removing:
     def _give_back(self, found: Found) -> None:
         """The Service that was there before us asks whom it asked, and has no mark of ours."""
         service = found.service
-        if service is None or found.adopted is None or not text(service, "metadata", "annotations", ADOPTED):
+        if service is None:
+            return
+        if found.adopted is None or not text(service, "metadata", "annotations", ADOPTED):
+            if is_taken(service) or owner_of(mapping(service, "metadata", "labels")) is None:
+                self._api.merge(SERVICE, name_of(service), {"metadata": _without_marks(service)})
             return
         before = dict(found.adopted[1])
         now = mapping(service, "spec", "selector")
         selector: dict[str, Any] = {**{key: None for key in now if key not in before}, **before}
-        marks = {
-            member: {key: None for key in mapping(service, "metadata", member) if key.startswith("shipper.dev/")}
-            for member in ("labels", "annotations")
-        }
         ports = {"ports": found.adopted_ports} if found.adopted_ports else {}
-        self._api.merge(SERVICE, name_of(service), {"metadata": marks, "spec": {"selector": selector, **ports}})
+        self._api.merge(
+            SERVICE, name_of(service), {"metadata": _without_marks(service), "spec": {"selector": selector, **ports}}
+        )
 
     def _until_gone(self, selectors: list[str]) -> None:
         """Pods are given their time to end; what takes longer than that is the nodes' business."""
@@ -137,6 +151,13 @@ def _pods_of(deployment: Object) -> str:
     return label_query(
         {key: str(value) for key, value in mapping(deployment, "spec", "selector", "matchLabels").items()}
     )
+
+
+def _without_marks(there: Object) -> dict[str, dict[str, None]]:
+    return {
+        member: {key: None for key in mapping(there, "metadata", member) if key.startswith("shipper.dev/")}
+        for member in ("labels", "annotations")
+    }
 
 
 def _kind_of_carrier(carrier: Object) -> Kind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from shipper_targets.kubernetes.labels import RELEASE
+from shipper_targets.kubernetes.labels import NUMBER, RELEASE
 from shipper_targets.kubernetes.pods import REVISION
 from shipper_targets.kubernetes.values import Object, at, condition, mapping, name_of, number, owner_uid, text, uid_of
 
@@ -18,6 +18,12 @@ GIVEN_UP = "ProgressDeadlineExceeded"
 def release_in(carrier: Object) -> str:
     """The release id that a Deployment or a ReplicaSet carries; "" when it is none of ours."""
     return text(carrier, "metadata", "annotations", RELEASE)
+
+
+def number_in(carrier: Object) -> int:
+    """The number of that release; -1 for none."""
+    found = text(carrier, "metadata", "annotations", NUMBER)
+    return int(found) if found.isdecimal() else -1
 
 
 def wanted_pods(deployment: Object) -> int:

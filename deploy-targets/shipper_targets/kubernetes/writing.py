@@ -6,7 +6,7 @@ with another host would take the old one from what serves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,18 +20,19 @@ from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import SERVICE
 from shipper_targets.kubernetes.labels import STAMP, labels_of, owner_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
-from shipper_targets.kubernetes.manifests import Manifests
+from shipper_targets.kubernetes.manifests import Manifests, as_scaled, has_autoscaler
 from shipper_targets.kubernetes.names import revision_name
+from shipper_targets.kubernetes.own_manifests import is_needed_first
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.reading import Reading
-from shipper_targets.kubernetes.rollouts import release_in
+from shipper_targets.kubernetes.rollouts import number_in, release_in
 from shipper_targets.kubernetes.services import moves_a_port
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.switching import as_routed, ports_there
-from shipper_targets.kubernetes.taking_over import mind_owner
+from shipper_targets.kubernetes.taking_over import TAKEN, mind_owner
 from shipper_targets.kubernetes.values import Object, at, mapping, text, uid_of
 
-KEPT = (STAMP, ADOPTED, TRAFFIC)
+KEPT = (STAMP, ADOPTED, TRAFFIC, TAKEN)
 """Annotations of a carrier that no manifest has: left out of an apply they could be taken away."""
 
 AROUND = (
@@ -70,25 +71,34 @@ class Writing:
         self.cancel = cancel
 
     def harmless(self, release: Release, whole: Rendered, found: Found) -> None:
-        """The record, and everything that pods need or that nothing has asked yet: at once, in any order."""
+        """The record, and everything that pods need or that nothing has asked yet."""
         labels = labels_of(self.settings, found.base)
         before = self.before(found)
         others = [one for one in whole.others if not is_carrier(one, found)]
-        at_once(
-            [
-                partial(self.reading.records.write, release, whole, labels),
-                *[partial(self._unasked, one, found, before) for one in others],
-            ]
-        )
+        new = [one for one in others if before is None or before.find(one.key) is None or not is_around(one, found)]
+        recorded = partial(self.reading.records.write, release, whole, labels)
+        self._in_waves(new, found, lambda one: partial(self._unasked, one, whole, found, before), recorded)
 
-    def _unasked(self, manifest: Manifest, found: Found, before: Rendered | None) -> None:
-        if not is_around(manifest, found):
-            self.applied(manifest, before)
-        elif before is None or before.find(manifest.key) is None:
-            if self.reading.live(manifest) is None:
-                self.applied(manifest, before)
-            else:
-                mind_owner(self.api, manifest, adopts=self.own.adopt, marks=False)
+    def _in_waves(
+        self,
+        manifests: Sequence[Manifest],
+        found: Found,
+        call: Callable[[Manifest], Callable[[], object]],
+        *more: Callable[[], object],
+    ) -> None:
+        """What others need, and `more`; then the rest, unless this run was overtaken. Each at once, in any order."""
+        first = [*more, *[call(one) for one in manifests if is_needed_first(one)]]
+        rest = [call(one) for one in manifests if not is_needed_first(one)]
+        at_once(first)
+        if first and rest:
+            self.fence.refuse_overtaken(found)
+        at_once(rest)
+
+    def _unasked(self, manifest: Manifest, whole: Rendered, found: Found, before: Rendered | None) -> None:
+        if not is_around(manifest, found) or self.reading.live(manifest) is None:
+            self.applied(manifest, before, autoscaled=has_autoscaler(manifest, whole, found))
+        else:
+            mind_owner(self.api, manifest, adopts=self.own.adopt, marks=False)
 
     def settle(
         self,
@@ -103,8 +113,11 @@ class Writing:
         not written. `others`: what it may have been for instead, None where nobody knows. `last`: what was applied
         last, whose fields are ours to change. `every`: what pods need, too.
         """
-        around = [one for one in whole.others if not is_carrier(one, found) and (every or is_around(one, found))]
-        at_once([partial(self._settled, one, last, differs_from_any(one, others)) for one in around])
+        counts = self.manifests.around_autoscalers(whole, found).others if every else whole.others
+        around = [one for one in counts if not is_carrier(one, found) and (every or is_around(one, found))]
+        self._in_waves(
+            around, found, lambda one: partial(self._settled, one, whole, found, last, differs_from_any(one, others))
+        )
         for manifest in (one for one in whole.others if is_carrier(one, found)):
             live = found.service if manifest.kind == "Service" else found.route
             wanted = self.as_asked(found, manifest)
@@ -116,7 +129,8 @@ class Writing:
         """A carrier's manifest that goes on asking whom the carrier asks; None where that is not there."""
         live = found.service if manifest.kind == "Service" else found.route
         if self.own.has_own_manifests:
-            return carried(manifest, live)
+            was_there = live is not None and owner_of(mapping(live, "metadata", "labels")) is None
+            return carried(manifest, live, {TAKEN: "true"} if was_there else None)
         if live is None:
             return None
         if manifest.kind == "Service":
@@ -124,17 +138,21 @@ class Writing:
         weights = found.backends() or {found.base: 100}
         return carried(as_routed(manifest, weights, self.own.service_port, ports_there(found)), live)
 
-    def _settled(self, manifest: Manifest, last: Rendered | None, is_other: bool) -> None:
+    def _settled(
+        self, manifest: Manifest, whole: Rendered, found: Found, last: Rendered | None, is_other: bool
+    ) -> None:
         live = self.reading.live(manifest)
         if live is not None and not is_other and not _differs(manifest, live):
             return
         is_ours = live is not None and owner_of(mapping(live, "metadata", "labels")) is not None
-        self.applied(manifest, last if is_ours else None)
+        autoscaled = has_autoscaler(manifest, whole, found)
+        self.applied(manifest, last if is_ours else None, autoscaled=autoscaled)
 
-    def applied(self, manifest: Manifest, before: Rendered | None) -> dict[str, Any]:
+    def applied(self, manifest: Manifest, before: Rendered | None, *, autoscaled: bool = False) -> dict[str, Any]:
         """One object, unconditionally: it is no carrier of the stamp."""
         last = before.find(manifest.key) if before is not None else None
-        return apply(self.api, manifest, force=self.own.force_conflicts, adopts=self.own.adopt, before=last)
+        force, adopts = self.own.force_conflicts, self.own.adopt
+        return apply(self.api, manifest, force=force, adopts=adopts, before=last, autoscaled=autoscaled)
 
     def carrier_applied(
         self,
@@ -142,11 +160,12 @@ class Writing:
         live: Object | None,
         manifest: Manifest,
         *,
+        whole: Rendered | None = None,
         before: Rendered | None = None,
         force: bool = False,
     ) -> Found:
         """One object that decides traffic, on condition that it is as it was read, or is not there; what is there then.
-        `before`: what was applied last, where that is not what the object itself says.
+        `whole`: what it is part of; `before`: what was applied last, where that is not what the object itself says.
         """
         if live is None:
             return exchanged(found, None, self.fence.created(manifest.body))
@@ -155,11 +174,28 @@ class Writing:
         force, adopts, uid = force or self.own.force_conflicts, self.own.adopt, uid_of(live)
         if moves_a_port(manifest.body, live):
             live = self.fence.conditional(live, partial(self._port_moved, manifest))
+        read, autoscaled = live, has_autoscaler(manifest, whole, found)
 
         def write(version: str) -> dict[str, Any]:
-            return apply(self.api, manifest, force=force, adopts=adopts, before=last, version=version, uid=uid)
+            wanted = self._as_scaled(manifest, read, version) if autoscaled else manifest
+            return apply(
+                self.api,
+                wanted,
+                force=force,
+                adopts=adopts,
+                before=last,
+                version=version,
+                uid=uid,
+                autoscaled=autoscaled,
+            )
 
         return exchanged(found, live, self.fence.conditional(live, write))
+
+    def _as_scaled(self, manifest: Manifest, live: Object, version: str) -> Manifest:
+        """By the object of this version: whether the count is ours may be another matter when it was changed since."""
+        if version == text(live, "metadata", "resourceVersion"):
+            return as_scaled(manifest, live)
+        return as_scaled(manifest, self.reading.live(manifest) or live)
 
     def _port_moved(self, manifest: Manifest, version: str) -> dict[str, Any]:
         """Ahead of an apply, which tells ports apart by their numbers, and would leave two of one name where somebody
@@ -170,7 +206,8 @@ class Writing:
 
     def before(self, found: Found) -> Rendered | None:
         """What was applied last: for the Deployment that is replaced, else for the newest that is there."""
-        carried = [found.rolling] if found.rolling is not None else list(found.deployments)[-1:]
+        newest = sorted((one for one in found.deployments if release_in(one)), key=number_in)[-1:]
+        carried = [found.rolling] if found.rolling is not None else newest
         record = next((record for one in carried if (record := found.record(release_in(one)))), None)
         return self.manifests.applied(record)
 

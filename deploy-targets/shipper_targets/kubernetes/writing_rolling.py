@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from shipper.model import Release, Revision, Stamp
 from shipper.targets import Invalid, NotFound
-from shipper_targets.kubernetes.adopting import keep_snapshot, put_back, snapshot
+from shipper_targets.kubernetes.adopting import is_of, keep_snapshot, put_back, snapshot
 from shipper_targets.kubernetes.carriers import exchanged
 from shipper_targets.kubernetes.exposing import backends
 from shipper_targets.kubernetes.found import PENDING, Found
@@ -41,7 +41,13 @@ class RollingWriting(Writing):
         refuse_other_name(found, whole)
         there = self._there(found, whole)
         if there is not None and not release_in(there):
-            keep_snapshot(self.api, found.base, there, labels_of(self.settings, found.base))
+            keep_snapshot(
+                self.api,
+                found.base,
+                there,
+                labels_of(self.settings, found.base),
+                anew=not carries_stamp(there),
+            )
         before = self.before(found)
         self.harmless(release, whole, found)
         found, waits = self._asked(found, whole)
@@ -77,7 +83,7 @@ class RollingWriting(Writing):
         kept = snapshot(self.api, found.base) if not isinstance(back, Record) else None
         if isinstance(back, Record):
             self._put_back(found, rolling, back, stamp)
-        elif kept is not None and kept["name"] == name_of(rolling) and (back is None or not release_in(back)):
+        elif kept is not None and is_of(kept, rolling) and (back is None or not release_in(back)):
             self.fence.conditional(rolling, lambda version: put_back(self.api, kept, rolling, version))
         elif back is not None:
             manifest = undone(rolling, back, stamp_text(stamp, found.carriers))
@@ -166,7 +172,7 @@ class RollingWriting(Writing):
         if waits:
             epoch, count = stamped_at(manifest.body)
             manifest = manifest.marked(annotations={PENDING: f"{waits}@{epoch}.{count}"})
-        return self.carrier_applied(found, live, going_on(manifest, live))
+        return self.carrier_applied(found, live, going_on(manifest, live), whole=whole)
 
     # Putting back.
 
@@ -181,7 +187,7 @@ class RollingWriting(Writing):
         failed = self.manifests.applied(found.record(release_in(rolling)))
         counted, value = self.manifests.counted(whole, found), stamp_text(stamp, found.carriers)
         manifest = identified(counted, release, value).marked(annotations={PUT_BACK: release.id})
-        found = self.carrier_applied(found, rolling, going_on(manifest, rolling), force=True)
+        found = self.carrier_applied(found, rolling, going_on(manifest, rolling), whole=whole, force=True)
         self.settle(found, whole, [failed], last=whole, every=True)
 
     def _take_away(self, found: Found, rolling: Object, stamp: Stamp) -> None:

@@ -13,7 +13,7 @@ from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT
 from shipper_targets.kubernetes.labels import STAMP, WORKLOAD, labels_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered, identified
-from shipper_targets.kubernetes.manifests import coming_count, owns_replicas
+from shipper_targets.kubernetes.manifests import as_scaled, coming_count, has_autoscaler
 from shipper_targets.kubernetes.names import revision_name
 from shipper_targets.kubernetes.observing import capacity, weights_of
 from shipper_targets.kubernetes.rollouts import release_in, state_of, wanted_pods
@@ -73,8 +73,9 @@ class WeightedWriting(Writing):
         manifest = identified(whole.main, release)
         if live is not None:
             # Its number of pods is what it was started, stopped or scaled with.
-            manifest = going_on(_without_count(manifest, live), live)
-        return self.applied(manifest, whole if live is not None else None)
+            manifest = going_on(as_scaled(manifest, live), live)
+        autoscaled = has_autoscaler(manifest, whole, found)
+        return self.applied(manifest, whole if live is not None else None, autoscaled=autoscaled)
 
     def _asked(self, found: Found, whole: Rendered) -> Found:
         """A Service that asks nobody is as it is to be; one that was there before us is noted, and goes on asking whom
@@ -187,12 +188,3 @@ def _serving_pods(found: Found) -> int:
 
 def _can_serve(deployment: Object) -> bool:
     return wanted_pods(deployment) > 0 and number(deployment, "status", "availableReplicas") > 0
-
-
-def _without_count(manifest: Manifest, live: Object) -> Manifest:
-    """As `manifests.counted` does for an autoscaler: a count that is ours alone is sent as it is, others' is not."""
-    body = manifest.copied()
-    body["spec"].pop("replicas", None)
-    if owns_replicas(live):
-        body["spec"]["replicas"] = wanted_pods(live)
-    return Manifest(body)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shipper.targets import Invalid
+from shipper.model import TargetSpec
+from shipper.targets import Conflict, Invalid
 from shipper_targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE
 from shipper_targets.kubernetes.values import at, name_of, text
 from tests.integration.kubernetes.kube_place import KubePlace, image_of, serving, until
@@ -160,6 +161,200 @@ def test_removal_takes_exactly_what_was_applied(web: KubePlace) -> None:
     target.remove(web.stamp(now), now.seen)
     left = [name_of(one) for kind in (DEPLOYMENT, SERVICE, SECRET, CONFIG_MAP) for one in web.api.list(kind).items]
     assert left == ["kube-root-ca.crt"]
+
+
+# What runs beside the workload
+
+
+BESIDE = """---
+apiVersion: apps/v1
+kind: {kind}
+metadata: {{name: worker}}
+spec:
+  replicas: {replicas}
+  selector: {{matchLabels: {{app: worker}}}}
+  {named}
+  template:
+    metadata: {{labels: {{app: worker}}}}
+    spec: {{containers: [{{name: worker, image: "registry.example.com/team/worker:1"}}]}}
+"""
+SCALER = """---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: scaler}}
+spec:
+  minReplicas: 1
+  maxReplicas: 20
+  scaleTargetRef: {{apiVersion: apps/v1, kind: {kind}, name: {name}}}
+  metrics: [{{type: Resource, resource: {{name: cpu, target: {{type: Utilization, averageUtilization: 70}}}}}}]
+"""
+
+
+def _beside(replicas: int, kind: str = "Deployment") -> str:
+    return BESIDE.format(kind=kind, replicas=replicas, named="serviceName: worker" if kind == "StatefulSet" else "")
+
+
+def _scaled_by_controller(web: KubePlace, rig: KubeRig, plural: str, name: str, replicas: int) -> None:
+    """As the autoscaler's controller does it: through the subresource, under its own name."""
+    path = f"/apis/apps/v1/namespaces/{web.namespace}/{plural}/{name}/scale?fieldManager=kube-controller-manager"
+    status, answer = rig.request("PATCH", path, {"spec": {"replicas": replicas}}, "application/merge-patch+json")
+    assert status < 300, answer
+
+
+def _count(web: KubePlace, rig: KubeRig, plural: str, name: str) -> object:
+    status, found = rig.request("GET", f"/apis/apps/v1/namespaces/{web.namespace}/{plural}/{name}")
+    assert status == 200, found
+    return found["spec"]["replicas"]
+
+
+def test_a_rollback_gives_the_workload_its_own_number_of_pods(web: KubePlace, kube_rig: KubeRig) -> None:
+    says(web, "one", _beside(6))
+    one = web.release("one")
+    web.rolls_out(one)
+    web.rolls_out(web.release("two"))
+    web.rolls_out(web.release(back_to=one))
+    assert _count(web, kube_rig, "deployments", "web") == 2
+    assert _count(web, kube_rig, "deployments", "worker") == 6
+    assert web.rolling().observe().drift == ()
+
+
+@pytest.mark.parametrize(("kind", "plural"), [("Deployment", "deployments"), ("StatefulSet", "statefulsets")])
+def test_a_worker_keeps_the_pods_that_its_autoscaler_gave_it(
+    web: KubePlace, kube_rig: KubeRig, kind: str, plural: str
+) -> None:
+    says(web, "one", _beside(2, kind) + SCALER.format(kind=kind, name="worker"))
+    one = web.release("one")
+    web.rolls_out(one)
+    _scaled_by_controller(web, kube_rig, plural, "worker", 5)
+    for number in range(2):
+        web.rolls_out(web.release(f"good{number}"))
+        assert _count(web, kube_rig, plural, "worker") == 5
+    says(web, "three", _beside(2, kind) + SCALER.format(kind=kind, name="worker"))
+    web.rolls_out(web.release("four"))
+    web.rolls_out(web.release(back_to=one))
+    assert _count(web, kube_rig, plural, "worker") == 5
+    assert _count(web, kube_rig, "deployments", "web") == 2
+    assert web.rolling().observe().drift == ()
+
+
+def test_what_somebody_elses_autoscaler_counts_passes_preflight_again_and_again(
+    web: KubePlace, kube_rig: KubeRig
+) -> None:
+    web.rolls_out(web.release("one"))
+    path = f"/apis/autoscaling/v2/namespaces/{web.namespace}/horizontalpodautoscalers?fieldManager=keda"
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    hpa = {"metadata": {"name": "keda-web"}, "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 20}}
+    status, answer = kube_rig.request("POST", path, hpa)
+    assert status < 300, answer
+    _scaled_by_controller(web, kube_rig, "deployments", "web", 5)
+    for number in range(3):
+        assert web.rolling().preflight(TargetSpec(settings=web.settings, target="kube")) == []
+        web.rolls_out(web.release(f"good{number}"))
+        assert _count(web, kube_rig, "deployments", "web") == 5
+
+
+def test_a_front_end_that_is_called_like_the_service_hides_no_workload(web: KubePlace) -> None:
+    front = _beside(1).replace("metadata: {name: worker}", "metadata: {name: shop}")
+    asks = "---\napiVersion: v1\nkind: Service\nmetadata: {name: shop}\n"
+    asks += "spec: {selector: {app: worker}, ports: [{port: 80}]}\n"
+    says(web, "one", front + asks)
+    one = web.release("one")
+    for release in (one, web.release("two"), web.release(back_to=one)):
+        web.rolls_out(release)
+        now = web.rolling().observe()
+        assert (serving(now), now.drift, now.in_flight) == ({release.number: 100}, (), None)
+
+
+def test_a_key_with_dots_that_somebody_changed_is_taken_over_by_a_rollback(web: KubePlace, kube_rig: KubeRig) -> None:
+    """Preflight and write know whose it was."""
+    says(web, "one", '---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\nbinaryData: {model.bin: "AAAA"}\n')
+    one = web.release("one")
+    web.rolls_out(one)
+    web.rolls_out(web.release("two"))
+    path = f"/api/v1/namespaces/{web.namespace}/configmaps/m?fieldManager=kubectl-edit"
+    edited = {"binaryData": {"model.bin": "BBBB"}}
+    status, answer = kube_rig.request("PATCH", path, edited, "application/merge-patch+json")
+    assert status < 300, answer
+    assert [one.field for one in web.rolling().observe().drift] == ["ConfigMap/m binaryData.model.bin"]
+    web.rolls_out(web.release(back_to=one))
+    assert web.api.get(CONFIG_MAP, "m")["binaryData"] == {"model.bin": "AAAA"}
+
+
+def test_a_run_that_is_overtaken_writes_none_of_what_others_need_the_first_for(
+    web: KubePlace, kube_rig: KubeRig
+) -> None:
+    web.own["kubeconfig"] = str(kube_rig.kubeconfig(gate=True))
+    says(web, "one", _beside(1))
+    web.rolls_out(web.release("one"))
+    says(web, "two", _beside(3))
+    web.begins()
+    theirs = KubePlace(web.namespace, kube_rig.kubeconfig(), manifests=["web.yaml"])
+    theirs.root, theirs.epoch, theirs.number = web.root, web.epoch, web.number
+    target = web.rolling()
+    now = target.observe()
+
+    def overtake(_: object) -> None:
+        theirs.begins()
+        other = theirs.rolling()
+        seen = other.observe()
+        other.write_stamp(theirs.stamp(seen), seen.seen)
+
+    with (
+        kube_rig.gate.meanwhile(web.namespace, overtake, 1, resource="configmaps"),
+        pytest.raises(Conflict, match="epoch 2 was overtaken by epoch 3"),
+    ):
+        target.replace(web.release("two"), web.stamp(now), now.seen)
+    assert _count(web, kube_rig, "deployments", "worker") == 1
+    assert serving(web.rolling().observe()) == {1: 100}
+
+
+# What was there before
+
+
+def test_a_second_first_release_that_fails_is_put_back_to_what_was_there_by_then(
+    web: KubePlace, kube_rig: KubeRig
+) -> None:
+    _applied_by_kubectl(web, kube_rig)
+    web.own["adopt"] = True
+    for image, count in (("legacy", 2), ("newer", 4)):
+        container = {"name": "web", "image": f"{REPOSITORY}:{image}"}
+        changed = {"spec": {"replicas": count, "template": {"spec": {"containers": [container]}}}}
+        path = f"/apis/apps/v1/namespaces/{web.namespace}/deployments/web?fieldManager=kubectl-set"
+        status, answer = kube_rig.request("PATCH", path, changed, "application/strategic-merge-patch+json")
+        assert status < 300, answer
+        until(web.rolling(), lambda now: bool(now.serving) and now.serving[0].state == "running")
+        web.begins()
+        target = web.rolling()
+        now = target.observe()
+        revision = target.replace(web.release("bad"), web.stamp(now), now.seen)
+        assert list(target.progress(revision))[-1].state == "failed"
+        now = target.observe()
+        assert now.in_flight is not None
+        target.abort(now.in_flight, web.stamp(now), now.seen)
+        found = web.api.get(DEPLOYMENT, "web")
+        assert f"{REPOSITORY}:{image}" in str(at(found, "spec", "template"))
+        assert at(found, "spec", "replicas") == count
+
+
+def test_what_was_adopted_in_place_is_there_again_after_a_removal(web: KubePlace, kube_rig: KubeRig) -> None:
+    """Its Service is the one that has the service's name."""
+    _applied_by_kubectl(web, kube_rig)
+    web.own.update(adopt=True, name="web")
+    for text_of in ("one", "two"):
+        web.rolls_out(web.release(text_of))
+    target = web.rolling()
+    now = target.observe()
+    target.remove(web.stamp(now), now.seen)
+    found = web.api.get(DEPLOYMENT, "web")
+    assert f"{REPOSITORY}:legacy" in str(at(found, "spec", "template"))
+    service = web.api.get(SERVICE, "web")
+    assert at(service, "spec", "selector") == {"app": "web"}
+    for one in (found, service):
+        marks = {**(at(one, "metadata", "labels") or {}), **(at(one, "metadata", "annotations") or {})}
+        assert not [key for key in marks if key.startswith("shipper.dev/")]
+    assert web.api.list(SECRET).items == ()
+    target.remove(web.stamp(target.observe()), target.observe().seen)
+    assert web.api.find(DEPLOYMENT, "web") is not None, "done again, it is the same"
 
 
 def _applied_by_kubectl(web: KubePlace, rig: KubeRig) -> None:

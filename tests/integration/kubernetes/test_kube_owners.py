@@ -200,7 +200,7 @@ def test_an_unknown_field_is_invalid_and_a_conflict_says_field_and_owner(shop: K
     with pytest.raises(Owned) as caught:
         api.apply({**body, "spec": {"minReadySeconds": 4}}, dry_run=True)
     assert list(caught.value.owners) == [".spec.minReadySeconds"]
-    assert caught.value.owners[".spec.minReadySeconds"].startswith('"kubectl-edit"')
+    assert caught.value.owners[".spec.minReadySeconds"][0].startswith('"kubectl-edit"')
 
 
 def test_nothing_to_change_is_said_and_a_change_has_no_noise(shop: KubePlace) -> None:

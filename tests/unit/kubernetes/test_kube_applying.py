@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from shipper_targets.kubernetes.applying import has_field, others_fields
 from shipper_targets.kubernetes.gitops import managed_by
-from shipper_targets.kubernetes.kube_errors import Owned
+from shipper_targets.kubernetes.kube_errors import Owned, error_of
 
 pytestmark = pytest.mark.unit
 
@@ -24,11 +25,13 @@ APPLIED: dict[str, Any] = {
                         "env": [{"name": "MODE", "value": "one"}],
                         "ports": [{"containerPort": 8080}],
                         "args": ["serve"],
+                        "resources": {"limits": {"nvidia.com/gpu": "1", "memory": "1Gi"}},
                     }
                 ]
             }
         },
     },
+    "binaryData": {"model.bin": "AA==", "model": {"bin.old": "AA=="}},
 }
 
 
@@ -48,6 +51,12 @@ APPLIED: dict[str, Any] = {
         (".spec.template.spec.containers[0].args", True),
         (".spec.template.spec.containers[7].args", False),
         (".spec.replicas.deeper", False),
+        ('.spec.template.spec.containers[name="app"].resources.limits.nvidia.com/gpu', True),
+        ('.spec.template.spec.containers[name="app"].resources.limits.nvidia.com/other', False),
+        ('.spec.template.spec.containers[name="app"].resources.limits.memory', True),
+        (".binaryData.model.bin", True),
+        (".binaryData.model.bin.old", False),
+        (".binaryData.other.bin", False),
     ],
 )
 def test_whether_a_field_of_a_conflict_was_applied_by_us(field: str, there: bool) -> None:
@@ -58,16 +67,27 @@ def test_ours_under_another_operation_and_what_we_had_applied_is_not_others() ->
     error = Owned(
         "conflict",
         {
-            ".metadata.annotations.shipper.dev/stamp": '"shipper" using apps/v1',
-            ".spec.replicas": '"kubectl-edit" using apps/v1',
-            ".spec.minReadySeconds": '"kubectl-edit" using apps/v1',
-            ".spec.paused": '"kubectl-rollout" using apps/v1',
-            ".metadata.annotations.shipper.dev/release": '"kubectl-rollout" using apps/v1',
-            ".metadata.annotations.kubernetes.io/change-cause": '"kubectl-annotate" using apps/v1',
+            ".metadata.annotations.shipper.dev/stamp": ['"shipper" using apps/v1'],
+            ".spec.replicas": ['"kubectl-edit" using apps/v1'],
+            ".spec.minReadySeconds": ['"kubectl-edit" using apps/v1'],
+            ".spec.paused": ['"kubectl-rollout" using apps/v1'],
+            ".metadata.annotations.shipper.dev/release": ['"kubectl-rollout" using apps/v1'],
+            ".metadata.annotations.kubernetes.io/change-cause": ['"kubectl-annotate" using apps/v1'],
         },
     )
     assert list(others_fields(error, APPLIED)) == [".spec.minReadySeconds"]
     assert list(others_fields(error, None)) == [".spec.replicas", ".spec.minReadySeconds"]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_owners_of_a_field_the_one_that_is_not_us_counts(order: tuple[int, int]) -> None:
+    said = ['conflict with "argocd-controller" using apps/v1', 'conflict with "shipper" using v1']
+    causes = [{"message": said[one], "field": ".spec.selector.app"} for one in order]
+    answer = {"kind": "Status", "reason": "Conflict", "details": {"causes": causes}}
+    error = error_of("apply Service shop", 409, json.dumps(answer).encode())
+    assert isinstance(error, Owned)
+    assert others_fields(error, None) == {".spec.selector.app": '"argocd-controller" using apps/v1'}
+    assert "argocd-controller" in str(error)
 
 
 @pytest.mark.parametrize(

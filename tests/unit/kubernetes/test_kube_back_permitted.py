@@ -126,7 +126,7 @@ def goes_back(api: Cluster, *kinds: Kind, serving: Rendered | None = None, again
     told = Told()
     report: Any = told
     rolling = RollingTarget(TargetContext("kube", settings_of(), {}, Values({}), report), own(**target))
-    reading = SimpleNamespace(now=lambda: found, records=Records(api, "shop", ""))
+    reading = SimpleNamespace(now=lambda: found, live=lambda _: None, records=Records(api, "shop", ""))
     rolling.__dict__.update(_api=api, _reading=reading, _fence=Fence())
     with pytest.raises(FirstWrite):
         rolling.replace(back, Stamp(), "")

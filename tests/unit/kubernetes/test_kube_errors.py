@@ -73,7 +73,7 @@ def test_a_conflict_of_managers_names_field_and_owner() -> None:
     found = error_of("apply Deployment shop", 409, status("Apply failed with 1 conflict", "Conflict", causes))
     assert isinstance(found, Owned)
     assert str(found) == 'apply Deployment shop: spec.replicas is owned by "hpa-like" using apps/v1'
-    assert manager_of(found.owners[".spec.replicas"]) == "hpa-like"
+    assert manager_of(found.owners[".spec.replicas"][0]) == "hpa-like"
 
 
 def test_an_immutable_field_is_told_apart() -> None:

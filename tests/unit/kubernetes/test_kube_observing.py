@@ -19,7 +19,7 @@ from shipper_targets.kubernetes.observing import observation_of, weights_of
 from shipper_targets.kubernetes.rollouts import is_complete, percents, release_shares, state_of, under_way
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import read_stamp, seen_of, stamp_text, stamped_at
-from tests.unit.kubernetes.kube_found import deployment, found, replica_set, revision, service
+from tests.unit.kubernetes.kube_found import deployment, found, record, replica_set, revision, service
 
 pytestmark = pytest.mark.unit
 
@@ -274,3 +274,37 @@ def test_whatever_the_api_server_sends_nothing_here_raises(value: Any, other: An
     release_shares(carrier, [carrier])
     list(differences(carrier, other if isinstance(other, dict) else {}))
     seen_of([carrier])
+
+
+# Own manifests: what is in front of the workload is not what is followed
+
+
+FRONT: dict[str, Any] = {"selector": {"app": "front"}, "template": {"metadata": {"labels": {"app": "front"}}}}
+
+
+@pytest.mark.parametrize("name", ["shop", "front"])
+@pytest.mark.parametrize("by_service", [True, False])
+def test_a_front_end_of_own_manifests_hides_no_workload(name: str, by_service: bool) -> None:
+    front = deployment(0, name=name, replicas=1, spec=FRONT)
+    front["metadata"]["annotations"] = {}
+    asks = {**service("shop"), "spec": {"selector": {"app": "front"}}} if by_service else None
+    state = found(
+        deployments=[front, deployment(1, name="shop-api")],
+        service=asks,
+        services=[asks] if asks else [],
+        sets=[replica_set(1, 3, of="shop-api")],
+        records=[record(1, "shop-api")],
+    )
+    assert state.rolling is not None
+    assert state.rolling["metadata"]["name"] == "shop-api"
+    assert weights_of(state) == {revision(1): 100}
+
+
+def test_the_selector_of_a_service_of_own_manifests_is_looked_at_like_any_field() -> None:
+    """Nobody moves traffic by it, and no note says what it should be."""
+    asks = {**service("shop"), "apiVersion": "v1", "spec": {"selector": {"app": "maintenance"}}}
+    applied = Manifest({**asks, "spec": {"selector": {"app": "web"}}})
+    state = found(deployments=[deployment(1, name="web")], service=asks, applied=[applied])
+    assert [(one.field, one.ours, one.found) for one in observation_of(state, OWN).drift] == [
+        ("Service/shop spec.selector.app", "web", "maintenance")
+    ]
