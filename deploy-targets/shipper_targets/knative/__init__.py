@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, unquote
 
 from shipper.targets import Target, TargetContext, UsageError, settings_from_url
 from shipper_targets.knative.settings import TRAITS, KnativeSettings
-from shipper_targets.kubernetes.contexts import require_context
+from shipper_targets.kubernetes.contexts import placed, require_context
 
 NEEDS = ("kubernetes", "urllib3", "yaml")
 _IN_URLS = (
@@ -43,6 +43,7 @@ class KnativeKind:
                 hint='pip install "shipper[kubernetes]"',
             )
         own = KnativeSettings.model_validate(dict(context.own))
+        own = own.model_copy(update={"kubeconfig": placed(own.kubeconfig, context.settings.service.root)})
         require_context(own.cluster)
         from shipper_targets.knative.adapter import KnativeTarget
 

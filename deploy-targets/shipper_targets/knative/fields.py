@@ -16,6 +16,7 @@ from shipper_targets.kubernetes.values import Object, mapping, objects, text
 
 _LONGEST = 200
 _ENV = "template.env."
+_ANNOTATIONS = "template.annotations."
 _CONTAINER = "template.container"
 _WORDS = (f"{_CONTAINER}.args", f"{_CONTAINER}.command")
 _WHOLLY_OURS = (*_WORDS, _ENV, "template.volumes", f"{_CONTAINER}.volumeMounts")
@@ -57,11 +58,19 @@ def shown_in(fields: Mapping[str, str], path: str) -> str:
         option = fields.get(f"{rest}.{int(last) - 1}", "")
         if option.startswith("-") and "=" not in option and looks_secret(option) and not value.startswith("-"):
             return HIDDEN
-    name = path.removeprefix(_ENV) if path.startswith(_ENV) else ""
+    name = path.removeprefix(_ENV) if path.startswith(_ENV) else _called(fields, path)
     word = value if path.startswith(_WORDS) and "=" in value else ""
     if value and (looks_secret(name) or looks_secret(word) or has_credentials(value)):
         return HIDDEN
     return printable(value, _LONGEST)
+
+
+def _called(fields: Mapping[str, str], path: str) -> str:
+    """What a value is the value of: an annotation, or a header of a probe. Other members are the API's own."""
+    if path.startswith(_ANNOTATIONS):
+        return path.removeprefix(_ANNOTATIONS)
+    rest, _, last = path.rpartition(".")
+    return fields.get(f"{rest}.name", "") if last == "value" else ""
 
 
 def _own(found: Object) -> Iterator[tuple[str, str]]:

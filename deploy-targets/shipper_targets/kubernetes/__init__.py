@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote
 
 from shipper.targets import Target, TargetContext, UsageError, settings_from_url
-from shipper_targets.kubernetes.contexts import require_context
+from shipper_targets.kubernetes.contexts import placed, require_context
 from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.settings import TRAITS, KubernetesSettings
 
@@ -46,6 +46,7 @@ class KubernetesKind:
                 hint='pip install "shipper[kubernetes]"',
             )
         own = KubernetesSettings.model_validate(dict(context.own))
+        own = own.model_copy(update={"kubeconfig": placed(own.kubeconfig, context.settings.service.root)})
         require_context(own)
         if shape_of(context.settings.rollout.strategy) == "rolling":
             from shipper_targets.kubernetes.rolling import RollingTarget

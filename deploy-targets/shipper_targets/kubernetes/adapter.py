@@ -261,15 +261,17 @@ class KubernetesTarget(ABC):
         return self._last.find(manifest.key) if self._last is not None else None
 
     def _own_workload(self) -> str | None:
-        """The Deployment of own manifests, where these are on this machine: from elsewhere its record says it."""
-        from shipper.errors import ConfigError
+        """The Deployment of own manifests, where these, and the program that makes them, are on this machine."""
+        from shipper.errors import Interrupted, ShipperError
         from shipper_targets.kubernetes.own_manifests import workload_of
 
         if not self._own.has_own_manifests:
             return None
         try:
             return str(workload_of(self._source.objects, self._settings, self._own).value["metadata"]["name"])
-        except ConfigError:
+        except Interrupted:
+            raise
+        except ShipperError:
             return None
 
     def _own_serving(self) -> str | None:

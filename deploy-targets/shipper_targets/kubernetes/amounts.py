@@ -24,6 +24,9 @@ _SUFFIXES = {
     **{f"{suffix}i": Fraction(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
 }
 
+_MOST = Fraction(10) ** 30
+"""The API server itself takes no more than 2**63."""
+
 
 def exact(value: Any) -> Fraction | None:
     """None for what is none."""
@@ -31,7 +34,7 @@ def exact(value: Any) -> Fraction | None:
     if found is None:
         return None
     scale = _SUFFIXES[found[2]] if found[2] else Fraction(10) ** int(found[3] or 0)
-    return Fraction(found[1]) * scale
+    return max(-_MOST, min(_MOST, Fraction(found[1]) * scale))
 
 
 def amount(value: Any) -> Fraction:

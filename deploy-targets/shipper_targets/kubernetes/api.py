@@ -197,11 +197,14 @@ class Api:
         body: bytes = b"",
         timeout: float = READ,
         stream: bool = False,
+        proxied: bool = False,
     ) -> Answer:
-        """One request as it is, whatever its status. With `stream` only the time between two pieces is bounded."""
+        """One request as it is, whatever its status. With `stream` only the time between two pieces is bounded.
+        `proxied`: it is passed on to a pod, and sent once only.
+        """
         url = f"{path}?{urlencode(query)}" if query else path
         started = time.monotonic()
-        response = self._connection.send(method, url, {**_WHO, **(headers or {})}, body, timeout)
+        response = self._connection.send(method, url, {**_WHO, **(headers or {})}, body, timeout, proxied=proxied)
         answer = Answer(self._connection, response, None if stream else started + timeout)
         if not stream:
             answer.body  # noqa: B018 - read within the deadline of the call
@@ -246,7 +249,16 @@ class Api:
                 return Listed(tuple(items), str(found["metadata"].get("resourceVersion") or ""))
 
     def _page(self, kind: Kind, path: str, query: Query, accept: str) -> dict[str, Any]:
-        return retry_transient(lambda: self._object(f"list {kind.plural}", "GET", path, query, accept=accept))
+        def asked() -> dict[str, Any] | Gone:
+            try:
+                return self._object(f"list {kind.plural}", "GET", path, query, accept=accept)
+            except Gone as error:  # it stays gone
+                return error
+
+        found = retry_transient(asked)
+        if isinstance(found, Gone):
+            raise found
+        return found
 
     def _namespace_of(self, body: Mapping[str, Any]) -> str:
         return str(body.get("metadata", {}).get("namespace") or self.namespace)

@@ -126,11 +126,18 @@ class Asking:
 
     def _passed(self, pod: str, port: int, request: ProbeRequest) -> ProbeResponse:
         base = unquote(POD.path(self._api.namespace, f"{pod}:{port}", "proxy"))  # as it is written into links
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
+        headers = {name: value for name, value in request.headers.items() if not _is_for_server(name.lower())}
         path = base + (request.path if request.path.startswith("/") else f"/{request.path}")
-        answer = self._api.request(request.method, path, headers=headers, body=request.body, timeout=request.timeout)
+        answer = self._api.request(
+            request.method, path, headers=headers, body=request.body, timeout=request.timeout, proxied=True
+        )
         _raise_for_server(pod, request.method, answer)
         return ProbeResponse(status=answer.status, headers=_headers(answer, base), body=_body(answer, base))
+
+
+def _is_for_server(header: str) -> bool:
+    """What the API server would take as its own, or not pass on."""
+    return header in _NOT_PASSED_ON or header.startswith("impersonate-")
 
 
 def ready_endpoints(slices: Iterable[Object]) -> list[tuple[Object, Ports]]:

@@ -9,12 +9,12 @@ import base64
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from shipper.targets import Denied, Transient
-from shipper_targets.kubernetes.contexts import minimal
+from shipper_targets.kubernetes.contexts import impersonated, minimal
 from shipper_targets.kubernetes.credentials import ask_plugin
 from shipper_targets.kubernetes.kube_errors import one_line
 from shipper_targets.kubernetes.settings import KubernetesSettings
@@ -46,15 +46,25 @@ class Connection:
         """For messages: the context, or the cluster that we run in."""
         return "the cluster we run in" if self._own.in_cluster else f"context {self._own.context}"
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> BaseHTTPResponse:
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout: float,
+        *,
+        proxied: bool = False,
+    ) -> BaseHTTPResponse:
         """One request; the body of the answer is not read yet. `url` is a path with its query.
 
-        A 401 is answered by asking a credential plugin again, once: nothing was carried out. Raises Transient when
-        nothing answers, Denied for TLS and credentials that cannot be used.
+        A 401 is answered by asking a credential plugin again, once: nothing was carried out. What is `proxied` may be
+        the 401 of somebody else, who has carried out what he likes. Raises Transient when nothing answers, Denied for
+        TLS and credentials that cannot be used.
         """
         made = self._current()
         response = self._sent(made, method, url, headers, body, timeout)
-        if response.status == 401 and made.renewable:
+        if response.status == 401 and made.renewable and not proxied:
             response.drain_conn()
             return self._sent(self._renewed(made), method, url, headers, body, timeout)
         return response
@@ -74,13 +84,14 @@ class Connection:
     ) -> BaseHTTPResponse:
         import urllib3
 
+        sent = urllib3.HTTPHeaderDict([*headers.items(), *made.authorization()])  # a group each has a line of its own
         limits = urllib3.Timeout(connect=min(CONNECTING, timeout), read=timeout)
         try:
             return made.pool.request(  # type: ignore[no-any-return]
                 method,
                 made.configuration.host + url,
                 body=body or None,
-                headers={**headers, **made.authorization()},
+                headers=sent,
                 timeout=limits,
                 preload_content=False,
                 retries=False,
@@ -120,18 +131,29 @@ class Connection:
 class _Made:
     """A configuration of the client's, and the connections made with it."""
 
-    def __init__(self, configuration: Any, *, expires: float | None, renewable: bool) -> None:
+    def __init__(
+        self,
+        configuration: Any,
+        *,
+        expires: float | None,
+        renewable: bool,
+        impersonated: Sequence[tuple[str, str]] = (),
+    ) -> None:
         from kubernetes.client.rest import RESTClientObject
 
         self.configuration = configuration
         self.renewable = renewable
         self._expires = expires
+        self._impersonated = impersonated
         self.pool: Any = RESTClientObject(configuration).pool_manager
 
-    def authorization(self) -> dict[str, str]:
-        """The header that says who asks; a service account's token is read from its file again every minute."""
+    def authorization(self) -> list[tuple[str, str]]:
+        """The headers that say who asks, and as whom; a service account's token is read from its file again every
+        minute.
+        """
         settings = self.configuration.auth_settings()
-        return {str(one["key"]): str(one["value"]) for one in settings.values() if one.get("value")}
+        mine = [(str(one["key"]), str(one["value"])) for one in settings.values() if one.get("value")]
+        return [*mine, *self._impersonated]
 
     def about_to_end(self) -> bool:
         """Whether the plugin has to be asked again."""
@@ -156,7 +178,8 @@ def _make(own: KubernetesSettings) -> _Made:
             config, context=own.context, client_configuration=configuration, persist_config=False
         )
         _proxy_as_kubectl(configuration, config)
-        return _Made(configuration, expires=expires, renewable=renewable)
+        others = impersonated(config["users"][0]["user"])
+        return _Made(configuration, expires=expires, renewable=renewable, impersonated=others)
     except (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         # The loader checks little of what it reads.
         place = "in-cluster credentials" if own.in_cluster else f"context {own.context}"

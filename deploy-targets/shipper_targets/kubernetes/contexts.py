@@ -10,12 +10,16 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from shipper.targets import Denied, UsageError
 from shipper_targets.kubernetes.settings import KubernetesSettings
 
 _DEFAULT = "~/.kube/config"
 _LISTS = ("contexts", "clusters", "users")
+_IN_HEADERS = "!#$&'*+-.^_`|~"
+"""What else than letters and digits may be in a header's name (RFC 9110, 5.1)."""
+
 _PATHS = {"clusters": ("certificate-authority",), "users": ("client-certificate", "client-key", "tokenFile")}
 
 
@@ -52,9 +56,38 @@ def minimal(own: KubernetesSettings) -> dict[str, Any]:
     }
 
 
+def impersonated(user: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The headers that ask for what another user may, as kubectl sends them: for `as` of a kubeconfig's user.
+
+    Raises ValueError for what is not as kubectl would take it. Source: client-go, transport/round_trippers.go.
+    """
+    if not user.get("as"):
+        return []
+    groups, extra = user.get("as-groups") or [], user.get("as-user-extra") or {}
+    if not isinstance(groups, list) or not isinstance(extra, Mapping):
+        raise ValueError("as-groups has to be a list, and as-user-extra a mapping")
+    found = [("Impersonate-User", user["as"]), *(("Impersonate-Group", one) for one in groups)]
+    if user.get("as-uid"):
+        found.append(("Impersonate-Uid", user["as-uid"]))
+    for name, values in extra.items():
+        if not isinstance(values, list):
+            raise ValueError(f"as-user-extra {name} has to be a list")
+        found += [(f"Impersonate-Extra-{quote(str(name), safe=_IN_HEADERS)}", one) for one in values]
+    for header, value in found:
+        if not isinstance(value, str) or not value.isprintable():
+            raise ValueError(f"{header} has to be printable text")
+    # Headers are bytes: UTF-8, as Go has it.
+    return [(header, value.encode().decode("latin-1")) for header, value in found]
+
+
 def contexts(own: KubernetesSettings) -> list[str]:
     """The names of all contexts, sorted. Raises Denied for a file that cannot be read."""
     return sorted(_merged(own)["contexts"])
+
+
+def placed(kubeconfig: str | None, root: str) -> str | None:
+    """The configured kubeconfig file, relative to the directory of shipper.toml; None stays None."""
+    return str(Path(root) / Path(kubeconfig).expanduser()) if kubeconfig is not None else None
 
 
 def files(own: KubernetesSettings) -> list[Path]:

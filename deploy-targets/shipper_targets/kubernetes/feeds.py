@@ -100,12 +100,12 @@ class Feeds:
         """One is gone. What this raises ends the feed."""
 
     def _keep_up(self, feed: Feed) -> None:
-        version, pause = "", FIRST_WAIT
+        version, pause, is_gone = "", FIRST_WAIT, False
         while not self._closed.is_set():
             try:
                 version = version or self._list(feed)
                 began = time.monotonic()
-                version = self._watch(feed, version)
+                version, is_gone = self._watch(feed, version), False
                 if time.monotonic() - began >= SHORTEST:
                     pause = FIRST_WAIT
                     continue
@@ -113,6 +113,10 @@ class Feeds:
                 pause = min(LONGEST_WAIT, pause * 2)
             except Gone:
                 version = ""
+                if is_gone:  # what was listed just now is too old already
+                    self._closed.wait(pause)
+                    pause = min(LONGEST_WAIT, pause * 2)
+                is_gone = True
             except Transient as error:
                 version = ""  # what was missed meanwhile may be more than a watch gives
                 self._tell(str(error))

@@ -30,6 +30,7 @@ from shipper_targets.kubernetes.values import (
     text,
     uid_of,
 )
+from shipper_targets.kubernetes.verdicts import passing_refusal
 from shipper_targets.kubernetes.verdicts_pods import pod_finding
 from shipper_targets.kubernetes.watching import POD_EVENTS, by_pod
 
@@ -191,7 +192,7 @@ class OfJob(Feeds):
                 raise Invalid(f"the command's pod was lost before its end was known ({why.reason})")
             return
         if pod is None:
-            self._refused(known.get(self._job_events, ()))
+            self._refused(known.get(self._job_events, ()), patience)
             return
         found = pod_finding(pod, by_pod(known.get(self._pod_events, ())).get(uid_of(pod), ()), window=window)
         if found is not None and patience.judged(found).state == "failed":
@@ -199,11 +200,15 @@ class OfJob(Feeds):
         if text(pod, "status", "phase") == "Failed" and not has_ended:
             raise Transient(f"the command's pod was lost: {text(pod, 'status', 'reason')}")
 
-    def _refused(self, events: Sequence[Object]) -> None:
+    def _refused(self, events: Sequence[Object], patience: Patience) -> None:
         said = [one for one in events if text(one, "involvedObject", "uid") == self._uid]
         last = next((text(one, "message") for one in reversed(said) if text(one, "reason") == "FailedCreate"), "")
-        if last:
-            raise Invalid(f"the command's pod is refused: {last}")
+        if not last:
+            return
+        words = f"the command's pod is refused: {last}"
+        passing = passing_refusal(last, words)
+        if passing is None or patience.judged(passing).state == "failed":
+            raise Invalid(words)
 
 
 class _Reading:

@@ -27,6 +27,9 @@ _STARTING = ("not yet been synced", "caches not synchronized", "not yet ready to
 """The API server's words just after its start."""
 
 
+_SECRET_VALUE = re.compile(r"(Kind=Secret\b.*?\bgot ).*", re.DOTALL)
+"""Server-side apply's words of a Secret's member that is not text, which end with that member's value."""
+
 _WHOLE_OBJECT = re.compile(r'Invalid value: "\{\\?"apiVersion.*\}\\?n?": ', re.DOTALL)
 
 
@@ -61,7 +64,8 @@ class Refused(Invalid):
 def error_of(doing: str, status: int, body: bytes) -> PlatformError:
     """What an answer with this HTTP status means; `doing` begins the message ("apply Deployment shop")."""
     told = _status(body)
-    message = _short(str(told.get("message") or "") or body.decode(errors="replace") or f"HTTP status {status}")
+    message = str(told.get("message") or "") or body.decode(errors="replace") or f"HTTP status {status}"
+    message = _short(_SECRET_VALUE.sub(r"\1(not shown)", message))
     words = f"{doing}: {message}"
     reason = str(told.get("reason") or "")
     causes = _causes(told)

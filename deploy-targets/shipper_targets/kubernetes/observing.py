@@ -218,5 +218,6 @@ def address_of(found: Found, own: KubernetesSettings) -> Address | None:
         return Address(url=own.address or url_of(own, found.base), host=host, reach=own.reach or "public")
     given = objects(found.service, "status", "loadBalancer", "ingress")
     if given and (where := text(given[0], "hostname") or text(given[0], "ip")):
+        where = f"[{where}]" if ":" in where else where
         return Address(url=f"http://{where}:{own.service_port}", reach=own.reach or "public")
     return Address(url=url_of(own, found.base), reach=own.reach or "internal")

@@ -16,9 +16,11 @@ from shipper_targets.kubernetes.config_hashes import with_config_hash
 from shipper_targets.kubernetes.labels import labels_of, marks_of
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered, rendered
 from shipper_targets.kubernetes.names import base_of
+from shipper_targets.kubernetes.own_shapes import misshapen
 from shipper_targets.kubernetes.pinning import holds, images_in, pin
 from shipper_targets.kubernetes.scopes import CLUSTER_SCOPED, is_cluster_scoped
 from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.values import at
 from shipper_targets.kubernetes.yaml_files import Document
 
 _HOOK = "helm.sh/hook"
@@ -41,7 +43,7 @@ def render_own(objects: Sequence[Document], release: Release, own: KubernetesSet
 
 def checked(objects: Sequence[Document], own: KubernetesSettings) -> None:
     """Everything but the workload. Raises ConfigError."""
-    problems = [*_scope_problems(objects, own), *_twice(objects, own), *_hooks(objects)]
+    problems = [*_scope_problems(objects, own), *_twice(objects, own), *_hooks(objects), *_misshapen(objects)]
     if problems:
         raise ConfigError("these manifests cannot be applied", hint="correct them", details=problems)
 
@@ -100,6 +102,9 @@ def _finish(body: dict[str, Any], release: Release, own: KubernetesSettings) -> 
     body.pop("status", None)
     if body["kind"] == "Secret":
         _encode(body)
+    if body["kind"] == "Deployment":
+        _leave_out_nulls(body, ("spec",), ("replicas",))
+        _leave_out_nulls(body, ("spec", "strategy", "rollingUpdate"), ("maxSurge", "maxUnavailable"))
     if metadata.get("creationTimestamp", "") is None:  # what generators leave behind
         del metadata["creationTimestamp"]
 
@@ -111,6 +116,14 @@ def _encode(secret: dict[str, Any]) -> None:
         encoded = {name: base64.b64encode(text.encode()).decode() for name, text in plain.items()}
         secret["data"] = {**(secret.get("data") or {}), **encoded}
         del secret["stringData"]
+
+
+def _leave_out_nulls(body: dict[str, Any], path: Sequence[str], members: Sequence[str]) -> None:
+    """A null is the API server's default, as what is missing is: templates write some."""
+    inside = at(body, *path)
+    for member in members:
+        if isinstance(inside, dict) and inside.get(member, "") is None:
+            del inside[member]
 
 
 def _scope_problems(objects: Sequence[Document], own: KubernetesSettings) -> Iterator[str]:
@@ -138,6 +151,12 @@ def _hooks(objects: Sequence[Document]) -> Iterator[str]:
     for one in objects:
         if _HOOK in (one.value["metadata"].get("annotations") or {}):
             yield f"{_where(one)}: is a hook of Helm's, which only Helm runs; render without: --no-hooks"
+
+
+def _misshapen(objects: Sequence[Document]) -> Iterator[str]:
+    for one in objects:
+        for path, wanted in dict.fromkeys(misshapen(one.value)):
+            yield f"{_where(one, one.line_at(path))}: {'.'.join(map(str, path))}: expected {wanted}"
 
 
 def _images(objects: Sequence[Document]) -> Iterator[str]:

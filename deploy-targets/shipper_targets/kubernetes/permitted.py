@@ -31,7 +31,7 @@ def refuse_unpermitted(writing: Writing, release: Release, found: Found, report:
         uses = Uses.of(release.settings, writing.own, {*_kinds(writing.api, whole.manifests)})
         goes = _deletions(writing.api, _gone(last, whole)) if last is not None else ()
         missing = Access(writing.api).missing([*_unavoidable(needs("rollback", uses)), *goes])
-    except Transient:  # then the writes say what they may
+    except (Denied, Transient):  # who may not ask either: then the writes say what they may
         return
     told = {one: forbidden(one, writing.own.namespace).message for one in missing}
     if refused := [text for one, text in told.items() if not one.why]:

@@ -27,8 +27,8 @@ def repository_of(image: str) -> str:
     first, slash, rest = name.partition("/")
     if not slash:
         return f"{_HUB}/library/{name}"
-    if first in ("index.docker.io", "registry-1.docker.io"):
-        return f"{_HUB}/{rest}"
+    if first in (_HUB, "index.docker.io", "registry-1.docker.io"):
+        return f"{_HUB}/{rest if '/' in rest else f'library/{rest}'}"
     is_host = "." in first or ":" in first or first == "localhost"
     return name if is_host else f"{_HUB}/{name}"
 

@@ -16,7 +16,7 @@ from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered, renamed
 from shipper_targets.kubernetes.names import revision_name
 from shipper_targets.kubernetes.observing import weights_of
 from shipper_targets.kubernetes.parallel import at_once
-from shipper_targets.kubernetes.prune import left, may_go, obsolete
+from shipper_targets.kubernetes.prune import KEEP, is_kept, left, may_go, obsolete
 from shipper_targets.kubernetes.rollouts import release_in
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.values import Object, mapping, name_of, text
@@ -68,8 +68,9 @@ class Planning:
         live = self._live(found, manifest)
         if is_carrier(manifest, found) and live is not None:
             manifest = carried(manifest, live)
-            is_service = manifest.kind == "Service"
-            manifest = as_selected(manifest, live, found) if is_service else _as_routed(manifest, live)
+            if not self._own.has_own_manifests:  # these say themselves whom they ask
+                is_service = manifest.kind == "Service"
+                manifest = as_selected(manifest, live, found) if is_service else _as_routed(manifest, live)
         last = before.find(manifest.key) if before is not None else None
         try:
             wanted = apply(
@@ -116,7 +117,11 @@ class Planning:
                 live = self._writing.reading.live(manifest)
             except Invalid:
                 continue  # the cluster serves this kind no more: nothing of it is there
-            if live is not None and may_go(live, found.base):
+            if live is None or not may_go(live, found.base):
+                continue
+            if is_kept(live):
+                remarks.append(f"{key} is not rendered any more, and is left alone: its {KEEP} is keep")
+            else:
                 yield Change(action="remove", subject=str(key), before="there")
         remarks += [f"{key} is not rendered any more, and is left alone: it has data" for key in left([before], whole)]
 

@@ -98,12 +98,13 @@ class Preflight:
             return found
         room = Room(self._api, self._own, self._remark)
         whole = self._render(unbuilt_here(settings, versions, target, the_one(room.platforms())))
-        found += reference_problems(self._api, whole)
+        found += reference_problems(self._api, whole, own=own is not None, remark=self._remark)
         found += _not_secure(namespace, whole)
         beside = shape_of(settings.rollout.strategy) == "weighted"
         found += room.problems(settings, whole, beside=beside)
         if not found:
             found += rehearsal_problems(self._api, whole, self._own, before=self._before, remark=self._remark)
+        if not found:  # of a Deployment that is not taken no pod can be made
             found += pod_problems(self._api, whole, remark=self._remark)
             found += record_problems(self._api, whole, remark=self._remark)
         return found

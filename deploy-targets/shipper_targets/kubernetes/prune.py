@@ -8,10 +8,13 @@ from shipper_targets.kubernetes.labels import is_ours
 from shipper_targets.kubernetes.manifest import Key, Rendered
 from shipper_targets.kubernetes.referenced import references_in
 from shipper_targets.kubernetes.taking_over import is_taken
-from shipper_targets.kubernetes.values import mapping
+from shipper_targets.kubernetes.values import mapping, text
 
 NEVER = ("Namespace", "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition")
 """With these goes data, or everything of their kind: a person removes them."""
+
+
+KEEP = "helm.sh/resource-policy"
 
 
 def obsolete(before: Iterable[Rendered], now: Rendered, kept: Iterable[Rendered] = ()) -> tuple[Key, ...]:
@@ -39,6 +42,11 @@ def left(before: Iterable[Rendered], now: Rendered) -> tuple[Key, ...]:
     """Objects that are not rendered any more and are nevertheless never removed: to be told."""
     found = {manifest.key for one in before for manifest in one.manifests} - now.keys
     return tuple(sorted(key for key in found if key.kind in NEVER))
+
+
+def is_kept(live: Mapping[str, object]) -> bool:
+    """Whether it says that it stays when it is not rendered any more, as a chart's objects say it to Helm."""
+    return text(live, "metadata", "annotations", KEEP).strip().lower() == "keep"
 
 
 def may_go(live: Mapping[str, object], base: str) -> bool:

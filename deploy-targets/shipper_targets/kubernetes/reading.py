@@ -110,9 +110,16 @@ class Reading:
                 found, foreign=tuple(one for one in every if any(selects(given, one) for given in selectors))
             )
         if self._shape == "rolling" and found.rolling is None and service is None:
-            named = self._api.find(DEPLOYMENT, self._workload() or self.base)
+            named = self._api.find(DEPLOYMENT, self._recorded(found) or self._workload() or self.base)
             return replace(found, foreign=(named,)) if named is not None else found
         return found
+
+    def _recorded(self, found: Found) -> str:
+        """The Deployment of own manifests as the newest record says it: nothing has to be rendered for that."""
+        if not self._own.has_own_manifests or not found.records:
+            return ""
+        last = found.records[-1]
+        return last.workload if last.workload != last.revision else ""
 
     def _sets_of_own(self, found: Found) -> Objects:
         """The ReplicaSets of own manifests: their pods have labels of the project's own."""

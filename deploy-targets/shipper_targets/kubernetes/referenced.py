@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from shipper.model import Problem
 from shipper.targets import Denied
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import CLAIM, CONFIG_MAP, GATEWAY, HTTP_ROUTE, SECRET, SERVICE_ACCOUNT, Kind
-from shipper_targets.kubernetes.manifest import Rendered
+from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.values import Object, mapping, objects, text
 
@@ -23,6 +23,8 @@ class Reference:
     key: str = ""
     setting: str = "targets"
 
+
+_OWN = "targets.manifests"
 
 _KINDS: Mapping[str, Kind] = {
     "Secret": SECRET, "ConfigMap": CONFIG_MAP, "PersistentVolumeClaim": CLAIM, "ServiceAccount": SERVICE_ACCOUNT,
@@ -49,8 +51,27 @@ def references_in(spec: Object) -> set[Reference]:
     return {one for one in found if one.name}
 
 
-def reference_problems(api: Api, whole: Rendered) -> Iterator[Problem]:
-    """One for each that is missing and that the release does not bring itself. Raises Transient."""
+def reference_problems(
+    api: Api, whole: Rendered, *, own: bool = False, remark: Callable[[str], None] = lambda _: None
+) -> Iterator[Problem]:
+    """One for each that is missing and that the release does not bring itself; with `own` manifests, where some of
+    another kind than Kubernetes' may make it, a remark. Raises Transient.
+    """
+    for found in _missing(api, whole):
+        maker = next((str(one.key) for one in whole.manifests if own and not _is_built_in(one)), "")
+        if maker:
+            remark(f"{found.message}; {maker} may make it")
+        else:
+            yield found.model_copy(update={"key": _OWN}) if own else found
+
+
+def _is_built_in(one: Manifest) -> bool:
+    """Whether it is of a kind of Kubernetes itself: these make no Secret."""
+    group = one.key.group
+    return "." not in group or group.endswith(".k8s.io")
+
+
+def _missing(api: Api, whole: Rendered) -> Iterator[Problem]:
     brought = {(one.kind, one.name) for one in whole.manifests}
     read: dict[tuple[str, str], Object | None] = {}
     for one in sorted(references_in(mapping(whole.main.body, "spec", "template", "spec"))):

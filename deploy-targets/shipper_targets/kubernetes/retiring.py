@@ -8,11 +8,11 @@ from functools import partial
 from shipper.model import Revision, Stamp
 from shipper.targets import Conflict, Invalid, NotFound, Retired
 from shipper_targets.kubernetes.found import Found
-from shipper_targets.kubernetes.kinds import DEPLOYMENT, SERVICE
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, SERVICE, Kind
 from shipper_targets.kubernetes.manifest import Key, Rendered
 from shipper_targets.kubernetes.observing import waits_for, weights_of
 from shipper_targets.kubernetes.parallel import at_once
-from shipper_targets.kubernetes.prune import may_go, obsolete
+from shipper_targets.kubernetes.prune import KEEP, is_kept, may_go, obsolete
 from shipper_targets.kubernetes.records import Record
 from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
 from shipper_targets.kubernetes.values import name_of, uid_of
@@ -90,18 +90,28 @@ class Retiring:
         return [key for key, gone in zip(wanted, done, strict=True) if gone]
 
     def _delete(self, found: Found, key: Key) -> bool:
-        known = next((one for one in self._seen_kinds(found, key)), None)
-        kind = self._api.find_kind(*known) if known is not None else None
+        kind = self._served(found, key)
         if kind is None:
-            return False  # the cluster serves this kind no more: nothing of it is there
+            return False
         live = self._api.find(kind, key.name, key.namespace or None)
         if live is None or not may_go(live, found.base):
+            return False
+        if is_kept(live):
+            if self._writing.report is not None:
+                self._writing.report.remark(f"{key} is not needed any more, and stays: its {KEEP} is keep")
             return False
         try:
             self._api.delete(kind, key.name, uid=uid_of(live), namespace=key.namespace or None)
         except (Conflict, NotFound):
             return False
         return True
+
+    def _served(self, found: Found, key: Key) -> Kind | None:
+        """By whichever version it was recorded with that the cluster still serves. None: nothing of it is there."""
+        for known in dict.fromkeys(self._seen_kinds(found, key)):
+            if (kind := self._api.find_kind(*known)) is not None:
+                return kind
+        return None
 
     def _seen_kinds(self, found: Found, key: Key) -> Iterable[tuple[str, str]]:
         for record in found.records:

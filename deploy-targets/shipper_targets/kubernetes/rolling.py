@@ -33,4 +33,5 @@ class RollingTarget(KubernetesTarget):
 
     @cached_property
     def _writing(self) -> RollingWriting:
-        return RollingWriting(self._api, self._reading, self._fence, self._manifests, self._settings, self._own)
+        parts = (self._api, self._reading, self._fence, self._manifests, self._settings, self._own)
+        return RollingWriting(*parts, self._context.report)

@@ -67,9 +67,7 @@ class Source:
 
     def _files(self) -> Iterator[tuple[str, str]]:
         for name in self._own.manifests:
-            path = self._root / name
-            paths = sorted(_in_directory(path, name)) if path.is_dir() else [path]
-            for one in paths:
+            for one in _paths(self._root / name, name):
                 yield os.path.relpath(one, self._root), _read(one, name)
 
     def _output(self) -> Iterator[tuple[str, str]]:
@@ -95,6 +93,13 @@ class Source:
         yield origin, ended.stdout
 
 
+def _paths(path: Path, name: str) -> list[Path]:
+    try:
+        return sorted(_in_directory(path, name)) if path.is_dir() else [path]
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
 def _in_directory(path: Path, name: str) -> Iterator[Path]:
     """The files right in it, as kubectl takes them. Raises ConfigError where they are templates of a tool."""
     for file, (tool, command) in _TEMPLATES.items():
@@ -115,12 +120,16 @@ def _read(path: Path, name: str) -> str:
             raise ConfigError(f'"{name}" has more than {LARGEST // 2**20} MiB', hint="name manifests only")
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        reason = (error.strerror or "not readable").lower()
-        raise ConfigError(f'manifests "{name}": {reason}', hint="paths are relative to shipper.toml") from error
+        raise _unreadable(name, error) from error
     except UnicodeDecodeError as error:
         raise ConfigError(
             f'manifests "{name}": not UTF-8 text (byte {error.start})', hint="save it as UTF-8"
         ) from error
+
+
+def _unreadable(name: str, error: OSError) -> ConfigError:
+    reason = (error.strerror or "not readable").lower()
+    return ConfigError(f'manifests "{name}": {reason}', hint="paths are relative to shipper.toml")
 
 
 def _flattened(one: Document, problems: list[str]) -> Iterator[Document]:

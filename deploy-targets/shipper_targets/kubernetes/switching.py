@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shipper.model import Stamp
+from shipper.model.context import Cancellation
 from shipper.targets import Invalid
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.carriers import Fence, exchanged
@@ -25,7 +26,11 @@ from shipper_targets.kubernetes.values import Object, mapping, name_of, number, 
 ACCEPTED_WITHIN = 5.0
 """Seconds in which a gateway says whether it takes a route; silence is no refusal."""
 
+REFUSED_FOR = 2.0
+"""Seconds that a refusal has to stand: a gateway may not have seen a Service that has just been made."""
+
 LOOK = 0.1
+_SAYS = {"Accepted", "ResolvedRefs"}
 
 
 def traffic_note(weights: Mapping[str, int]) -> dict[str, str]:
@@ -109,23 +114,28 @@ def _asked_at(service: Object) -> int:
     return number(likely[0], "port") if likely else 0
 
 
-def until_accepted(api: Api, route: Object) -> str:
-    """Wait until a gateway has taken the route as it was written; "" then, else what is to be told.
+def until_accepted(api: Api, route: Object, cancel: Cancellation | None = None) -> str:
+    """Wait until a gateway has taken the route as it was written; "" then, and when cancelled, else what is to be told.
 
-    Raises Invalid when one refuses it.
+    Raises Invalid when one refuses it, and goes on doing so.
     """
     generation, until = number(route, "metadata", "generation"), time.monotonic() + ACCEPTED_WITHIN
+    refused: float | None = None
     while True:
         now = api.find(HTTP_ROUTE, name_of(route)) or route
         said = [one for parent in objects(now, "status", "parents") for one in objects(parent, "conditions")]
         said = [one for one in said if number(one, "observedGeneration") >= generation]
-        for one in said:
-            if one.get("type") in ("Accepted", "ResolvedRefs") and one.get("status") == "False":
-                raise Invalid(
-                    f"the gateway refuses HTTPRoute {name_of(route)}: {one.get('reason')}: {one.get('message')}"
-                )
-        if {"Accepted", "ResolvedRefs"} <= {one.get("type") for one in said}:
+        against = [one for one in said if one.get("type") in _SAYS and one.get("status") == "False"]
+        moment = time.monotonic()
+        refused = (refused or moment) if against else None
+        if refused is not None and moment - refused >= REFUSED_FOR:
+            why = f"{against[0].get('reason')}: {against[0].get('message')}"
+            raise Invalid(f"the gateway refuses HTTPRoute {name_of(route)}: {why}")
+        if refused is None and {one.get("type") for one in said} >= _SAYS:
             return ""
-        if time.monotonic() > until:
+        if refused is None and moment > until:
             return f"no gateway has said that it takes HTTPRoute {name_of(route)}"
-        time.sleep(LOOK)
+        if cancel is None:
+            time.sleep(LOOK)
+        elif cancel.wait(LOOK):
+            return ""

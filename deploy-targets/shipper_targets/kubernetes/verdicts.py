@@ -152,16 +152,23 @@ def _refused(facts: Facts) -> Finding | None:
         return None
     said = text(told, "message").strip()
     words = f"pods are refused: {said or text(told, 'reason')}"
-    if _NO_ACCOUNT.search(said):
-        return waiting("refused", words, "create the ServiceAccount", patience=ACCOUNT_PATIENCE)
-    if _MACHINERY.search(said):
-        return waiting("refused", words, "is the webhook's own service there?", patience=ADMISSION_PATIENCE)
+    if (passing := passing_refusal(said, words)) is not None:
+        return passing
     if _QUOTA.search(said):
         if (patience := _until_quota(facts)) is not None:
             gone = tuple(sorted(uid_of(pod) for pod in _leaving(facts)))
             return replace(waiting("quota", words, patience=patience), waits_for=gone)
         return failed("quota", words, "raise the namespace's ResourceQuota, or ask for less")
     return failed("refused", words, "the words are those of the cluster's admission")
+
+
+def passing_refusal(said: str, words: str) -> Finding | None:
+    """What may heal of what the API server `said` when a pod was made; None for the opinion of its admission."""
+    if _NO_ACCOUNT.search(said):
+        return waiting("refused", words, "create the ServiceAccount", patience=ACCOUNT_PATIENCE)
+    if _MACHINERY.search(said):
+        return waiting("refused", words, "is the webhook's own service there?", patience=ADMISSION_PATIENCE)
+    return None
 
 
 def _until_quota(facts: Facts) -> float | None:

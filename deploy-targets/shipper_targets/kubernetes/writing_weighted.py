@@ -63,7 +63,7 @@ class WeightedWriting(Writing):
             found = select(self.api, self.fence, found, main, stamp)
         self._around(found, main)
         if route is not None and weights and not (self.cancel is not None and self.cancel.cancelled):
-            told = until_accepted(self.api, route)
+            told = until_accepted(self.api, route, self.cancel)
             if told and self.report is not None:
                 self.report.remark(told)
 

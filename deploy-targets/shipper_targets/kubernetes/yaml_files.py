@@ -27,6 +27,9 @@ DEEPEST = 200
 MOST_VALUES = 1_000_000
 """Beyond these a text is not meant to be read: aliases of aliases can make a small file fill the memory."""
 
+_LONGEST_NUMBER = 1024
+"""Bits of a whole number: what reads JSON takes no more."""
+
 
 class BadYaml(Exception):
     """What a text is not, and at which line (the first is 1)."""
@@ -59,7 +62,7 @@ class Document:
 
 def documents(text: str, origin: str) -> Iterator[Document]:
     """Every document that has something in it. Raises BadYaml."""
-    loader = _Loader(text)
+    loader, line = _Loader(text), 1
     try:
         _require_shallow(text)
         while loader.check_node():
@@ -73,6 +76,8 @@ def documents(text: str, origin: str) -> Iterator[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise BadYaml(mark.line + 1 if mark else 1, error.problem or "not YAML") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # what PyYAML does not look at itself
+        raise BadYaml(line, "a value is not what its tag says") from error
     except yaml.reader.ReaderError as error:
         at = text[: error.position] if isinstance(error.position, int) else ""
         raise BadYaml(at.count("\n") + 1, f"the character #x{error.character:04x} is not allowed") from error
@@ -112,6 +117,16 @@ class _Loader(yaml.CSafeLoader):
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as the library has it
 
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """Whatever a tag makes of it, or why not: PyYAML itself looks at little of that."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            tag = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                None, None, f"this cannot be read as {tag}", node.start_mark
+            ) from error
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Keys as text, each once."""
         seen: set[str] = set()
@@ -122,22 +137,27 @@ class _Loader(yaml.CSafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f'"{key.value}" stands twice', key.start_mark)
             seen.add(key.value)
         self.flatten_mapping(node)
+        for key, _ in node.value:  # with those that a merge has brought
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text", key.start_mark)
         return {key.value: self.construct_object(value, deep=True) for key, value in node.value}
 
 
 def _number(loader: Any, node: Any) -> int:
     text = node.value.lstrip("+-")
     sign = -1 if node.value.startswith("-") else 1
-    if text[:2] in ("0b", "0x", "0o"):
-        return sign * int(text, 0)
-    return sign * int(text, 8 if text.startswith("0") else 10)
+    base = 0 if text[:2] in ("0b", "0x", "0o") else 8 if text.startswith("0") else 10
+    found = int(text, base)
+    if found.bit_length() > _LONGEST_NUMBER:
+        raise ValueError("nobody takes such a number")
+    return sign * found
 
 
 def _fraction(loader: Any, node: Any) -> float | int:
     text = node.value.lower().replace(".inf", "inf").replace(".nan", "nan")
     value = float(text)
     if not math.isfinite(value):
-        raise yaml.constructor.ConstructorError(None, None, f"{node.value} has no place in a manifest", node.start_mark)
+        raise yaml.constructor.ConstructorError(None, None, "such a number has no place in a manifest", node.start_mark)
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 

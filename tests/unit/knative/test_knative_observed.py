@@ -9,6 +9,7 @@ import pytest
 from shipper.model import Stamp
 from shipper.targets import Invalid
 from shipper_targets.knative.cleaning import garbage_of, in_use, never_verified
+from shipper_targets.knative.fields import fields_of, shown_in
 from shipper_targets.knative.marks import stamp_text
 from shipper_targets.knative.observing import ABSENT, Found, seen_of
 from shipper_targets.knative.planning import plan_of
@@ -123,6 +124,21 @@ def test_a_template_by_hand_is_told_field_by_field() -> None:
         "template.env.API_KEY": ("(not shown)", "(nothing)"),
         "template.name": (NAME, "shop-by-hand"),
     }
+
+
+def test_credentials_in_a_template_are_not_shown() -> None:
+    template: dict[str, Any] = {
+        "metadata": {"annotations": {"example.com/api-token": "hunter2", "example.com/mode": "fast"}},
+        "spec": {"containers": [{"readinessProbe": {"httpGet": {"httpHeaders": HEADERS}}}]},
+    }
+    fields = fields_of(template)
+    shown = {path.rpartition("/")[2]: shown_in(fields, path) for path in fields}
+    assert "hunter2" not in repr(shown)
+    assert (shown["api-token"], shown["mode"]) == ("(not shown)", "fast")
+    assert shown["template.container.readinessProbe.httpGet.httpHeaders.1.value"] == "b"
+
+
+HEADERS = [{"name": "Authorization", "value": "Bearer hunter2"}, {"name": "X-A", "value": "b"}]
 
 
 def test_a_template_by_hand_is_drift_before_knative_has_named_it() -> None:

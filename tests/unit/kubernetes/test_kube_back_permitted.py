@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shipper.model import Release, Stamp
-from shipper.targets import Denied, Invalid, TargetContext, Transient
+from shipper.targets import Denied, Invalid, PlatformError, TargetContext, Transient
 from shipper.targets.conformance import Values
 from shipper_targets.kubernetes.access import RULES_REVIEW
 from shipper_targets.kubernetes.api import Api
@@ -33,10 +33,10 @@ EVERY = [*WELL_KNOWN.values(), WIDGET, POLICY]
 class Cluster(Api):
     """Has records of releases, and allows everything but `forbidden`, (verb, resource) each."""
 
-    def __init__(self, forbidden: Iterable[tuple[str, str]] = (), *, is_away: bool = False) -> None:
+    def __init__(self, forbidden: Iterable[tuple[str, str]] = (), *, silent: PlatformError | None = None) -> None:
         self.namespace = "shops"
         self.secrets = dict[str, dict[str, Any]]()
-        self._forbidden, self._is_away = {*forbidden}, is_away
+        self._forbidden, self._silent = {*forbidden}, silent
         self.asked = set[tuple[str, str, str]]()
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> dict[str, Any]:
@@ -49,8 +49,8 @@ class Cluster(Api):
         raise Invalid(f"this cluster does not know {api_version} {kind}")
 
     def create(self, kind: Kind, body: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
-        if self._is_away:
-            raise Transient("it does not answer")
+        if self._silent is not None:
+            raise self._silent
         if kind == RULES_REVIEW:
             return {}
         asked = body["spec"]["resourceAttributes"]
@@ -198,8 +198,9 @@ def test_a_kind_that_the_cluster_has_no_more_is_the_writes_to_tell() -> None:
     goes_back(Cluster(), stranger, serving=manifests_of(release_of(), stranger, CRON_JOB), **OWN)
 
 
-def test_an_authorizer_that_does_not_answer_is_no_reason_to_stay() -> None:
-    goes_back(Cluster(is_away=True), CRON_JOB, **OWN)
+@pytest.mark.parametrize("silent", [Transient("it does not answer"), Denied("one may not ask")], ids=str)
+def test_an_authorizer_that_does_not_answer_is_no_reason_to_stay(silent: PlatformError) -> None:
+    goes_back(Cluster(silent=silent), CRON_JOB, **OWN)
 
 
 def test_what_was_here_before_is_put_back_without_a_question() -> None:

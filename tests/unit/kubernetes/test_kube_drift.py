@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
 from shipper_targets.kubernetes.cleaning import garbage_of
+from shipper_targets.kubernetes.differences import differing
 from shipper_targets.kubernetes.drift import differences, drift_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.render import render
@@ -55,6 +57,43 @@ def test_a_variable_that_is_called_like_a_secret_is_not_shown(ours: list[Any], l
     told = list(differences(mine, theirs))
     assert told
     assert "tok-" not in repr(told)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"args": ["--db=postgres://shop:SECRET@db/shop"]},
+        {"args": ["serve", "--api-key=SECRET"]},
+        {"args": ["API_KEY=SECRET"]},
+        {"metadata": {"annotations": {"token": "-a=SECRET"}}},
+        {"livenessProbe": {"httpGet": {"httpHeaders": [{"name": "Authorization", "value": "Bearer SECRET"}]}}},
+        {"livenessProbe": {"httpGet": {"httpHeaders": [{"name": "X-Token", "value": "SECRET"}] * 2}}},
+        {"metadata": {"annotations": {"example.com/api-token": "SECRET"}}},
+        {"parameters": [{"name": "PASSWORD", "value": "SECRET"}]},
+    ],
+    ids=["a URL", "an option", "a word", "any text", "a header", "headers of one name", "an annotation", "any pair"],
+)
+def test_credentials_are_hidden_wherever_they_stand(spec: dict[str, Any]) -> None:
+    text = json.dumps(spec)
+    ours, live = json.loads(text.replace("SECRET", "tok-1")), json.loads(text.replace("SECRET", "tok-2"))
+    for told in (list(differences(ours, live)), list(differing(ours, live)), list(differences({"x": spec}, {}))):
+        assert told
+        assert "tok-" not in repr(told)
+        assert "SECRET" not in repr(told)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("spec", "volumes", "keys", "secret", "secretName"), "shop-tls"),
+        (("spec", "template", "metadata", "annotations", "shipper.dev/secrets"), "ab12"),
+        (("spec", "automountServiceAccountToken"), True),
+        (("spec", "tolerations[0]", "value"), "gpu"),
+        (("spec", "args[0]"), "--workers=2"),
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_shown(path: tuple[str, ...], value: object) -> None:
+    assert shown(path, value) == (value if isinstance(value, str) else "true")
 
 
 def test_what_is_no_secret_is_shown() -> None:

@@ -103,3 +103,12 @@ def test_a_long_message_keeps_the_reason_at_its_end() -> None:
     assert str(found).endswith("strict decoding error")
     assert len(str(found)) < 800
     assert len(one_line("a" * 5000)) <= 701
+
+
+def test_a_member_of_a_secret_that_is_no_text_is_not_told() -> None:
+    words = ".password: expected string, got &value.valueUnstructured{Value:123456}"
+    message = f"failed to create typed patch object (shops/c; /v1, Kind=%s): errors:\n  {words}\n  {words}"
+    told = str(error_of("apply Secret c", 500, status(message % "Secret")))
+    assert "123456" not in told
+    assert told.endswith(".password: expected string, got (not shown)")
+    assert "123456" in str(error_of("apply ConfigMap c", 500, status(message % "ConfigMap")))

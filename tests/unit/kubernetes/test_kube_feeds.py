@@ -13,6 +13,7 @@ import pytest
 from shipper_targets.kubernetes.api import Listed
 from shipper_targets.kubernetes.feeds import FIRST_WAIT, Feed, Feeds
 from shipper_targets.kubernetes.kinds import POD
+from shipper_targets.kubernetes.kube_errors import Gone
 from shipper_targets.kubernetes.parallel import MOST, at_once
 
 pytestmark = pytest.mark.unit
@@ -51,6 +52,26 @@ def test_a_watch_that_ends_at_once_is_not_begun_again_at_once() -> None:
     first, second, third = api.moments[:3]
     assert second - first >= FIRST_WAIT
     assert third - second >= 2 * FIRST_WAIT
+
+
+class TooOld(NoStream):
+    """An API server behind a cache: what it has listed just now is too old to be watched."""
+
+    def watch(self, *_: Any, **__: Any) -> NoStream:
+        super().watch()
+        raise Gone("too old resource version")
+
+
+def test_a_watch_that_is_too_old_right_after_its_list_is_begun_less_and_less_often() -> None:
+    api = TooOld(until=4)
+    with Feeds(api) as feeds:  # type: ignore[arg-type]
+        feeds.start(Feed(POD))
+        assert api.enough.wait(10.0)
+
+    first, second, third, fourth = api.moments[:4]
+    assert second - first < FIRST_WAIT, "once is nothing: it is listed again at once"
+    assert third - second >= FIRST_WAIT
+    assert fourth - third >= 2 * FIRST_WAIT
 
 
 def test_many_calls_are_made_a_few_at_a_time_and_answered_in_their_order() -> None:

@@ -10,8 +10,14 @@ import pytest
 
 from shipper.errors import ConfigError
 from shipper.processes import ProgramMissing, TimedOut
+from shipper.targets import TargetContext
+from shipper_targets.kubernetes.api import Listed
+from shipper_targets.kubernetes.kinds import Kind
+from shipper_targets.kubernetes.reading import Reading
+from shipper_targets.kubernetes.rolling import RollingTarget
 from shipper_targets.kubernetes.source import Source
-from tests.unit.kubernetes.kube_rendering import own
+from tests.unit.kubernetes.kube_found import record
+from tests.unit.kubernetes.kube_rendering import own, settings_of
 
 pytestmark = pytest.mark.unit
 
@@ -79,3 +85,42 @@ def test_output_without_end_is_refused(tmp_path: Path) -> None:
     program = "import sys; sys.stdout.writelines('# ' + 'x' * 30 + chr(10) for _ in range(500_000))"
     with pytest.raises(ConfigError, match="has more than 8 MiB"):
         _ = source(program, tmp_path).objects
+
+
+def test_a_program_that_is_not_here_is_no_reason_not_to_look(tmp_path: Path) -> None:
+    for command in (["no-such-tool-here", "build"], [sys.executable, "-c", "import time; time.sleep(60)"]):
+        settings = settings_of()
+        settings = settings.model_copy(
+            update={"service": settings.service.model_copy(update={"root": str(tmp_path)})},
+        )
+        target = own(manifests_command=command, manifests_timeout="200ms")
+        context = TargetContext(name="kube", settings=settings, own={}, secrets=None)  # type: ignore[arg-type]
+        assert RollingTarget(context, target)._own_workload() is None
+
+
+class Deleted:
+    """A namespace whose Deployment somebody has deleted; its records are there."""
+
+    namespace = "shops"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def list(self, *_: Any, **__: Any) -> Listed:
+        return Listed((), "1")
+
+    def list_metadata(self, *_: Any, **__: Any) -> Listed:
+        records = (record(1, "old"), record(2, "web"))
+        return Listed(tuple(dict(one._secret) for one in records), "1")
+
+    def find(self, kind: Kind, name: str, *_: Any) -> None:
+        self.asked.append(f"{kind} {name}")
+
+
+def test_the_newest_record_says_which_deployment_it_was_and_nothing_is_rendered() -> None:
+    def rendered() -> str:
+        raise AssertionError("the command was run")
+
+    api = Deleted()
+    Reading(api, settings_of(), own(manifests_command=["helm"]), "rolling", rendered).now()  # type: ignore[arg-type]
+    assert "Deployment web" in api.asked

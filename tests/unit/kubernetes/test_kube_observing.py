@@ -308,3 +308,18 @@ def test_the_selector_of_a_service_of_own_manifests_is_looked_at_like_any_field(
     assert [(one.field, one.ours, one.found) for one in observation_of(state, OWN).drift] == [
         ("Service/shop spec.selector.app", "web", "maintenance")
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({"ip": "192.0.2.5"}, "http://192.0.2.5:80"),
+        ({"ip": "2001:db8::5"}, "http://[2001:db8::5]:80"),
+        ({"hostname": "lb.example.com", "ip": "192.0.2.5"}, "http://lb.example.com:80"),
+    ],
+)
+def test_a_load_balancer_is_asked_at_its_address(given: dict[str, str], url: str) -> None:
+    there = {**service("shop"), "status": {"loadBalancer": {"ingress": [given]}}}
+    now = observation_of(found(deployments=[deployment(4)], service=there), OWN)
+    assert now.address is not None
+    assert now.address.url == url

@@ -123,9 +123,11 @@ LOST = {
 class Known(OfJob):
     """With what the API server has told so far."""
 
-    def __init__(self, *pods: dict[str, Any]) -> None:
-        super().__init__(None, LOST)  # type: ignore[arg-type]
-        told: dict[Kind, tuple[dict[str, Any], ...]] = {kinds.JOB: (LOST,), kinds.POD: pods}
+    def __init__(
+        self, *pods: dict[str, Any], job: dict[str, Any] = LOST, events: tuple[dict[str, Any], ...] = ()
+    ) -> None:
+        super().__init__(None, job)  # type: ignore[arg-type]
+        told: dict[Kind, tuple[dict[str, Any], ...]] = {kinds.JOB: (job,), kinds.POD: pods, kinds.EVENT: events}
         self._told = {feed: told.get(feed.kind, ()) for feed in self.feeds}
 
     def known(self) -> dict[Any, Any]:
@@ -156,6 +158,36 @@ def test_a_command_that_ended_is_not_lost() -> None:
 
     of_job.check(patience, 30.0)
     of_job.check(patience, 30.0)
+
+
+def refused(message: str) -> Known:
+    """A Job whose pod the API server did not take."""
+    told = {"reason": "FailedCreate", "message": message, "involvedObject": {"uid": "J"}}
+    return Known(job={"metadata": {"name": "j", "uid": "J"}}, events=(told,))
+
+
+@pytest.mark.parametrize(
+    ("message", "patience"),
+    [
+        ('Internal error occurred: failed calling webhook "p": connection refused', 30.0),
+        ('pods "j-" is forbidden: error looking up service account shops/shop: serviceaccount "shop" not found', 5.0),
+    ],
+)
+def test_a_command_outlasts_a_webhook_that_is_away_for_a_moment(message: str, patience: float) -> None:
+    now = [0.0]
+    judge, of_job = Patience(clock=lambda: now[0]), refused(message)
+
+    of_job.check(judge, 30.0)
+    now[0] = patience - 1
+    of_job.check(judge, 30.0)
+    now[0] = patience
+    with pytest.raises(Invalid, match="the command's pod is refused: "):
+        of_job.check(judge, 30.0)
+
+
+def test_what_admission_thinks_of_a_commands_pod_is_final() -> None:
+    with pytest.raises(Invalid, match="the command's pod is refused: admission webhook"):
+        refused('admission webhook "p" denied the request: no :latest').check(Patience(clock=lambda: 0.0), 30.0)
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

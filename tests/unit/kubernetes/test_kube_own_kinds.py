@@ -13,6 +13,7 @@ from shipper_targets.kubernetes.kinds import DEPLOYMENT, Kind
 from shipper_targets.kubernetes.manifest import Manifest, rendered
 from shipper_targets.kubernetes.own_kinds import kinds_of
 from shipper_targets.kubernetes.render import render
+from shipper_targets.kubernetes.scopes import is_cluster_scoped
 from tests.unit.kubernetes.kube_rendering import own, release_of
 
 pytestmark = pytest.mark.unit
@@ -62,6 +63,20 @@ def test_a_kind_that_is_not_there_yet_says_what_comes_first() -> None:
     assert kinds == [DEPLOYMENT, ROUTE]
     assert found.message == "Thing/x: this cluster does not know example.com/v1 Thing"
     assert "CustomResourceDefinition" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind"),
+    [
+        ("networking.k8s.io/v1", "ServiceCIDR"),
+        ("networking.k8s.io/v1", "IPAddress"),
+        ("resource.k8s.io/v1", "DeviceClass"),
+        ("resource.k8s.io/v1", "ResourceSlice"),
+        ("storage.k8s.io/v1", "VolumeAttributesClass"),
+    ],
+)
+def test_younger_kinds_of_kubernetes_are_known_to_belong_to_no_namespace(api_version: str, kind: str) -> None:
+    assert is_cluster_scoped(api_version, kind)
 
 
 class Sent(Api):

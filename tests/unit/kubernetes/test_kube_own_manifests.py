@@ -115,6 +115,8 @@ spec: {{steps: [{{template: {{containers: [{{name: a, image: "{REPOSITORY}:x"}}]
         ("nginx:1.27", "docker.io/library/nginx"),
         ("team/shop@sha256:ab", "docker.io/team/shop"),
         ("docker.io/team/shop:v1", "docker.io/team/shop"),
+        ("docker.io/nginx:1.27", "docker.io/library/nginx"),
+        ("index.docker.io/nginx", "docker.io/library/nginx"),
         ("localhost/shop:v1", "localhost/shop"),
         ("127.0.0.1:5000/shop", "127.0.0.1:5000/shop"),
         ("registry.example.com:443/a/b:v1@sha256:ab", "registry.example.com:443/a/b"),

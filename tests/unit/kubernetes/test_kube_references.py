@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from shipper_targets.kubernetes.manifest import Manifest, rendered
 from shipper_targets.kubernetes.pod_security import level_of, violations
-from shipper_targets.kubernetes.referenced import Reference, references_in
+from shipper_targets.kubernetes.referenced import Reference, reference_problems, references_in
 from shipper_targets.kubernetes.render import render
 from tests.unit.kubernetes.kube_rendering import UID, own, release_of, settings_of
 
@@ -96,3 +97,40 @@ def test_own_manifests_may_break_more() -> None:
 def test_a_namespace_without_a_level_allows_everything() -> None:
     assert level_of({"metadata": {}}) == "privileged"
     assert level_of({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}}) == "baseline"
+
+
+class Empty:
+    """A namespace in which nothing is."""
+
+    namespace = "shops"
+
+    def find(self, *_: Any) -> None:
+        return None
+
+
+EXTERNAL = Manifest({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": "db"}})
+ROLE = Manifest({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"}})
+
+
+def missing(*more: Manifest, own_manifests: bool = True) -> tuple[list[tuple[str, str]], list[str]]:
+    """(key, message) of the problems, and what is remarked."""
+    spec = {"containers": [{"name": "a", "envFrom": [{"secretRef": {"name": "db"}}]}]}
+    main = Manifest(
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w"}, "spec": {"template": {"spec": spec}}}
+    )
+    told = list[str]()
+    found = reference_problems(
+        Empty(),  # type: ignore[arg-type]
+        rendered([main, *more], main.key),
+        own=own_manifests,
+        remark=told.append,
+    )
+    return [(one.key, one.message) for one in found], told
+
+
+def test_what_another_object_of_the_set_may_make_is_not_missing_before_the_first_release() -> None:
+    words = "there is no Secret db in namespace shops"
+    assert missing(EXTERNAL) == ([], [f"{words}; ExternalSecret/db may make it"])
+    assert missing(ROLE) == ([("targets.manifests", words)], [])
+    assert missing() == ([("targets.manifests", words)], [])
+    assert missing(own_manifests=False) == ([("run.secrets", words)], [])

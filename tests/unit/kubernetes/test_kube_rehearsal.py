@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from shipper.model import Problem
 from shipper.targets import Denied, Invalid, PlatformError
+from shipper_targets.kubernetes import preflight
 from shipper_targets.kubernetes.kinds import POD, SECRET, Kind
 from shipper_targets.kubernetes.kube_errors import Immutable
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.rehearsal import pod_problems, record_problems, rehearsal_problems
 from shipper_targets.kubernetes.render import render
-from tests.unit.kubernetes.kube_rendering import own, release_of
+from tests.unit.kubernetes.kube_rendering import own, release_of, settings_of
 
 pytestmark = pytest.mark.unit
 
@@ -84,3 +87,22 @@ def test_what_cannot_be_changed_says_what_to_do_instead(whole: Rendered, kind: s
     (found,) = rehearsal_problems(api, whole, own(), before=lambda one: one, remark=lambda _: None)
 
     assert (found.code, hint in found.hint) == (2, True)
+
+
+def test_of_what_the_cluster_would_not_take_no_pod_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Manifests of the project's own may have no pod in them at all."""
+    found = Problem(code=2, key="targets", message="no spec", hint="")
+    nothing: Callable[..., Any] = lambda *_, **__: []  # noqa: E731
+    for name in ("permission_problems", "gateway_problems", "reference_problems", "_not_secure"):
+        monkeypatch.setattr(preflight, name, nothing)
+    for name in ("namespace_of", "secret_versions"):
+        monkeypatch.setattr(preflight, name, lambda *_: ({}, []))
+    room = SimpleNamespace(platforms=lambda: (), problems=nothing)
+    monkeypatch.setattr(preflight, "Room", lambda *_: room)
+    monkeypatch.setattr(preflight, "rehearsal_problems", lambda *_, **__: [found])
+    api: Any = SimpleNamespace(find=lambda *_: None)
+    whole = Rendered((JOB,), JOB.key, "")
+
+    told = preflight.Preflight(api, own(), lambda _: whole).problems(settings_of(), "kube")
+
+    assert told == [found]

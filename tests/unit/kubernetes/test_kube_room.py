@@ -87,6 +87,12 @@ def test_a_pod_asks_for_its_containers_or_its_largest_init_container_and_sidecar
     assert wanted_by(whole)["cpu"] == Fraction("3.35")
 
 
+@pytest.mark.parametrize("resource", ["memory", "cpu"])
+def test_an_amount_beyond_everything_can_be_shown(resource: str) -> None:
+    assert show_amount(resource, amount("1e999"))
+    assert show_amount(resource, amount("9" * 400 + "Ei"))
+
+
 def test_amounts_are_shown_for_people() -> None:
     shown = [show_amount("cpu", Fraction(3, 2)), show_amount(GPU, Fraction(2)), show_amount("memory", Fraction(2**30))]
 

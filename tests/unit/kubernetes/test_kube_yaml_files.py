@@ -74,6 +74,15 @@ def test_each_document_knows_its_lines() -> None:
         ("a: {{ .Values.image }}\n", 1, ""),
         ("a: b\n\x07", 2, "#x0007"),
         ("a: *nothing\n", 1, "undefined alias"),
+        ("a: 1\nb: !!int abc\n", 2, "cannot be read as int"),
+        ("a: 1\nb: !!int [1]\n", 2, "cannot be read as int"),
+        ("a: 1\nb: !!bool maybe\n", 2, "cannot be read as bool"),
+        ("a: 1\nb: !!float x\n", 2, "cannot be read as float"),
+        (f"a: 1\nb: {'9' * 5000}\n", 2, "cannot be read as int"),
+        (f"a: 1\nb: 0x{'f' * 5000}\n", 2, "cannot be read as int"),
+        ("a: 1\nb:\n  <<: {? [x] : 1}\n", 3, "a key must be text"),
+        ("<<: {? [x] : 1}\n", 1, "a key must be text"),
+        ("--- !!map [a]\n", 1, "not what its tag says"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_line(text: str, line: int, words: str) -> None:
