@@ -86,6 +86,7 @@ def test_traffic_that_was_written_and_is_never_routed_is_put_back(place: Cluster
     assert answers(place) == {"2"}
 
 
+@pytest.mark.sweep
 def test_a_rollback_that_is_never_routed_says_that_a_person_is_needed(place: Cluster, folder: Path) -> None:
     """Nor is the way back ever routed: what serves is what served, and nothing on the platform proves it."""
     goes_out(place, folder, "1", **WARM)
