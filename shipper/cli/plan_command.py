@@ -12,7 +12,12 @@ CHANGES = 3
 
 @click.command("plan")
 @where_options
-@click.option("--exit-code", "tell_changes", is_flag=True, help="Exit with 3 when there is something to change.")
+@click.option(
+    "--exit-code",
+    "tell_changes",
+    is_flag=True,
+    help="Exit with 3 when there is something to change, or was changed by hand.",
+)
 @json_option
 def command(where: Where, tell_changes: bool, as_json: bool) -> int:
     """Show what a release would change. Builds nothing, pushes nothing, writes nothing."""
@@ -21,4 +26,4 @@ def command(where: Where, tell_changes: bool, as_json: bool) -> int:
 
     planned = plan(where)
     show_plan(planned, as_json=as_json)
-    return CHANGES if tell_changes and not planned.plan.empty else 0
+    return CHANGES if tell_changes and (planned.drift or not planned.plan.empty) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from shipper.errors import Invalid, PlatformError
 from shipper.model import (
@@ -40,7 +41,7 @@ def plan(where: Where) -> Planned:
     target, told = workspace.connect(), Remarks()
     try:
         observation = _taking(workspace, target, told)
-        found = _asked(workspace, target, observation)
+        found = _asked(workspace, target, observation, told.texts)
     except PlatformError as error:
         raise not_written(error) from error
     return Planned(
@@ -75,15 +76,17 @@ def _taking(workspace: Workspace, target: Target, report: Reporter) -> Observati
     return observation
 
 
-def _asked(workspace: Workspace, target: Target, observation: Observation) -> Plan:
-    """What the target says. Without an answer there is nothing to show but the drift that may be why."""
+def _asked(workspace: Workspace, target: Target, observation: Observation, told: Sequence[str]) -> Plan:
+    """What the target says. Without an answer there is nothing to show but the drift that may be why, and what was told
+    beside it.
+    """
     release = _release(workspace, target, observation)
     try:
         return target.plan(release, observation)
     except Invalid as error:
         if not observation.drift:
             raise
-        raise drift_refusal(observation, [as_it_is_now(workspace.chosen.name, str(error))]) from error
+        raise drift_refusal(observation, [*told, as_it_is_now(workspace.chosen.name, str(error))]) from error
 
 
 def _started_in(target: Target, main: Revision | None) -> float | None:

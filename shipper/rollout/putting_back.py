@@ -137,6 +137,8 @@ class PuttingBack:
     def _unlike_before(self) -> str:
         """Empty when what served before has its traffic again; how well it answers was so before, and is not judged."""
         wanted = [dict(self._plan.stable), *([] if self._done.moved else [weights_of(self._plan.before)])]
+        if not self._plan.stable:  # nothing served, as a dead run had left it: what was good may be back by then
+            wanted += [{name: 100} for name in self._plan.trusted]
         until = self._clock.monotonic() + self._settling
         while True:
             now = self._writer.observe()

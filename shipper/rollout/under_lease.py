@@ -55,6 +55,9 @@ STRATEGIES: dict[str, Way] = {
 AFTER_A_WRITE = (RolloutFailed, PutBack, NotPutBack, NotRecorded, Interrupted, BugError)
 """What a run may end with once it has written what affects traffic (design.md section 5)."""
 
+LEFT = ("not-put-back", "overtaken")
+"""How a run ended that may have left its operation under way."""
+
 
 class UnderLease:
     """One run that holds the lease. `problem`: why the ledger cannot be used, by a rollback that goes on without."""
@@ -163,12 +166,13 @@ class UnderLease:
     def _is_left(self, about: Revision | None) -> bool:
         """Whether an operation has nobody any more: we hold the lease, and the ledger's newest release has no run.
 
-        One that was not put back is left where it never got traffic; else what is under way may be its way back.
+        One that was not put back is left where it never got traffic; else what is under way may be its way back. A
+        rollback is left to people: what it was to end may be what comes back.
         """
         for newest in self._state.releases[-1:]:
             if newest.outcome in DEAD:
                 return any(found.release == newest.id for found in self._before.revisions)
-            if newest.outcome == "not-put-back":
+            if newest.outcome in LEFT and newest.rollback_to is None:
                 return about is not None and about.release == newest.id and not about.weight
         return False
 

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, unquote
 
 from shipper.targets import Target, TargetContext, UsageError, settings_from_url
 from shipper_targets.knative.settings import TRAITS, KnativeSettings
-from shipper_targets.kubernetes.contexts import placed, require_context
+from shipper_targets.kubernetes.contexts import from_here, placed, require_context
 
 NEEDS = ("kubernetes", "urllib3", "yaml")
 _IN_URLS = (
@@ -25,8 +25,15 @@ class KnativeKind:
 
     def from_url(self, url: str) -> dict[str, Any]:
         """Settings from `knative://context/namespace?name=value`; raises UsageError for anything else."""
-        return settings_from_url(
-            url, KnativeSettings, _place, names=_IN_URLS, what="a Knative target", form="knative://context/namespace"
+        return from_here(
+            settings_from_url(
+                url,
+                KnativeSettings,
+                _place,
+                names=_IN_URLS,
+                what="a Knative target",
+                form="knative://context/namespace",
+            )
         )
 
     def connect(self, context: TargetContext) -> Target:

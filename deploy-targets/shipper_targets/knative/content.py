@@ -28,8 +28,11 @@ def content_of(own: KnativeSettings) -> str:
 
 def file_of(release: Release, own: KnativeSettings, service: str) -> tuple[str, str]:
     """File name and YAML, with the target's settings that the release was made with; those of now for one that is not
-    made yet, or whose record does not tell. Raises ConfigError (2) for what Knative would refuse on any cluster.
+    made yet, or whose record does not tell. Raises ConfigError (2) for what Knative would refuse on any cluster in one
+    that is not made yet.
     """
-    own = (own_settings(release) if release.number else None) or own
-    refuse_unrenderable(limit_problems(release, own, service, Cluster(known=False)))
+    if release.number:
+        own = own_settings(release) or own
+    else:
+        refuse_unrenderable(limit_problems(release, own, service, Cluster(known=False)))
     return f"service-{service}.yaml", yaml_text(rendered(release, own, service))

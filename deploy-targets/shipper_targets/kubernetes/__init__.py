@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote
 
 from shipper.targets import Target, TargetContext, UsageError, settings_from_url
-from shipper_targets.kubernetes.contexts import placed, require_context
+from shipper_targets.kubernetes.contexts import from_here, placed, require_context
 from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.settings import TRAITS, KubernetesSettings
 
@@ -23,13 +23,15 @@ class KubernetesKind:
 
     def from_url(self, url: str) -> dict[str, Any]:
         """Settings from `kubernetes://context/namespace?name=value`; raises UsageError for anything else."""
-        return settings_from_url(
-            url,
-            KubernetesSettings,
-            _place,
-            names=[name for name in KubernetesSettings.model_fields if name not in _NOT_IN_URLS],
-            what="a Kubernetes target",
-            form="kubernetes://context/namespace",
+        return from_here(
+            settings_from_url(
+                url,
+                KubernetesSettings,
+                _place,
+                names=[name for name in KubernetesSettings.model_fields if name not in _NOT_IN_URLS],
+                what="a Kubernetes target",
+                form="kubernetes://context/namespace",
+            )
         )
 
     def connect(self, context: TargetContext) -> Target:

@@ -62,6 +62,8 @@ def impersonated(user: Mapping[str, Any]) -> list[tuple[str, str]]:
     Raises ValueError for what is not as kubectl would take it. Source: client-go, transport/round_trippers.go.
     """
     if not user.get("as"):
+        if alone := sorted({"as-uid", "as-groups", "as-user-extra"} & {key for key in user if user[key]}):
+            raise ValueError(f"{' and '.join(alone)} without as: kubectl refuses that too")
         return []
     groups, extra = user.get("as-groups") or [], user.get("as-user-extra") or {}
     if not isinstance(groups, list) or not isinstance(extra, Mapping):
@@ -87,15 +89,29 @@ def contexts(own: KubernetesSettings) -> list[str]:
 
 def placed(kubeconfig: str | None, root: str) -> str | None:
     """The configured kubeconfig file, relative to the directory of shipper.toml; None stays None."""
-    return str(Path(root) / Path(kubeconfig).expanduser()) if kubeconfig is not None else None
+    return str(Path(root, _path(kubeconfig))) if kubeconfig is not None else None
+
+
+def _path(text: str) -> Path:
+    """With `~` as whose home it is; as it is written where nobody has that name, and then it is not there."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
+def from_here(place: dict[str, Any]) -> dict[str, Any]:
+    """A place as it was typed: its kubeconfig is relative to where we are, whatever is recorded there."""
+    kubeconfig = place.get("kubeconfig")
+    return {**place, "kubeconfig": placed(kubeconfig, str(Path.cwd()))} if isinstance(kubeconfig, str) else place
 
 
 def files(own: KubernetesSettings) -> list[Path]:
     """The kubeconfig files, first one first: the configured one, else those of KUBECONFIG, else the user's own."""
     if own.kubeconfig is not None:
-        return [Path(own.kubeconfig).expanduser()]
-    listed = [Path(name).expanduser() for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
-    return listed or [Path(_DEFAULT).expanduser()]
+        return [_path(own.kubeconfig)]
+    listed = [_path(name) for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
+    return listed or [_path(_DEFAULT)]
 
 
 def _merged(own: KubernetesSettings) -> dict[str, dict[str, dict[str, Any]]]:

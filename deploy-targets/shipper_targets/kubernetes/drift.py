@@ -15,6 +15,7 @@ from shipper_targets.kubernetes.amounts import exact
 from shipper_targets.kubernetes.labels import INSTANCE, MANAGER, NUMBER, RELEASE, WORKLOAD
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
+from shipper_targets.kubernetes.scaling import scales
 from shipper_targets.kubernetes.showing import shown
 from shipper_targets.kubernetes.values import Object, at, mapping, name_of, objects, text
 
@@ -34,8 +35,10 @@ _KEYS = ("name", "mountPath", "key", "containerPort", "port", "topologyKey", "ty
 _WHOLE = ("rules", "paths", "tls", "tolerations")
 """Lists that are applied as a whole: a member that somebody added goes with the next apply."""
 
-_WORDS = {"data", "annotations", "labels", "matchLabels"}
+_WORDS = {"annotations", "labels", "matchLabels", "nodeSelector"}
 """Members whose values are words, as those of variables are: "1.0" and "1" are not the same there."""
+_DATA = {"data", "stringData", "binaryData"}
+"""Likewise, of a whole object."""
 
 
 def drift_of(found: Found) -> tuple[Drift, ...]:
@@ -130,7 +133,7 @@ def _live(found: Found, manifest: Manifest) -> Object | None:
 def _not_compared(found: Found, manifest: Manifest, live: Object) -> tuple[str, ...]:
     """What is not in a manifest's hands: traffic, and the count where somebody else owns it or it is scaled by us."""
     if manifest.kind in ("Deployment", "StatefulSet"):
-        scaled = any(text(one, "spec", "scaleTargetRef", "name") == manifest.name for one in found.autoscalers)
+        scaled = any(scales(one, manifest.kind, manifest.name) for one in found.autoscalers)
         asked = text(live, "metadata", "annotations", REPLICAS)
         return ("spec.replicas",) if scaled or asked == str(wanted_pods(live)) else ()
     if manifest.kind == "Service" and manifest.name == found.base and not found.is_own:
@@ -164,8 +167,17 @@ def _differ(ours: Any, live: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple
             yield from _differ(value, there, (*path, name))
         if path[-1:] and path[-1] in _WHOLE and len(live) > len(ours):
             yield path, list(ours), list(live)
-    elif not _same(ours, live, is_words=bool(_WORDS & {*path}) or ("env" in path and path[-1] == "value")):
+    elif not _same(ours, live, is_words=_is_of_words(path)):
         yield path, ours, live
+
+
+def _is_of_words(path: tuple[str, ...]) -> bool:
+    """By position: members of lists have names, which may be anything."""
+    return (
+        (len(path) == 2 and path[0] in _DATA)
+        or path[-2:-1] in {(one,) for one in _WORDS}
+        or ("env" in path and path[-1] == "value")
+    )
 
 
 def _keyed(value: Any) -> bool:

@@ -26,19 +26,20 @@ def rendered_files(
     release: Release, own: KubernetesSettings, source: Source, recorded: Rendered | None = None
 ) -> tuple[tuple[str, str], ...]:
     """File name and text. `recorded`: what was applied for this release, when it is known; the project's own manifests
-    come from there. Raises ConfigError (2) for what Kubernetes cannot do, and for manifests that cannot be read.
+    come from there. Raises ConfigError (2) where one that is not made yet has what Kubernetes cannot do, and for
+    manifests that cannot be read.
     """
     own = _of_then(release, own)
-    refuse_unrenderable(limit_problems(release.settings, own))
+    if not release.number:
+        refuse_unrenderable(limit_problems(release.settings, own))
     if not own.has_own_manifests:
         return files_of(render(release, own, "rolling"))
     return files_of(recorded if recorded is not None else render_own(source.objects, release, own))
 
 
 def refuse_unrenderable(problems: Sequence[Problem]) -> None:
-    """Raises ConfigError with all of them, where there are any."""
-    if problems:
-        lines = [f"{one.key}: {one.message}; {one.hint}" for one in problems]
+    """Raises ConfigError with all of them, where there are any; how a service is asked is in no manifest."""
+    if lines := [f"{one.key}: {one.message}; {one.hint}" for one in problems if not one.key.startswith("smoke.")]:
         raise ConfigError("this configuration cannot be rendered", hint="correct it", details=lines)
 
 

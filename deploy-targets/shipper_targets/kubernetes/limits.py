@@ -11,13 +11,15 @@ from collections.abc import Iterator
 
 from shipper.model import Problem, Settings
 from shipper.model.quantities import show_duration
+from shipper_targets.kubernetes.labels import INSTANCE, MANAGED_BY, NAME, VERSION
 from shipper_targets.kubernetes.limits_pod import pod_problems, pod_remarks, problem
 from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.quantities import seconds_of
 from shipper_targets.kubernetes.scaling import is_autoscaled
 from shipper_targets.kubernetes.settings import KubernetesSettings
 
-_RESERVED_LABELS = ("shipper.dev/", "app.kubernetes.io/")
+_OURS = "shipper.dev/"
+_OURS_TOO = (NAME, INSTANCE, MANAGED_BY, VERSION)
 _PATH = re.compile(r"/|(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+/?")
 """What both an Ingress and an HTTPRoute take for a prefix."""
 
@@ -57,9 +59,9 @@ def remarks_of(settings: Settings, own: KubernetesSettings) -> list[str]:
 
 def reserved_names(own: KubernetesSettings) -> Iterator[Problem]:
     """Labels and annotations that are shipper's."""
-    for name in [name for name in own.labels if name.startswith(_RESERVED_LABELS)]:
+    for name in [name for name in own.labels if name.startswith(_OURS) or name in _OURS_TOO]:
         yield problem(f"targets.labels.{name}", f"{name} is set by shipper", "give the label another name")
-    for name in [name for name in own.annotations if name.startswith("shipper.dev/")]:
+    for name in [name for name in own.annotations if name.startswith(_OURS)]:
         yield problem(f"targets.annotations.{name}", f"{name} is set by shipper", "give the annotation another name")
 
 

@@ -10,11 +10,12 @@ from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.labels import MANAGER, SECRETS
 from shipper_targets.kubernetes.manifest import Manifest, Rendered, renamed
 from shipper_targets.kubernetes.names import workload_name
-from shipper_targets.kubernetes.observing import autoscaler_of, scales
+from shipper_targets.kubernetes.observing import autoscaler_of
 from shipper_targets.kubernetes.own_manifests import render_own
 from shipper_targets.kubernetes.records import Record, Records
 from shipper_targets.kubernetes.render import render
 from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
+from shipper_targets.kubernetes.scaling import scales
 from shipper_targets.kubernetes.secret_refs import versions_hash
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.source import Source
@@ -141,10 +142,11 @@ def has_autoscaler(manifest: Manifest, whole: Rendered | None, found: Found) -> 
 def as_scaled(manifest: Manifest, live: Object | None) -> Manifest:
     """A workload whose number of pods is an autoscaler's business: without one, or with the one that it has."""
     body = manifest.copied()
-    body["spec"].pop("replicas", None)
+    spec = {key: value for key, value in mapping(body, "spec").items() if key != "replicas"}
     # Left out, a field that we alone own would be taken away, and the count be 1.
     if live is not None and owns_replicas(live):
-        body["spec"]["replicas"] = wanted_pods(live)
+        spec["replicas"] = wanted_pods(live)
+    body["spec"] = spec
     return Manifest(body)
 
 
@@ -161,7 +163,8 @@ def coming_count(whole: Rendered, serving: int) -> int:
     """How many pods a revision that is started shall have: as recorded, and no fewer than what serves has."""
     least = at(whole.main.body, "spec", "replicas")
     for hpa in whole.of_kind("HorizontalPodAutoscaler"):
-        least = at(hpa.body, "spec", "minReplicas")
+        if scales(hpa.body, whole.main.kind, whole.main.name):
+            least = at(hpa.body, "spec", "minReplicas")
     return max(int(least or 1), serving, 1)
 
 

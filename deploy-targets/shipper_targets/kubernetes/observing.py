@@ -21,6 +21,7 @@ from shipper_targets.kubernetes.rollouts import (
     under_way,
     wanted_pods,
 )
+from shipper_targets.kubernetes.scaling import scales
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import stamped_at
 from shipper_targets.kubernetes.values import Object, mapping, name_of, number, objects, text
@@ -201,12 +202,6 @@ def capacity_owner(found: Found, revision: str) -> str:
 def autoscaler_of(found: Found, workload: str, kind: str = "Deployment") -> Object | None:
     """The HorizontalPodAutoscaler of a Deployment, or of another kind of workload."""
     return next((one for one in found.autoscalers if scales(one, kind, workload)), None)
-
-
-def scales(hpa: Object, kind: str, workload: str) -> bool:
-    """Whether a HorizontalPodAutoscaler is that of this workload."""
-    target = mapping(hpa, "spec", "scaleTargetRef")
-    return (text(target, "kind"), text(target, "name")) == (kind, workload)
 
 
 def address_of(found: Found, own: KubernetesSettings) -> Address | None:

@@ -16,7 +16,7 @@ from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.permissions import Need, Uses, need, needs, required
 from shipper_targets.kubernetes.preflight_parts import forbidden
 from shipper_targets.kubernetes.prune import obsolete
-from shipper_targets.kubernetes.writing import Writing
+from shipper_targets.kubernetes.writing import Writing, is_around
 
 
 def refuse_unpermitted(writing: Writing, release: Release, found: Found, report: Reporter | None) -> None:
@@ -28,9 +28,12 @@ def refuse_unpermitted(writing: Writing, release: Release, found: Found, report:
     whole = writing.manifests.recorded(release, found) or writing.manifests.rendered(release, found)
     last = writing.before(found) if found.shape == "rolling" else None
     try:
-        uses = Uses.of(release.settings, writing.own, {*_kinds(writing.api, whole.manifests)})
+        stays = [one for one in whole.manifests if is_around(one, found) and _is_there(last, one)]
+        written = {*_kinds(writing.api, (one for one in whole.manifests if one not in stays))}
+        uses = Uses.of(release.settings, writing.own, written)
+        reads = [need(kind, ("get",)) for kind in {*_kinds(writing.api, stays)} - written]
         goes = _deletions(writing.api, _gone(last, whole)) if last is not None else ()
-        missing = Access(writing.api).missing([*_unavoidable(needs("rollback", uses)), *goes])
+        missing = Access(writing.api).missing([*_unavoidable(needs("rollback", uses)), *reads, *goes])
     except (Denied, Transient):  # who may not ask either: then the writes say what they may
         return
     told = {one: forbidden(one, writing.own.namespace).message for one in missing}
@@ -46,6 +49,12 @@ def _unavoidable(wanted: Iterable[Need]) -> Iterator[Need]:
         verbs = tuple(verb for verb in one.verbs if verb != "delete")
         if verbs and not one.resource.endswith("/log"):
             yield replace(one, verbs=verbs)
+
+
+def _is_there(last: Rendered | None, manifest: Manifest) -> bool:
+    """Whether it is as it was applied last: then it is written only where somebody has changed it since."""
+    before = last.find(manifest.key) if last is not None else None
+    return before is not None and before.body == manifest.body
 
 
 def _kinds(api: Api, manifests: Iterable[Manifest]) -> Iterator[Kind]:

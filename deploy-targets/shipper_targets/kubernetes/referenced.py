@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from shipper.model import Problem
 from shipper.targets import Denied
@@ -57,8 +58,9 @@ def reference_problems(
     """One for each that is missing and that the release does not bring itself; with `own` manifests, where some of
     another kind than Kubernetes' may make it, a remark. Raises Transient.
     """
-    for found in _missing(api, whole):
-        maker = next((str(one.key) for one in whole.manifests if own and not _is_built_in(one)), "")
+    for found_name, found in _missing(api, whole):
+        makers = (str(one.key) for one in whole.manifests if own and _may_make(one, found_name))
+        maker = next(makers, "")
         if maker:
             remark(f"{found.message}; {maker} may make it")
         else:
@@ -71,7 +73,26 @@ def _is_built_in(one: Manifest) -> bool:
     return "." not in group or group.endswith(".k8s.io")
 
 
-def _missing(api: Api, whole: Rendered) -> Iterator[Problem]:
+def _may_make(one: Manifest, name: str) -> bool:
+    """Whether it is of a kind that is none of Kubernetes' own, and speaks of this name: as an ExternalSecret does in
+    its own name or its target's, a Certificate in its secretName.
+    """
+    return not _is_built_in(one) and (one.name == name or name in _texts(one.body.get("spec")))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, str):
+        yield value
+
+
+def _missing(api: Api, whole: Rendered) -> Iterator[tuple[str, Problem]]:
+    """With the name of what is missing, or lacks a member."""
     brought = {(one.kind, one.name) for one in whole.manifests}
     read: dict[tuple[str, str], Object | None] = {}
     for one in sorted(references_in(mapping(whole.main.body, "spec", "template", "spec"))):
@@ -85,10 +106,10 @@ def _missing(api: Api, whole: Rendered) -> Iterator[Problem]:
         there = read[one.kind, one.name]
         if there is None:
             message = f"there is no {one.kind} {one.name} in namespace {api.namespace}"
-            yield Problem(code=2, key=one.setting, message=message, hint="create it, or correct the name")
+            yield one.name, Problem(code=2, key=one.setting, message=message, hint="create it, or correct the name")
         elif one.key and one.key not in {*mapping(there, "data"), *mapping(there, "binaryData")}:
             message = f"{one.kind} {one.name} has no {one.key}"
-            yield Problem(code=2, key=one.setting, message=message, hint="add it, or correct the name")
+            yield one.name, Problem(code=2, key=one.setting, message=message, hint="add it, or correct the name")
 
 
 def gateway_problems(api: Api, own: KubernetesSettings) -> Iterator[Problem]:

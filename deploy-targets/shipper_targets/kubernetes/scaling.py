@@ -13,6 +13,7 @@ from shipper_targets.kubernetes.labels import selector
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.quantities import seconds_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.values import Object, mapping, text
 
 
 def is_autoscaled(scale: ScaleSettings) -> bool:
@@ -73,3 +74,9 @@ def _metric(resource: str, percent: int) -> dict[str, Any]:
 
 def _window(seconds: float) -> dict[str, int]:
     return {"stabilizationWindowSeconds": seconds_of(seconds) if seconds else 0}
+
+
+def scales(hpa: Object, kind: str, workload: str) -> bool:
+    """Whether a HorizontalPodAutoscaler is that of this workload."""
+    target = mapping(hpa, "spec", "scaleTargetRef")
+    return (text(target, "kind"), text(target, "name")) == (kind, workload)

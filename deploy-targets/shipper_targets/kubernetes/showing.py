@@ -52,7 +52,8 @@ def _redacted(path: tuple[str, ...], value: Any, secret: bool) -> Any:
 def _word(path: Sequence[str], word: str, before: str) -> str:
     """Of a command; after `--api-key` it is that key."""
     is_value = before.startswith("-") and "=" not in before and looks_secret(before) and not word.startswith("-")
-    return HIDDEN if is_value or _hides(tuple(path), word) else word
+    # Words may have several values, such as `sh -c` or `--set=db.password=…` have.
+    return HIDDEN if is_value or ("=" in word and looks_secret(word)) or _hides(tuple(path), word) else word
 
 
 def _hides(path: tuple[str, ...], value: Any) -> bool:

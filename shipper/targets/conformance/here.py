@@ -223,19 +223,20 @@ class Here:
             assert _says(again, text), f"the address answered {text!r} and then {_shown(again)}"
 
     def answers_one_of(self, *texts: str) -> str:
-        """Users get one of these, soon and from then on; which. A later one of them may follow an earlier one: the last
-        write of a run that died is carried out by the platform when the run is gone.
-        """
+        """Users get one of these, soon and from then on; which."""
         said = self._one_of(texts)
-        try:
-            self.answers(said)
-        except AssertionError:
-            later = texts[texts.index(said) + 1 :]
-            if not later:
-                raise
-            said = self._one_of(later)
-            self.answers(said)
+        self.answers(said)
         return said
+
+    def answers_or_comes_to(self, earlier: str, later: str) -> None:
+        """Users get one of these, soon and from then on, or first the earlier one: the last write of a run that died is
+        carried out by the platform when the run is gone.
+        """
+        if self._one_of((earlier, later)) == earlier:
+            with contextlib.suppress(AssertionError):
+                self.answers(earlier)
+                return
+        self.answers(later)
 
     def _one_of(self, texts: Sequence[str]) -> str:
         found = self._until(lambda answer: answer is not None and any(_says(answer, text) for text in texts), "/")

@@ -190,7 +190,7 @@ REFUSED: dict[str, tuple[Change, ...]] = {
     "an http-option": (put(f"{_N}/http-option", "Redirected"),),
     "an httpProtocol": (put(f"{_N}/httpProtocol", "Redirected"),),
     "a deadline beyond Go's durations": (
-        put("spec.template.metadata.annotations.serving~knative~dev/progressDeadline", "9" * 400 + "s"),
+        put("spec.template.metadata.annotations.serving~knative~dev/progress-deadline", "9" * 400 + "s"),
     ),
     # the pod
     "no containers": (put("spec.template.spec.containers", []),),

@@ -15,6 +15,7 @@ from shipper_targets.knative.kinds import SERVICE
 from shipper_targets.knative.limits import limit_problems
 from shipper_targets.knative.rules import violations
 from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.kinds import SERVICE_ACCOUNT
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from tests.conftest import SEED, SWEEP
 from tests.integration.knative.knative_cases import TAKEN, Manifest, all_cases, changed, valid
@@ -40,6 +41,13 @@ def cluster(api: Api) -> Cluster:
     found = read_cluster(api)
     assert found.known
     return found
+
+
+@pytest.fixture(scope="module")
+def accounts(api: Api) -> None:
+    """Those that configurations name: whether they are there is for preflight to say."""
+    for name in ("shop", "shop.v1"):
+        api.create(SERVICE_ACCOUNT, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})
 
 
 @pytest.mark.parametrize(("name", "changes", "taken"), CASES, ids=[case[0] for case in CASES])
@@ -75,7 +83,9 @@ def test_both_say_the_same_of_several_changes_at_once(api: Api, cluster: Cluster
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
 )
 @hypothesis.given(st.data())
-def test_what_our_own_checks_let_through_it_takes(api: Api, cluster: Cluster, data: st.DataObject) -> None:
+def test_what_our_own_checks_let_through_it_takes(
+    accounts: None, api: Api, cluster: Cluster, data: st.DataObject
+) -> None:
     release, own = data.draw(configured(api.namespace))
     hypothesis.assume(not limit_problems(release, own, "shop", cluster))
     assert _webhook(api, manifest_of(release, own)) == ""

@@ -173,9 +173,33 @@ def test_scaling_of_what_serves_by_hand_is_drift(
         changed = {**metadata["annotations"], **annotations}
         metadata["annotations"] = {key: value for key, value in changed.items() if value is not None}
 
-    drift = found(serving(release), beside, serves).observation().drift
+    service = serving(release)
+    service["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/target"] = "50"
+
+    drift = found(service, beside, serves).observation().drift
 
     assert [(one.field, one.ours, one.found) for one in drift] == [(f"{NAME}.{key}", *rest) for key, *rest in told]
+
+
+def test_scaling_that_a_policy_of_the_cluster_has_changed_is_no_drift() -> None:
+    """It was admitted so, in the template and in what it made: nobody could put it back."""
+    release = release_of(settings_of(scale={"min": 2}))
+    service, serves = serving(release), revision_of(release)
+    for metadata in (service["spec"]["template"]["metadata"], serves["metadata"]):
+        metadata["annotations"] |= {"autoscaling.knative.dev/min-scale": "1", "autoscaling.knative.dev/max-scale": "10"}
+
+    assert found(service, serves).observation().drift == ()
+
+
+def test_scaling_of_a_revision_that_came_back_is_not_known_to_be_anybodys() -> None:
+    """The template is another one's: only that says how it was admitted."""
+    release = release_of(number=6)
+    serves = revision_of(release)
+    serves["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "9"
+    service = serving(release)
+    service["spec"]["template"]["metadata"]["name"] = NAME
+
+    assert not [one for one in found(service, serves).observation().drift if "min-scale" in one.field]
 
 
 def test_marks_that_are_gone_are_drift_where_releases_are_there() -> None:

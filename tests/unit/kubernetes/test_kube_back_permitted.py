@@ -137,7 +137,7 @@ OWN: dict[str, Any] = {"manifests": ["deploy/"]}
 
 
 @pytest.mark.parametrize("target", [OWN, {}], ids=["with its files", "from elsewhere"])
-@pytest.mark.parametrize("kind", [CRON_JOB, NETWORK_POLICY, WIDGET, CONFIG_MAP], ids=str)
+@pytest.mark.parametrize("kind", [CRON_JOB, WIDGET, CONFIG_MAP], ids=str)
 @pytest.mark.parametrize("verb", ["get", "create", "patch"])
 def test_a_kind_that_may_not_be_written_is_named(kind: Kind, verb: str, target: dict[str, Any]) -> None:
     with pytest.raises(Denied) as caught:
@@ -145,6 +145,19 @@ def test_a_kind_that_may_not_be_written_is_named(kind: Kind, verb: str, target: 
 
     resource = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
     assert str(caught.value) == f"permission to {verb} {resource} in namespace shops is missing"
+
+
+@pytest.mark.parametrize("verb", ["create", "patch"])
+def test_what_pods_start_without_is_asked_for_where_it_changes(verb: str) -> None:
+    api = Cluster([(verb, "networkpolicies")])
+    assert goes_back(api, NETWORK_POLICY, **OWN).remarks == []
+    with pytest.raises(Denied, match=f"permission to {verb} networkpolicies"):
+        goes_back(api, NETWORK_POLICY, serving=manifests_of(release_of(), CRON_JOB), **OWN)
+
+
+def test_what_pods_start_without_is_read_in_any_case() -> None:
+    with pytest.raises(Denied, match="permission to get networkpolicies"):
+        goes_back(Cluster([("get", "networkpolicies")]), NETWORK_POLICY, **OWN)
 
 
 def test_what_belongs_to_no_namespace_is_asked_of_the_whole_cluster() -> None:

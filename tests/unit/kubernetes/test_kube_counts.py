@@ -14,7 +14,7 @@ from shipper_targets.kubernetes.carriers import Fence
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kube_errors import Owned
 from shipper_targets.kubernetes.manifest import Manifest, Rendered, rendered
-from shipper_targets.kubernetes.manifests import Manifests, counted
+from shipper_targets.kubernetes.manifests import Manifests, coming_count, counted
 from shipper_targets.kubernetes.own_manifests import render_own
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.rehearsal import rehearsal_problems
@@ -95,6 +95,16 @@ def test_a_count_that_is_written_as_null_is_the_default() -> None:
 def test_an_autoscaler_decides_for_its_own_workload_alone() -> None:
     whole = whole_of(workload("web", 2), workload("worker", 1), scaler("worker"))
     assert count(counted(whole, found(), coming_back=False)) == 2
+
+
+def test_an_autoscaler_of_a_worker_asks_for_no_room_for_the_service() -> None:
+    theirs = scaler("worker")
+    theirs["spec"]["minReplicas"] = 8
+    whole = whole_of(workload("web", 2), workload("worker", None), theirs)
+    assert coming_count(whole, 0) == 2
+    mine = scaler("web")
+    mine["spec"]["minReplicas"] = 5
+    assert coming_count(whole_of(workload("web", None), workload("worker", 9), mine), 0) == 5
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])

@@ -98,8 +98,15 @@ def test_a_list_of_plain_values_is_told_by_position() -> None:
 @pytest.mark.parametrize("member", ["args", "command"])
 @pytest.mark.parametrize(
     "words",
-    [["serve", "--api-key", "abc"], ["serve", "--token=abc"], ["serve", "postgres://shop:abc@db/shop"]],
-    ids=["after an option", "in an option", "in a URL"],
+    [
+        ["serve", "--api-key", "abc"],
+        ["serve", "--token=abc"],
+        ["serve", "postgres://shop:abc@db/shop"],
+        ["serve", "--set=db.password=abc"],
+        ["serve", "--header=X-Api-Key: abc"],
+        ["serve", "exec run --port=80 --token=abc"],
+    ],
+    ids=["after an option", "in an option", "in a URL", "in a value", "in a header", "in a line of a shell"],
 )
 def test_arguments_that_look_like_secrets_are_not_shown(member: str, words: list[str]) -> None:
     def pod(*more: str) -> dict[str, Any]:

@@ -249,6 +249,15 @@ def test_words_that_look_like_amounts_are_words(at: Callable[[str], dict[str, An
     assert len(list(differences(at("1.0"), at("1")))) == 1
 
 
+@pytest.mark.parametrize("name", ["data", "labels", "annotations", "env"])
+def test_an_amount_is_one_whatever_it_belongs_to_is_called(name: str) -> None:
+    def pod(size: str, cpu: str) -> dict[str, Any]:
+        container = {"name": name, "resources": {"limits": {"cpu": cpu}}}
+        return {"spec": {"containers": [container], "volumes": [{"name": name, "emptyDir": {"sizeLimit": size}}]}}
+
+    assert list(differences(pod("1024Mi", "0.5"), pod("1Gi", "500m"))) == []
+
+
 @given(some.dictionaries(some.text(min_size=1, max_size=5), some.integers(0, 1000), max_size=6), some.integers(1, 100))
 def test_percents_always_sum_to_the_whole(shares: dict[str, int], whole: int) -> None:
     result = percents(shares, whole)

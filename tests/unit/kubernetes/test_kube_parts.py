@@ -227,8 +227,20 @@ def test_what_is_written_out_is_never_named_after_a_release(tmp_path: Path) -> N
 def test_what_kubernetes_cannot_do_is_not_written_out(tmp_path: Path) -> None:
     target = own()
     with pytest.raises(ConfigError) as caught:
-        rendered_files(release_of(settings_of(scale={"min": 0})), target, Source(target, tmp_path))
+        rendered_files(release_of(settings_of(scale={"min": 0}), number=0), target, Source(target, tmp_path))
     assert "scale.min" in caught.value.details[0]
+
+
+def test_what_was_released_is_written_out_whatever_is_refused_by_now(tmp_path: Path) -> None:
+    target = own()
+    assert rendered_files(release_of(settings_of(scale={"min": 0})), target, Source(target, tmp_path))
+
+
+def test_how_a_service_is_asked_is_in_no_manifest(tmp_path: Path) -> None:
+    target = own()
+    request = {"name": "a", "path": "/", "headers": {"Authorization": "Bearer t"}, "expect": {"status": 200}}
+    asked = release_of(settings_of(smoke={"requests": [request]}), number=0)
+    assert rendered_files(asked, target, Source(target, tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,17 @@ class Empty:
 
 
 EXTERNAL = Manifest({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": "db"}})
+CERTIFICATE = Manifest(
+    {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": {"name": "web"},
+        "spec": {"dnsNames": ["shop.example.com"], "secretName": "db"},
+    }
+)
+MONITOR = Manifest(
+    {"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": {"name": "web"}, "spec": {}}
+)
 ROLE = Manifest({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"}})
 
 
@@ -131,6 +142,8 @@ def missing(*more: Manifest, own_manifests: bool = True) -> tuple[list[tuple[str
 def test_what_another_object_of_the_set_may_make_is_not_missing_before_the_first_release() -> None:
     words = "there is no Secret db in namespace shops"
     assert missing(EXTERNAL) == ([], [f"{words}; ExternalSecret/db may make it"])
+    assert missing(CERTIFICATE) == ([], [f"{words}; Certificate/web may make it"])
+    assert missing(MONITOR) == ([("targets.manifests", words)], [])
     assert missing(ROLE) == ([("targets.manifests", words)], [])
     assert missing() == ([("targets.manifests", words)], [])
     assert missing(own_manifests=False) == ([("run.secrets", words)], [])

@@ -19,7 +19,7 @@ from shipper.targets import Denied, TargetContext
 from shipper_targets import knative, kubernetes
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.asking import Asking
-from shipper_targets.kubernetes.contexts import impersonated, placed
+from shipper_targets.kubernetes.contexts import contexts, impersonated, placed
 from shipper_targets.kubernetes.kinds import POD
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from tests.unit.kubernetes.kube_rendering import settings_of
@@ -108,7 +108,28 @@ def test_what_a_kubeconfig_asks_for_as_another_user_is_asked_as_that_user(tmp_pa
 
 
 def test_without_as_nobody_else_is_asked_for() -> None:
-    assert impersonated({"token": "t", "as-groups": ["a"]}) == []
+    assert impersonated({"token": "t", "as-groups": []}) == []
+
+
+@pytest.mark.parametrize("alone", [{"as-groups": ["a"]}, {"as-uid": "1"}, {"as-user-extra": {"a": ["b"]}}], ids=str)
+def test_what_would_be_dropped_without_as_is_refused(alone: dict[str, Any]) -> None:
+    """Else more might be done than was allowed."""
+    with pytest.raises(ValueError, match="without as"):
+        impersonated({"token": "t", **alone})
+
+
+@pytest.mark.parametrize("kind", [kubernetes.kind, knative.kind], ids=["kubernetes", "knative"])
+def test_a_file_in_a_url_is_where_it_was_typed(kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is recorded of the service, on another machine, has nothing to do with it."""
+    monkeypatch.chdir(tmp_path)
+    found = kind.from_url(f"{kind.kind}://prod/apps?kubeconfig=prod.yaml")
+    assert found["kubeconfig"] == str(tmp_path / "prod.yaml")
+
+
+def test_a_home_that_nobody_has_is_a_file_that_is_not_there() -> None:
+    own = KubernetesSettings(context="prod", namespace="apps", kubeconfig="~nobody-at-all/kube")
+    with pytest.raises(Denied, match="nobody-at-all"):
+        contexts(own)
 
 
 @pytest.mark.parametrize(

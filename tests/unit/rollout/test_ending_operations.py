@@ -7,11 +7,21 @@ from typing import Any
 
 import pytest
 
-from shipper.errors import Conflict, LockedError, NotFound, NotPutBack, PlatformError, Transient
+from shipper.errors import (
+    Conflict,
+    LockedError,
+    NotFound,
+    NotPutBack,
+    Overtaken,
+    PlatformError,
+    RolloutFailed,
+    Transient,
+)
 from shipper.model import Observation, Stamp, new_release_id
+from shipper.rollout.writes import Writer
 from shipper.targets.conformance.memory import Held
 from shipper.targets.conformance.memory_replaces import ReplacingTarget, Rolling
-from tests.unit.rollout.test_rollout_operations import stuck_in_an_operation, writes
+from tests.unit.rollout.test_rollout_operations import Killed, dies_after, stuck_in_an_operation, writes
 from tests.unit.rollout.world import World, failing
 
 pytestmark = pytest.mark.unit
@@ -154,6 +164,86 @@ def test_what_was_not_put_back_does_not_keep_the_next_release_out(
     assert replacing.release("mended").verdict.ok
     assert writes(replacing)[:2] == ["abort", "replace"]
     assert (replacing.serves, replacing.memory.in_flight) == ({"mended": 100}, None)
+
+
+def test_what_was_overtaken_does_not_keep_the_next_release_out(
+    replacing: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a run that died before its first write, or by nobody: the ledger was silent for too long."""
+    replacing.release("one")
+    reads = Writer.observe
+
+    def observe(writer: Writer, *args: Any, **how: Any) -> Observation:
+        if "replace" in replacing.calls:
+            raise Overtaken("a rollback took the lease")
+        return reads(writer, *args, **how)
+
+    monkeypatch.setattr(Writer, "observe", observe)
+    with pytest.raises(NotPutBack):
+        replacing.release("stuck", "never-ready")
+    monkeypatch.setattr(Writer, "observe", reads)
+    assert (replacing.outcomes[-1], replacing.serves) == ("overtaken", {"one": 100})
+    assert replacing.memory.in_flight is not None
+    assert replacing.release("mended").verdict.ok
+    assert writes(replacing)[:2] == ["abort", "replace"]
+
+
+def test_a_rollback_that_was_not_put_back_is_left_to_people(replacing: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was to end may be what comes back, quarantined by that very rollback."""
+    monkeypatch.setattr("shipper.rollout.writes.LONGEST_PAUSE", 0.0)
+    replacing.release("good")
+    replacing.release("bad")
+    monkeypatch.setattr(ReplacingTarget, "_move_on", lambda target: None)
+    replacing.around = failing("abort", *[Transient("HTTP 503")] * 16)
+    with pytest.raises(NotPutBack):
+        replacing.rollback()
+    assert (replacing.outcomes[-1], replacing.serves) == ("not-put-back", {"bad": 100})
+    with pytest.raises(LockedError):
+        replacing.release("by CI")
+    assert writes(replacing) == []
+
+
+def test_what_was_good_may_be_back_although_nothing_served_before(
+    replacing: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A platform that stops before it starts: a dead run's operation was ended, and its way back takes a while."""
+    replacing.release("one")
+    memory, comes_back, looks = replacing.memory, ReplacingTarget.abort, list[int]()
+
+    def abort(target: ReplacingTarget, in_flight: str, stamp: Stamp, seen: str) -> None:
+        comes_back(target, in_flight, stamp, seen)
+        memory.set_weights({})
+        memory.in_flight = "the way back"
+        looks[:] = [3]
+
+    def replace(target: ReplacingTarget, *args: Any) -> Any:
+        looks.clear()
+        memory.in_flight = None
+        found = starts(target, *args)
+        memory.set_weights({})
+        return found
+
+    def moves_on(target: ReplacingTarget) -> None:
+        if not looks:
+            goes_on(target)
+            return
+        looks[0] -= 1
+        if looks == [0]:
+            looks.clear()
+            memory.set_weights({"web-1": 100})
+            memory.in_flight = None
+            memory.version += 1
+
+    starts, goes_on = ReplacingTarget.replace, ReplacingTarget._move_on
+    for name, changed in (("abort", abort), ("replace", replace), ("_move_on", moves_on)):
+        monkeypatch.setattr(ReplacingTarget, name, changed)
+    replacing.around = dies_after("replace")
+    with pytest.raises(Killed):
+        replacing.release("stuck", "never-ready")
+    with pytest.raises(RolloutFailed) as caught:
+        replacing.release("stuck too", "never-ready")
+    assert caught.value.exit_code == 20
+    assert replacing.serves == {"one": 100}
 
 
 def test_what_may_be_the_way_back_is_waited_for(replacing: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def killed_everywhere(here: Here, serving: str | None) -> None:
         where = f"killed {kill.when} write {kill.at}: {told(ended)}"
         try:
             if serving is not None:
-                here.answers_one_of(serving, text[0])
+                here.answers_or_comes_to(serving, text[0])
             expect(here.release(text[0]), 0)
             here.answers(text[0])
             here.lost_nothing()
@@ -109,7 +109,7 @@ def a_rollback_killed_at_every_write(here: Here) -> None:
     for kill, ended in points(run):
         where = f"killed {kill.when} write {kill.at}: {told(ended)}"
         try:
-            here.answers_one_of(pair[1], pair[0])
+            here.answers_or_comes_to(pair[1], pair[0])
             expect(here.rollback(back_to), 0)
             here.answers(pair[0])
             here.lost_nothing()
