@@ -11,8 +11,10 @@ from shipper.model.shown import Check, Checkup
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_place, open_workspace
+from shipper.pipeline.remarks import Remarks
+from shipper.rollout.guards import drift_refusal
 from shipper.rollout.platform_errors import not_written
-from shipper.stages.preflight import problems_of
+from shipper.stages.preflight import drift_behind, problems_of
 
 
 def doctor(where: Where) -> Checkup:
@@ -49,14 +51,20 @@ def _secrets(workspace: Workspace) -> str:
 
 
 def _target(workspace: Workspace) -> Iterator[Check]:
-    name = f"target {workspace.chosen.name}"
+    name, told = f"target {workspace.chosen.name}", Remarks()
     try:
-        problems = problems_of(workspace.settings, workspace.chosen, workspace.connect())
+        target = workspace.connect()
+        settings, chosen = workspace.settings, workspace.chosen
+        problems = problems_of(settings, chosen, target)
+        changed = drift_behind(problems, settings, chosen, target, told, tried=True) if problems else None
     except PlatformError as error:
         yield _failed(name, not_written(error))
         return
     except ShipperError as error:
         yield _failed(name, error)
+        return
+    if changed is not None:
+        yield _failed(name, drift_refusal(changed, told.texts))
         return
     if not problems:
         yield Check(name=name, state="ok", found=f"{workspace.chosen.kind}: can take this release")

@@ -131,7 +131,7 @@ def _by_content(known: Known) -> Iterable[KnownRelease]:
 def _passed_over(known: Known, release: KnownRelease, serving: Revision | None, wanted: Wanted) -> str:
     """Why it is not gone back to by itself; empty when it is."""
     if serving is not None and release.fingerprint == serving.fingerprint:
-        return "it is what serves"
+        return "it is what serves" if serving.weight else "it is under way, and has no traffic"
     if not release.verified:
         return f"it was never verified here{_ended(release)}"
     if release.short in known.quarantined or short(release.image) in known.quarantined:

@@ -7,9 +7,12 @@ import socket
 import pytest
 
 from shipper.errors import UsageError
+from shipper.model import Problem
 from tests.unit.operations.imaginary import Collecting, Laptop
 
 pytestmark = pytest.mark.unit
+
+PORT = Problem(code=2, key="service_port", message="duplicate value")
 
 
 @pytest.fixture
@@ -42,6 +45,23 @@ def test_a_target_that_cannot_even_be_connected_is_one_failed_check(
     checks = found(bare, "-C", str(bare.project))
     assert checks["target here"] == ("failed", 'the docker context "nope" does not exist')
     assert {"engine", "scanner", "ledger"} <= set(checks)
+
+
+def test_a_change_by_hand_that_a_rehearsal_runs_into_is_told_as_that(
+    bare: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare.release("one", {"image": {"repository": "registry.example.com/shop"}})
+    bare.kind.around = lambda name, call: (PORT,) if name == "preflight" else call()
+    monkeypatch.setattr("shipper.stages.preflight.SECOND_LOOK", 0.0)
+    assert "duplicate value" in found(bare, "-C", str(bare.project))["target here"][1]
+    bare.memory.drifted = "shop-1"
+    bare.memory.version += 1
+
+    state, said = found(bare, "-C", str(bare.project))["target here"]
+
+    assert state == "failed"
+    assert said.startswith("somebody changed by hand what shipper owns on this target; run.memory: ")
+    assert "as it is now, here could not take this release: service_port: duplicate value" in said
 
 
 def test_the_ledger_that_is_asked_for_is_the_one_that_is_looked_at(bare: Laptop) -> None:

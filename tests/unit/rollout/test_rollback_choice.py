@@ -135,6 +135,13 @@ def test_nothing_earlier_says_why_each_was_passed_over() -> None:
     )
 
 
+def test_what_is_under_way_without_traffic_is_not_said_to_serve() -> None:
+    """A first release that could not be put back."""
+    left = seen(revision(1, "a")).model_copy(update={"in_flight": "rollout to generation 1"})
+    error = refused(Known((made(1, "a", "not-put-back", verified=False),)), left)
+    assert error.details == ("#1: it is under way, and has no traffic",)
+
+
 def test_nothing_at_all_and_both_sides_lost_are_told_apart() -> None:
     assert "nothing was released here before" in refused(Known(), seen()).message
     known = Known((made(1, "a", None, verified=False),), missing=("ledger", "stamp"))
