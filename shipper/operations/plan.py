@@ -25,9 +25,7 @@ from shipper.rollout.platform_errors import not_written
 from shipper.rollout.secret_versions import secret_versions_of
 from shipper.rollout.strategies import strategy_of
 from shipper.stages.preflight import as_it_is_now, drift_behind, looked_at, problems_of, refusal
-from shipper.targets import Renders, Target
-
-UNKNOWN_DIGEST = "sha256:" + "0" * 64
+from shipper.targets import UNBUILT, Renders, Target
 
 
 def plan(where: Where) -> Planned:
@@ -101,7 +99,7 @@ def _release(workspace: Workspace, target: Target, observation: Observation) -> 
     main = observation.main
     images = {
         "main": ImageRef(
-            config_digest=main.image if main and main.image else UNKNOWN_DIGEST,
+            config_digest=main.image if main and main.image else UNBUILT,
             reference="",
             platform=settings.image.platform or target.default_platform,
         )

@@ -173,11 +173,10 @@ def _differ(ours: Any, live: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple
 
 def _is_of_words(path: tuple[str, ...]) -> bool:
     """By position: members of lists have names, which may be anything."""
-    return (
-        (len(path) == 2 and path[0] in _DATA)
-        or path[-2:-1] in {(one,) for one in _WORDS}
-        or ("env" in path and path[-1] == "value")
-    )
+    if len(path) < 2:
+        return False
+    is_data = len(path) == 2 and path[0] in _DATA
+    return is_data or path[-2] in _WORDS or ("env" in path and path[-1] == "value")
 
 
 def _keyed(value: Any) -> bool:

@@ -19,6 +19,7 @@ from tests.rig.machine import survey
 
 if TYPE_CHECKING:
     from tests.e2e.cluster.tiny_cluster import KubePlaces
+    from tests.e2e.cluster.tiny_knative import TinyKnative
     from tests.rig.api import Rig
     from tests.rig.kubernetes.handle import KubeRig
     from tests.rig.stores import RunningStore
@@ -140,4 +141,19 @@ def kube_places(
     from tests.e2e.cluster.tiny_cluster import places_in
 
     with places_in(shipper, rig, kube_rig, ledger_store, tmp_path_factory.mktemp("clusters")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def knative_place(
+    shipper: Path,
+    rig: Rig,
+    knative_rig: KubeRig,
+    ledger_store: RunningStore,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[TinyKnative]:
+    """A namespace of Knative with the tiny service, for a module's tests."""
+    from tests.e2e.cluster.tiny_knative import tiny_knative
+
+    with tiny_knative(shipper, rig, knative_rig, ledger_store, tmp_path_factory.mktemp("knative")) as made:
         yield made

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import pytest
 
 from shipper_targets.knative.permissions import Uses, needs
 from shipper_targets.kubernetes.permissions import required
-from tests.e2e.cluster.tiny_knative import TinyKnative, tiny_knative
-from tests.rig.stores import RunningStore
-
-if TYPE_CHECKING:
-    from tests.rig.api import Rig
-    from tests.rig.kubernetes.handle import KubeRig
+from tests.e2e.cluster.tiny_knative import TinyKnative
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 ROLLBACK = required(needs("rollback", Uses()))
-
-
-@pytest.fixture(scope="module")
-def place(
-    shipper: Path,
-    rig: Rig,
-    knative_rig: KubeRig,
-    ledger_store: RunningStore,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[TinyKnative]:
-    with tiny_knative(shipper, rig, knative_rig, ledger_store, tmp_path_factory.mktemp("access")) as made:
-        yield made
 
 
 def allowed(place: TinyKnative, without: tuple[str, str] | None = None) -> TinyKnative:
@@ -44,20 +23,20 @@ def allowed(place: TinyKnative, without: tuple[str, str] | None = None) -> TinyK
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("missing", [("services", "patch"), ("services", "get"), ("revisions", "list")], ids=str)
 def test_a_rollback_with_one_verb_less_is_32_names_it_and_what_serves_stays(
-    place: TinyKnative, missing: tuple[str, str]
+    knative_place: TinyKnative, missing: tuple[str, str]
 ) -> None:
-    before, text = place.served(), place.next_text()
+    before, text = knative_place.served(), knative_place.next_text()
     assert any(one.resource == missing[0] and missing[1] in one.verbs for one in ROLLBACK)
-    released = place.release(text)
+    released = knative_place.release(text)
     assert released.code == 0, released
-    stable = place.serves
+    stable = knative_place.serves
 
-    ended = allowed(place, missing).run(*place.rollback_words)
+    ended = allowed(knative_place, missing).run(*knative_place.rollback_words)
 
     assert ended.code == 32, ended
     assert missing[0] in ended.said, ended
     assert missing[1] in ended.said, ended
-    assert (place.text(), place.serves) == (text, stable)
-    back = allowed(place).run(*place.rollback_words)
+    assert (knative_place.text(), knative_place.serves) == (text, stable)
+    back = allowed(knative_place).run(*knative_place.rollback_words)
     assert back.code == 0, back
-    assert place.text() == before
+    assert knative_place.text() == before

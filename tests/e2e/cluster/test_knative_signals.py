@@ -8,20 +8,12 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.cluster.tiny_knative import TinyKnative, tiny_knative
+from tests.e2e.cluster.tiny_knative import TinyKnative
 from tests.e2e.killing.signalled import ISSUED, TREE_KILLED, Run, assert_interrupted
 from tests.e2e.tiny_place import canary, slow_start
-from tests.rig.stores import RunningStore
-
-if TYPE_CHECKING:
-    from tests.rig.api import Rig
-    from tests.rig.kubernetes.handle import KubeRig
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -30,42 +22,28 @@ SIGNALS = {"as CI does it": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 CODES = {"as CI does it": 130, "SIGTERM": 143}
 
 
-@pytest.fixture(scope="module")
-def place(
-    shipper: Path,
-    rig: Rig,
-    knative_rig: KubeRig,
-    ledger_store: RunningStore,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[TinyKnative]:
-    """Something serves there."""
-    with tiny_knative(shipper, rig, knative_rig, ledger_store, tmp_path_factory.mktemp("signals")) as made:
-        made.served()
-        yield made
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("how", SIGNALS)
+def test_while_its_revision_starts(knative_place: TinyKnative, how: str) -> None:
+    served, stable, newest = knative_place.served(), knative_place.serves, knative_place.newest
+    wanted = knative_place.next_text()
+    knative_place.write(wanted, **slow_start(60))
+    run = Run(knative_place.start(*knative_place.release_words))
+    run.until(lambda: knative_place.newest != newest)
+    interrupt(knative_place, run, how)
+    assert_next_run_finishes(knative_place, served, stable, wanted)
 
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("how", SIGNALS)
-def test_while_its_revision_starts(place: TinyKnative, how: str) -> None:
-    served, stable, newest = place.served(), place.serves, place.newest
-    wanted = place.next_text()
-    place.write(wanted, **slow_start(60))
-    run = Run(place.start(*place.release_words))
-    run.until(lambda: place.newest != newest)
-    interrupt(place, run, how)
-    assert_next_run_finishes(place, served, stable, wanted)
-
-
-@pytest.mark.sample(1)
-@pytest.mark.parametrize("how", SIGNALS)
-def test_in_the_middle_of_a_canary(place: TinyKnative, how: str) -> None:
-    served, stable = place.served(), place.serves
-    wanted = place.next_text()
-    place.write(wanted, **BAKING)
-    run = Run(place.start(*place.release_words))
-    run.until(lambda: sorted(place.serves.values()) == [10, 90])
-    interrupt(place, run, how)
-    assert_next_run_finishes(place, served, stable, wanted)
+def test_in_the_middle_of_a_canary(knative_place: TinyKnative, how: str) -> None:
+    served, stable = knative_place.served(), knative_place.serves
+    wanted = knative_place.next_text()
+    knative_place.write(wanted, **BAKING)
+    run = Run(knative_place.start(*knative_place.release_words))
+    run.until(lambda: sorted(knative_place.serves.values()) == [10, 90])
+    interrupt(knative_place, run, how)
+    assert_next_run_finishes(knative_place, served, stable, wanted)
 
 
 def interrupt(place: TinyKnative, run: Run, how: str) -> None:
