@@ -48,6 +48,7 @@ from shipper_targets.kubernetes.planning import Planning
 from shipper_targets.kubernetes.preflight import Preflight
 from shipper_targets.kubernetes.readiness import Readiness
 from shipper_targets.kubernetes.reading import Reading
+from shipper_targets.kubernetes.referenced import made_by_others
 from shipper_targets.kubernetes.removing import Removing
 from shipper_targets.kubernetes.retiring import Retiring
 from shipper_targets.kubernetes.settings import KubernetesSettings, traits_of
@@ -221,7 +222,7 @@ class KubernetesTarget(ABC):
 
     @cached_property
     def _readiness(self) -> Readiness:
-        return Readiness(self._api, self._instances, self._logs, self._settings, self._own)
+        return Readiness(self._api, self._instances, self._logs, self._settings, self._own, self._coming)
 
     @cached_property
     def _asking(self) -> Asking:
@@ -278,6 +279,13 @@ class KubernetesTarget(ABC):
         """The Deployment of own manifests that serves; their Services have names of the project's own."""
         found = self._reading.now().rolling if self._own.has_own_manifests else None
         return name_of(found) if found is not None else None
+
+    def _coming(self, revision: Revision) -> Collection[str]:
+        """Of own manifests, as they were recorded before they were applied."""
+        if not self._own.has_own_manifests or revision.release is None:
+            return ()
+        whole = self._manifests.applied(self._reading.now().record(revision.release))
+        return made_by_others(whole) if whole is not None else ()
 
     def _workload_of(self, revision: Revision) -> str:
         """The name of the Deployment that runs a revision."""

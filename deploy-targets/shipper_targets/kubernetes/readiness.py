@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Collection, Generator
 
 from shipper.model import Dossier, Progress, Revision, Settings
 from shipper.targets import PlatformError
@@ -23,18 +23,29 @@ LOG_LINES = 40
 
 
 class Readiness:
-    """Of one service's revisions. `settings` say what its container should do."""
+    """Of one service's revisions. `settings` say what its container should do; `coming` names what somebody else makes
+    of a revision's manifests, as a pod needs it.
+    """
 
-    def __init__(self, api: Api, instances: Instances, logs: Logs, settings: Settings, own: KubernetesSettings) -> None:
+    def __init__(
+        self,
+        api: Api,
+        instances: Instances,
+        logs: Logs,
+        settings: Settings,
+        own: KubernetesSettings,
+        coming: Callable[[Revision], Collection[str]] = lambda _: (),
+    ) -> None:
         self._api = api
         self._instances = instances
         self._logs = logs
         self._settings = settings
         self._own = own
+        self._coming = coming
 
     def follow(self, revision: Revision) -> Generator[Progress, None, None]:
         """Until every pod of it is there and available, or something cannot heal. Raises NotFound, Denied."""
-        patience, earlier = Patience(), None
+        patience, earlier, coming = Patience(), None, self._coming(revision)
         found = Finding("waiting")
         with Watching(self._api, self._instances.workload(revision)) as watching:
             while found.state == "waiting":
@@ -45,7 +56,7 @@ class Readiness:
                     continue
                 # A ReplicaSet that comes back still has the pods that nodes threw out in its former life.
                 earlier = facts.thrown_out if earlier is None else earlier
-                found = patience.judged(self._judged(facts.without(earlier), revision))
+                found = patience.judged(self._judged(facts.without(earlier), revision, coming))
                 if found.state == "waiting":
                     yield Progress(state="waiting", reason=watching.trouble or found.reason)
         # Nothing is watched any more: whoever keeps what failed keeps this as well.
@@ -55,9 +66,9 @@ class Readiness:
         """What is known now. Never raises."""
         try:
             facts = facts_now(self._api, self._instances.workload(revision))
+            found = self._judged(facts, revision, self._coming(revision))
         except PlatformError as error:
             return Dossier(cause="unknown", reason=f"the platform could not be asked: {error}")
-        found = self._judged(facts, revision)
         if found.state == "ready":
             return Dossier(cause="not-ready", reason=f"{revision.name} is ready by now")
         return self.explained(found)
@@ -72,8 +83,8 @@ class Readiness:
         hint = "; ".join(part for part in (dossier.hint, shorten(problem, 160)) if part)
         return dossier.model_copy(update={"hint": hint})
 
-    def _judged(self, facts: Facts, revision: Revision) -> Finding:
-        return rollout_finding(facts, release=revision.release, window=self._own.unschedulable_window)
+    def _judged(self, facts: Facts, revision: Revision, coming: Collection[str]) -> Finding:
+        return rollout_finding(facts, release=revision.release, window=self._own.unschedulable_window, coming=coming)
 
     def _step(self, finding: Finding) -> Progress:
         if finding.state != "failed":

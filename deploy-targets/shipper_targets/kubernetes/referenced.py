@@ -59,12 +59,23 @@ def reference_problems(
     another kind than Kubernetes' may make it, a remark. Raises Transient.
     """
     for found_name, found in _missing(api, whole):
-        makers = (str(one.key) for one in whole.manifests if own and _may_make(one, found_name))
-        maker = next(makers, "")
-        if maker:
-            remark(f"{found.message}; {maker} may make it")
+        maker = _maker(whole, found_name) if own else None
+        if maker is not None:
+            remark(f"{found.message}; {maker.key} may make it")
         else:
             yield found.model_copy(update={"key": _OWN}) if own else found
+
+
+def made_by_others(whole: Rendered) -> frozenset[str]:
+    """Names of what a pod of own manifests needs, and an operator makes of another of them: perhaps later. Pure."""
+    spec = mapping(whole.main.body, "spec", "template", "spec")
+    brought = {(one.kind, one.name) for one in whole.manifests}
+    needed = {one.name for one in references_in(spec) if (one.kind, one.name) not in brought}
+    return frozenset(name for name in needed if _maker(whole, name) is not None)
+
+
+def _maker(whole: Rendered, name: str) -> Manifest | None:
+    return next((one for one in whole.manifests if _may_make(one, name)), None)
 
 
 def _is_built_in(one: Manifest) -> bool:

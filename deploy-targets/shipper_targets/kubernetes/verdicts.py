@@ -7,7 +7,7 @@ ReplicaSet. Before `observedGeneration` has caught up nothing is believed: the s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shipper_targets.kubernetes.findings import FOREVER, Finding, failed, waiting, worst
@@ -31,6 +31,9 @@ ADMISSION_PATIENCE = 30.0
 
 ACCOUNT_PATIENCE = 5.0
 """Seconds for a ServiceAccount of a namespace that has just been made."""
+
+MAKER_PATIENCE = 60.0
+"""Seconds for an operator that makes a Secret of what came with the release: an ExternalSecret, a Certificate."""
 
 STALE_PATIENCE = 2.0
 """Seconds for ProgressDeadlineExceeded: it may still be that of the rollout before."""
@@ -66,8 +69,16 @@ class Facts:
         return replace(self, pods=[pod for pod in self.pods if uid_of(pod) not in uids]) if uids else self
 
 
-def rollout_finding(facts: Facts, *, release: str | None = None, window: float = UNSCHEDULABLE) -> Finding:
-    """`release`: the id that the Deployment should carry; `window`: seconds for which no node may have room."""
+def rollout_finding(
+    facts: Facts,
+    *,
+    release: str | None = None,
+    window: float = UNSCHEDULABLE,
+    coming: Collection[str] = (),
+) -> Finding:
+    """`release`: the id that the Deployment should carry; `window`: seconds for which no node may have room; `coming`:
+    names of Secrets and ConfigMaps that somebody else makes of what came with the release.
+    """
     deployment = facts.deployment
     carried = at(deployment, "metadata", "annotations", RELEASE)
     if release is not None and carried != release:
@@ -87,7 +98,7 @@ def rollout_finding(facts: Facts, *, release: str | None = None, window: float =
     if not _is_observed(deployment):
         return waiting("not-ready", "accepted")
     pods = pods_on_their_way(facts)
-    of_pods = _of_pods(facts, pods, window)
+    of_pods = [_coming(one, coming) for one in _of_pods(facts, pods, window)]
     return replace(_rollout(facts, pods, of_pods), beside=tuple(of_pods))
 
 
@@ -122,6 +133,16 @@ def _of_pods(facts: Facts, pods: Sequence[Object], window: float) -> list[Findin
     window = _until_room(facts, pods, window)
     found = (pod_finding(pod, facts.events.get(uid_of(pod), ()), window=window) for pod in pods)
     return [one for one in found if one is not None]
+
+
+def _coming(found: Finding, names: Collection[str]) -> Finding:
+    """What is not there yet because its maker is slower than the kubelet, which looks again by itself."""
+    if found.cause != "config-missing" or found.state != "failed":
+        return found
+    if not any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", found.reason) for name in names):
+        return found
+    hint = "it is to be made of your own manifests: does its operator run, and what does it say?"
+    return replace(found, state="waiting", patience=MAKER_PATIENCE, hint=hint)
 
 
 def _until_room(facts: Facts, pods: Sequence[Object], window: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 
 from shipper.model import TargetSpec
 from shipper.targets import Conflict, Invalid
-from shipper_targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE
-from shipper_targets.kubernetes.values import at, name_of, text
+from shipper_targets.kubernetes.kinds import CONFIG_MAP, CRD, DEPLOYMENT, SECRET, SERVICE
+from shipper_targets.kubernetes.values import at, is_true, name_of, text
 from tests.integration.kubernetes.kube_place import KubePlace, image_of, serving, until
 from tests.integration.kubernetes.kube_service import REPOSITORY
+from tests.integration.kubernetes.waiting import until as waiting_until
 from tests.rig.kubernetes.handle import KubeRig
 
 pytestmark = pytest.mark.integration
@@ -377,3 +379,39 @@ def _applied_by_kubectl(web: KubePlace, rig: KubeRig) -> None:
 
 def _mode(web: KubePlace) -> str:
     return str(web.api.get(CONFIG_MAP, "web-config")["data"]["MODE"])
+
+
+@pytest.fixture
+def makers(web: KubePlace) -> Iterator[str]:
+    """The group of a kind of this test alone, of which somebody makes Secrets."""
+    group = f"{web.namespace}.example.com"
+    name = f"externalsecrets.{group}"
+    names = {"plural": "externalsecrets", "singular": "externalsecret", "kind": "ExternalSecret"}
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    spec = {"group": group, "names": names, "scope": "Namespaced", "versions": [version]}
+    body = {"apiVersion": "apiextensions.k8s.io/v1", "kind": CRD.kind, "metadata": {"name": name}, "spec": spec}
+    web.api.create(CRD, body)
+    waiting_until(lambda: is_true(web.api.get(CRD, name), "Established"))
+    yield group
+    web.api.delete(CRD, name)
+
+
+def test_a_secret_that_an_operator_makes_after_the_pods_is_waited_for(web: KubePlace, makers: str) -> None:
+    assert web.root is not None
+    file = web.root / "web.yaml"
+    file.write_text(
+        file.read_text().replace("[{configMapRef: {name: web-config}}]", "[{secretRef: {name: db}}]")
+        + f"---\napiVersion: {makers}/v1\nkind: ExternalSecret\nmetadata: {{name: db}}\n"
+    )
+    release, target = web.release("one"), web.rolling()
+    now = target.observe()
+    revision = target.replace(release, web.stamp(now), now.seen)
+    steps = target.progress(revision)
+
+    lacks = next(step for step in steps if 'secret "db" not found' in step.reason)
+    web.api.create(SECRET, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}})
+    *_, last = steps
+
+    assert lacks.state == "waiting"
+    assert last.state == "ready", last.reason

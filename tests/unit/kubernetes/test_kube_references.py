@@ -8,7 +8,7 @@ import pytest
 
 from shipper_targets.kubernetes.manifest import Manifest, rendered
 from shipper_targets.kubernetes.pod_security import level_of, violations
-from shipper_targets.kubernetes.referenced import Reference, reference_problems, references_in
+from shipper_targets.kubernetes.referenced import Reference, made_by_others, reference_problems, references_in
 from shipper_targets.kubernetes.render import render
 from tests.unit.kubernetes.kube_rendering import UID, own, release_of, settings_of
 
@@ -108,6 +108,11 @@ class Empty:
         return None
 
 
+_SPEC = {"containers": [{"name": "a", "envFrom": [{"secretRef": {"name": "db"}}]}]}
+USER = Manifest(
+    {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w"}, "spec": {"template": {"spec": _SPEC}}}
+)
+BROUGHT = Manifest({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}})
 EXTERNAL = Manifest({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": "db"}})
 CERTIFICATE = Manifest(
     {
@@ -125,18 +130,22 @@ ROLE = Manifest({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterR
 
 def missing(*more: Manifest, own_manifests: bool = True) -> tuple[list[tuple[str, str]], list[str]]:
     """(key, message) of the problems, and what is remarked."""
-    spec = {"containers": [{"name": "a", "envFrom": [{"secretRef": {"name": "db"}}]}]}
-    main = Manifest(
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w"}, "spec": {"template": {"spec": spec}}}
-    )
     told = list[str]()
     found = reference_problems(
         Empty(),  # type: ignore[arg-type]
-        rendered([main, *more], main.key),
+        rendered([USER, *more], USER.key),
         own=own_manifests,
         remark=told.append,
     )
     return [(one.key, one.message) for one in found], told
+
+
+@pytest.mark.parametrize(
+    ("maker", "names"), [(EXTERNAL, {"db"}), (CERTIFICATE, {"db"}), (MONITOR, set()), (ROLE, set())]
+)
+def test_what_an_operator_makes_of_the_set_may_come_later(maker: Manifest, names: set[str]) -> None:
+    assert made_by_others(rendered([USER, maker], USER.key)) == names
+    assert made_by_others(rendered([USER, maker, BROUGHT], USER.key)) == set()
 
 
 def test_what_another_object_of_the_set_may_make_is_not_missing_before_the_first_release() -> None:

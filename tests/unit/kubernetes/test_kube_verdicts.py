@@ -257,6 +257,28 @@ def test_a_pod(one: dict[str, Any], events: list[dict[str, Any]], cause: str, pa
     assert words in found.reason
 
 
+@pytest.mark.parametrize(
+    ("said", "state", "patience"),
+    [
+        ('secret "db" not found', "waiting", 60.0),
+        ("couldn't find key url in Secret shops/db", "waiting", 60.0),
+        ('secret "db-old" not found', "failed", AT_ONCE),
+        ("container has runAsNonRoot and image will run as root", "failed", AT_ONCE),
+    ],
+)
+def test_a_secret_that_somebody_else_makes_may_come_later(said: str, state: str, patience: float) -> None:
+    lacking = pod(main=waiting("CreateContainerConfigError", said))
+    unmounted = [event("FailedMount", f'MountVolume.SetUp failed for volume "s" : {said}')]
+
+    in_variable = rollout_finding(facts(lacking), coming={"db"})
+    in_volume = rollout_finding(facts(pod(main=waiting("ContainerCreating")), events=unmounted), coming={"db"})
+
+    assert (in_variable.state, in_variable.patience) == (state, patience)
+    assert said in in_variable.reason
+    if 'secret "' in said:
+        assert (in_volume.state, in_volume.patience) == (state, patience)
+
+
 def test_a_readiness_gate_that_is_closed_is_named() -> None:
     gated = pod(main=running(ready=True))
     gated["spec"] = {**gated["spec"], "readinessGates": [{"conditionType": "lb.example.com/attached"}]}
