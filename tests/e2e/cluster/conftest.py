@@ -19,7 +19,7 @@ from tests.rig.machine import survey
 
 if TYPE_CHECKING:
     from tests.e2e.cluster.tiny_cluster import KubePlaces
-    from tests.e2e.cluster.tiny_knative import TinyKnative
+    from tests.e2e.cluster.tiny_knative import KnativePlaces, TinyKnative
     from tests.rig.api import Rig
     from tests.rig.kubernetes.handle import KubeRig
     from tests.rig.stores import RunningStore
@@ -145,15 +145,21 @@ def kube_places(
 
 
 @pytest.fixture(scope="module")
-def knative_place(
+def knative_places(
     shipper: Path,
     rig: Rig,
     knative_rig: KubeRig,
     ledger_store: RunningStore,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[TinyKnative]:
-    """A namespace of Knative with the tiny service, for a module's tests."""
-    from tests.e2e.cluster.tiny_knative import tiny_knative
+) -> Iterator[KnativePlaces]:
+    """Namespaces of Knative with the tiny service, for a module's tests."""
+    from tests.e2e.cluster.tiny_knative import places_in
 
-    with tiny_knative(shipper, rig, knative_rig, ledger_store, tmp_path_factory.mktemp("knative")) as made:
+    with places_in(shipper, rig, knative_rig, ledger_store, tmp_path_factory.mktemp("knative")) as made:
         yield made
+
+
+@pytest.fixture
+def knative_place(knative_places: KnativePlaces) -> TinyKnative:
+    """The one that tests share; something serves."""
+    return knative_places.kept("knative")

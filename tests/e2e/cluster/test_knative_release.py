@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.answer import asked
-from tests.e2e.cluster.conftest import Cluster, FreshCluster
+from tests.e2e.cluster.conftest import Cluster
 from tests.e2e.cluster.examples_here import example
 from tests.e2e.cluster.knative_service import ask, serves, service
 from tests.e2e.killing.signalled import Run
 from tests.e2e.projects import QUICK, write_service
 from tests.e2e.tiny_place import canary
-from tests.rig.killing_processes import kill_tree
 
 if TYPE_CHECKING:
-    from tests.rig.kubernetes.handle import KubeRig
+    pass
 
 pytestmark = pytest.mark.e2e
-
-TRAFFIC = 2
-"""Which write of a second release moves the traffic."""
 
 
 @pytest.fixture
@@ -141,65 +137,6 @@ def _until_failed(place: Cluster, revision: str) -> None:
 def _image_of(place: Cluster, revision: str) -> str:
     found = json.loads(place.kubectl("get", "revision", revision, "-o", "json"))
     return str(found["spec"]["containers"][0]["image"])
-
-
-@pytest.fixture
-def gated(fresh_cluster: FreshCluster, knative_rig: KubeRig) -> Cluster:
-    """The same through the rig's gate, which can hold each write."""
-    return fresh_cluster("knative", gate=True)
-
-
-@pytest.mark.sample(1)
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("which", [1, 2, 3], ids=["the revision", "the traffic", "what is told of it"])
-def test_killed_at_a_write_the_next_run_finishes(
-    gated: Cluster, tmp_path: Path, which: int, when: Literal["before", "after"]
-) -> None:
-    folder = tmp_path / "shop"
-    write_service(folder, version="1", settings=gated.settings(**QUICK))
-    first = gated.release(folder)
-    assert first.code == 0, first
-    write_service(folder, version="2", settings=gated.settings(**QUICK))
-    before = len(gated.hands.gate.writes(gated.namespace))
-    held = _killed_at(gated, which, when, "release", "--target", "knative", "--json", "-C", folder)
-
-    made = gated.hands.gate.writes(gated.namespace)[before:]
-    done = [one for one in made if one.status == 200]
-    refused = [one for one in made if one.status == 409]  # it met a newer status, and was made again
-    assert len(done) + len(refused) == which - (when == "before"), list(map(str, made))
-    moved = len(done) >= TRAFFIC
-    asked_for = {one["revisionName"] for one in service(gated)["spec"]["traffic"] if one.get("percent")}
-    assert (asked_for != {first.finished["serves"]["revision"]}) is moved, held
-    _until_answers(gated, "2" if moved else "1")
-    again = gated.release(folder)
-    assert again.code == 0, (held, again)
-    assert ask(gated).json["version"] == "2"
-    assert serves(gated) == {again.finished["serves"]["revision"]: 100}
-    assert not [one for one in service(gated)["spec"]["traffic"] if one.get("tag") and not one.get("percent")]
-
-
-def _until_answers(place: Cluster, version: str) -> None:
-    """The platform routes what stands in its own time; what served before answers until then."""
-    deadline = time.monotonic() + 30
-    while (found := ask(place).json["version"]) != version:
-        assert found == "1", f"it answers {found}, and {version} was to be"
-        assert time.monotonic() < deadline, f"it still answers {found}, and not {version}"
-
-
-def _killed_at(place: Cluster, which: int, when: Literal["before", "after"], *words: object) -> str:
-    """SIGKILL at the which-th write: it was held, and is never carried out (before) or stands (after)."""
-    gate, namespace = place.hands.gate, place.namespace
-    gate.hold(namespace, which, when)
-    process = place.start(*words)
-    try:
-        while (held := gate.held(namespace, 0.5)) is None:
-            assert process.poll() is None, f"it ended with {process.returncode} before its write {which}"
-    finally:
-        kill_tree(process.pid)
-        process.communicate(timeout=60)
-        gate.release(namespace, carry=when == "after")
-    return str(held)
 
 
 def _newest(place: Cluster) -> str:

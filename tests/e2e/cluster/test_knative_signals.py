@@ -65,9 +65,9 @@ def assert_next_run_finishes(place: TinyKnative, served: str, stable: dict[str, 
     """What served serves alone, and what was interrupted goes out when it is released again."""
     assert {place.text() for _ in range(10)} == {served}
     assert place.serves == stable
-    assert place.idle_tags == []
+    assert place.left_over() == []
     again = place.release(wanted)
     assert again.code == 0, again
     assert place.text() == wanted
     assert list(place.serves.values()) == [100]
-    assert place.idle_tags == []
+    assert place.left_over() == []
