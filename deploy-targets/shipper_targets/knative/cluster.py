@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shipper.targets import Denied
+from shipper_targets.knative.kinds import AUTOSCALING
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import CONFIG_MAP
 from shipper_targets.kubernetes.values import mapping
@@ -71,7 +72,7 @@ class Cluster:
     @property
     def autoscaler_class(self) -> str:
         """Which autoscaler a revision has that asks for none."""
-        return self.autoscaler.get("pod-autoscaler-class", "") or "kpa.autoscaling.knative.dev"
+        return self.autoscaler.get("pod-autoscaler-class", "") or f"kpa.{AUTOSCALING}"
 
     def _flag(self, feature: str) -> str:
         default = "enabled" if feature in _ON_BY_DEFAULT else "disabled"

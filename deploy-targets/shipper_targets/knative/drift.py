@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from shipper.model import Drift, Release
 from shipper.targets import Invalid
 from shipper_targets.knative.fields import fields_of, owned_differences, shown_in
+from shipper_targets.knative.kinds import AUTOSCALING
 from shipper_targets.knative.marks import WRITTEN, is_stamped, read_record
 from shipper_targets.knative.render import template_of
-from shipper_targets.knative.scaling import GROUP
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.knative.traffic import about_to_serve, asked_for, show
 from shipper_targets.knative.written import newest_of, read_written, visibility_of
@@ -81,7 +81,7 @@ def _scaling(service: Object, revisions: Iterable[Object], releases: Mapping[str
 
 
 def _of_scaling(annotations: Mapping[str, object]) -> dict[str, str]:
-    return {key: str(value) for key, value in annotations.items() if key.startswith(f"{GROUP}/")}
+    return {key: str(value) for key, value in annotations.items() if key.startswith(f"{AUTOSCALING}/")}
 
 
 def _changed(template: Object, release: Release | None, name: str) -> Iterator[tuple[str, str, str]]:

@@ -6,6 +6,9 @@ from shipper_targets.kubernetes.kinds import Kind
 
 GROUP = "serving.knative.dev"
 
+AUTOSCALING = "autoscaling.knative.dev"
+"""Of annotations, and of the classes of autoscalers."""
+
 SERVICE = Kind(GROUP, "v1", "services", "Service")
 REVISION = Kind(GROUP, "v1", "revisions", "Revision")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from shipper_targets.knative.cluster import Cluster
 from shipper_targets.knative.durations import seconds_in
+from shipper_targets.knative.kinds import AUTOSCALING
 from shipper_targets.knative.rules_pod import pod_violations
 from shipper_targets.knative.rules_scaling import scaling_violations
 from shipper_targets.knative.violations import Path, Violation, is_label, not_of, outside, show_path, unknown, whole
@@ -46,7 +47,7 @@ def _service(service: Object) -> Iterator[Violation]:
         yield Violation(("metadata", "name"), f'"{name}" is no DNS label')
     annotations = mapping(service, "metadata", "annotations")
     for key in annotations:
-        if key.startswith("autoscaling.knative.dev"):
+        if key.startswith(AUTOSCALING):
             yield Violation(("metadata", "annotations", key), "belongs into the template's annotations")
     yield from _duration(("metadata", "annotations", "serving.knative.dev/rollout-duration"), annotations)
     yield from unknown(("spec",), mapping(service, "spec"), ("template", "traffic"), empty=False)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 
 from shipper_targets.knative.cluster import Cluster
 from shipper_targets.knative.durations import seconds_in
+from shipper_targets.knative.kinds import AUTOSCALING
 from shipper_targets.knative.violations import Path, Violation
 
-GROUP = "autoscaling.knative.dev/"
-KPA, HPA = "kpa.autoscaling.knative.dev", "hpa.autoscaling.knative.dev"
+KPA, HPA = f"kpa.{AUTOSCALING}", f"hpa.{AUTOSCALING}"
 SHORTEST_WINDOW, LONGEST_WINDOW = 6, 3600
 _MOST = 2**31 - 1
 
@@ -55,7 +55,7 @@ class _Found:
         return Violation((*self._path, self._key(name)), message, by_cluster)
 
     def _key(self, name: str) -> str:
-        new, old = GROUP + name, GROUP + _OLD.get(name, name)
+        new, old = (f"{AUTOSCALING}/{one}" for one in (name, _OLD.get(name, name)))
         return new if new in self._annotations or old not in self._annotations else old
 
 

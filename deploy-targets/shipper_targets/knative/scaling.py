@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from shipper.model import Settings
 from shipper.model.quantities import show_duration
 from shipper_targets.knative.durations import go_duration
+from shipper_targets.knative.kinds import AUTOSCALING
 from shipper_targets.knative.settings import AutoscaleSettings, KnativeSettings
 from shipper_targets.kubernetes.values import Object, text
 
-GROUP = "autoscaling.knative.dev"
-MIN, MAX = f"{GROUP}/min-scale", f"{GROUP}/max-scale"
+MIN, MAX = f"{AUTOSCALING}/min-scale", f"{AUTOSCALING}/max-scale"
 
 
 def annotations_of(settings: Settings, own: KnativeSettings) -> dict[str, str]:
     """Only what is asked for; the rest is the cluster's own (config-autoscaler)."""
     made = dict(_scale(settings))
-    return made | {f"{GROUP}/{name}": value for name, value in _autoscale(own.autoscale)}
+    return made | {f"{AUTOSCALING}/{name}": value for name, value in _autoscale(own.autoscale)}
 
 
 def scales_to_zero(settings: Settings, own: KnativeSettings) -> bool:
@@ -63,7 +63,7 @@ def _scale(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _autoscale(own: AutoscaleSettings) -> Iterator[tuple[str, str]]:
     if own.by is not None:
-        yield "class", f"{own.by}.{GROUP}"
+        yield "class", f"{own.by}.{AUTOSCALING}"
     if own.metric is not None:
         yield "metric", own.metric
     for name, amount in (

@@ -6,24 +6,20 @@ run finishes.
 
 from __future__ import annotations
 
-import signal
-import time
-
 import pytest
 
+from tests.e2e.cluster.interrupting import CODES, interrupted
 from tests.e2e.cluster.tiny_knative import TinyKnative
-from tests.e2e.killing.signalled import ISSUED, TREE_KILLED, Run, assert_interrupted
+from tests.e2e.killing.signalled import Run, assert_interrupted
 from tests.e2e.tiny_place import canary, slow_start
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 BAKING = canary("60s")
-SIGNALS = {"as CI does it": signal.SIGINT, "SIGTERM": signal.SIGTERM}
-CODES = {"as CI does it": 130, "SIGTERM": 143}
 
 
 @pytest.mark.sample(1)
-@pytest.mark.parametrize("how", SIGNALS)
+@pytest.mark.parametrize("how", CODES)
 def test_while_its_revision_starts(knative_place: TinyKnative, how: str) -> None:
     served, stable, newest = knative_place.served(), knative_place.serves, knative_place.newest
     wanted = knative_place.next_text()
@@ -35,7 +31,7 @@ def test_while_its_revision_starts(knative_place: TinyKnative, how: str) -> None
 
 
 @pytest.mark.sample(1)
-@pytest.mark.parametrize("how", SIGNALS)
+@pytest.mark.parametrize("how", CODES)
 def test_in_the_middle_of_a_canary(knative_place: TinyKnative, how: str) -> None:
     served, stable = knative_place.served(), knative_place.serves
     wanted = knative_place.next_text()
@@ -47,18 +43,8 @@ def test_in_the_middle_of_a_canary(knative_place: TinyKnative, how: str) -> None
 
 
 def interrupt(place: TinyKnative, run: Run, how: str) -> None:
-    """The write that puts things back comes at once, and the run ends with the signal's code before CI kills it."""
-    gate, namespace = place.cluster.hands.gate, place.cluster.namespace
-    gate.hold(namespace, 1, "before")
-    run.signalled_at = time.monotonic()
-    run.process.send_signal(SIGNALS[how])
-    held = gate.held(namespace, ISSUED + 1)
-    issued = time.monotonic() - run.signalled_at
-    gate.release(namespace)
-    ended = run.end(TREE_KILLED)
-    assert held is not None, f"no write came: {ended}"
-    assert issued < ISSUED
-    assert_interrupted(ended, CODES[how])
+    """The write that puts things back comes at once, and the run ends with the signal's code."""
+    assert_interrupted(interrupted(place, run, how), CODES[how])
 
 
 def assert_next_run_finishes(place: TinyKnative, served: str, stable: dict[str, int], wanted: str) -> None:

@@ -5,19 +5,16 @@ Asked from outside: exit code, who answers over HTTP, what is left, and how soon
 
 from __future__ import annotations
 
-import signal
-import time
 from typing import get_args
 
 import pytest
 
+from tests.e2e.cluster.interrupting import CODES, interrupted
 from tests.e2e.cluster.kube_scenarios import SECOND, Attempt, under_way
 from tests.e2e.cluster.tiny_cluster import SHAPES, KubePlaces, Shape
 from tests.e2e.killing.signalled import (
     CI,
-    ISSUED,
     TERMINATED,
-    TREE_KILLED,
     UNCONFIRMED,
     Run,
     assert_interrupted,
@@ -31,7 +28,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 SLOW, BAKING = slow_start(60), canary("60s")
 SIGNALS = {"as CI does it": CI, "SIGTERM": TERMINATED}
-CODES = {"as CI does it": 130, "SIGTERM": 143}
 
 
 def assert_put_back(attempt: Attempt, ended: Ended, code: int) -> None:
@@ -72,19 +68,10 @@ def test_while_the_first_pods_start_everything_goes(kube_places: KubePlaces, sha
 @pytest.mark.parametrize("how", SIGNALS)
 def test_in_the_middle_of_a_canary_the_route_is_put_back_within_two_seconds(kube_places: KubePlaces, how: str) -> None:
     attempt = SECOND["canary"].prepare(kube_places).with_settings(**BAKING)
-    place, gate = attempt.place, attempt.place.cluster.hands.gate
+    place = attempt.place
     run = Run(place.start(*attempt.words))
     run.until(lambda: sorted(place.serves.values()) == [10, 90])
-    gate.hold(place.cluster.namespace, 1, "before", resource="httproutes")
-    begun = time.monotonic()
-    run.process.send_signal(signal.SIGINT if how == "as CI does it" else signal.SIGTERM)
-    held = gate.held(place.cluster.namespace, ISSUED + 1)
-    issued = time.monotonic() - begun
-    gate.release(place.cluster.namespace)
-    run.signalled_at = begun
-    ended = run.end(TREE_KILLED)
-    assert held is not None, "no write to the route came"
-    assert issued < ISSUED
+    ended = interrupted(place, run, how, "httproutes")
     assert_put_back(attempt, ended, CODES[how])
     assert list(place.serves.values()) == [100]
 
