@@ -16,7 +16,7 @@ from shipper.model import Observation, Revision, Stamp, TrafficShifted
 from shipper.rollout.aborting import abort
 from shipper.rollout.attempted import Attempted
 from shipper.rollout.overtaken import overtaken
-from shipper.rollout.patience import FOR_THE_RECORD, OutOfTime, last_patience
+from shipper.rollout.patience import FOR_THE_RECORD, PUTTING_BACK, OutOfTime, last_patience
 from shipper.rollout.readiness import wait_until_ready
 from shipper.rollout.writes import show_weights, weights_of
 from shipper.targets import SplitsTraffic
@@ -41,7 +41,9 @@ class PuttingBack:
         """Undo what was done, confirm it, and return the error that says what serves now."""
         if isinstance(error, Overtaken):
             return overtaken(self._done, error)
-        self._writer.patience, self._writer.persists = last_patience(self._cancel, self._clock), True
+        seconds = PUTTING_BACK + (self._settling if self._done.replaces else 0.0)
+        self._writer.patience = last_patience(self._cancel, self._clock, seconds=seconds)
+        self._writer.persists = True
         try:
             self._restore()
             problem = self._unlike_before()
@@ -149,6 +151,8 @@ class PuttingBack:
             if self._clock.monotonic() >= until:
                 under_way = f", and {busy} under way" if busy is not None else ""
                 return f"expected {show_weights(self._plan.stable)}, found {show_weights(found)}{under_way}"
+            if busy is not None:
+                self._report.progress(f"waiting for {busy} to end: {show_weights(found)}")
             self._writer.patience.wait(LOOK)
 
     @property

@@ -40,7 +40,7 @@ def is_complete(deployment: Object, sets: Sequence[Object] = ()) -> bool:
     status = mapping(deployment, "status")
     observed = number(status, "observedGeneration") >= number(deployment, "metadata", "generation")
     # An annotation alone, such as our stamp, makes a new generation too: then its pods are what they were.
-    if not observed and not any(_is_current(deployment, one) for one in sets_of(deployment, sets)):
+    if not observed and not _asks_for_nothing_else(deployment, sets_of(deployment, sets)):
         return False
     if wanted_pods(deployment) == 0:
         return number(status, "replicas") == 0
@@ -87,6 +87,18 @@ def release_shares(deployment: Object, sets: Sequence[Object]) -> dict[str, int]
         if (available := number(one, "status", "availableReplicas")) > 0:
             shares[release_in(one)] = shares.get(release_in(one), 0) + available
     return shares
+
+
+def _asks_for_nothing_else(deployment: Object, sets: Sequence[Object]) -> bool:
+    """Whether every pod is of what the newest generation asks for, although nobody has looked at that one yet.
+
+    A ReplicaSet that is used again is named the current one before its pods are counted: until then the Deployment's
+    own figures are those of what it ran before.
+    """
+    pods = {name_of(one): number(one, "status", "replicas") for one in sets}
+    current = [name_of(one) for one in sets if _is_current(deployment, one)]
+    updated = number(deployment, "status", "updatedReplicas")
+    return bool(current) and pods[current[0]] == sum(pods.values()) == updated
 
 
 def _is_current(deployment: Object, one: Object) -> bool:

@@ -50,9 +50,12 @@ def deployment(
     }
 
 
-def replica_set(number: int, available: int, *, of: str = "shop") -> dict[str, Any]:
+def replica_set(
+    number: int, available: int, *, of: str = "shop", last: int | None = None, pods: int | None = None
+) -> dict[str, Any]:
+    """`last`: which of the rollouts so far was its last one; `pods`: how many it has, available or not."""
     owner = [{"uid": f"uid of {of}", "controller": True}]
-    annotations = {**marks(number), "deployment.kubernetes.io/revision": str(number)}
+    annotations = {**marks(number), "deployment.kubernetes.io/revision": str(last or number)}
     return {
         "kind": "ReplicaSet",
         "metadata": {
@@ -62,7 +65,7 @@ def replica_set(number: int, available: int, *, of: str = "shop") -> dict[str, A
             "annotations": annotations,
         },
         "spec": {"template": {"spec": {"image": number}}},
-        "status": {"availableReplicas": available},
+        "status": {"availableReplicas": available, "replicas": available if pods is None else pods},
     }
 
 

@@ -19,7 +19,7 @@ from shipper_targets.kubernetes.observing import observation_of, weights_of
 from shipper_targets.kubernetes.rollouts import is_complete, percents, release_shares, state_of, under_way
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import read_stamp, seen_of, stamp_text, stamped_at
-from tests.unit.kubernetes.kube_found import deployment, found, record, replica_set, revision, service
+from tests.unit.kubernetes.kube_found import deployment, found, marks, record, replica_set, revision, service
 
 pytestmark = pytest.mark.unit
 
@@ -55,6 +55,16 @@ def test_a_stamp_alone_is_no_rollout_although_it_makes_a_new_generation() -> Non
     assert not is_complete(another, [replica_set(4, 3)])
     again = deployment(4, generation=9, observed=8, annotations={"deployment.kubernetes.io/revision": "5"})
     assert not is_complete(again, [replica_set(4, 3), replica_set(5, 3)])
+
+
+@pytest.mark.parametrize("others", [3, 0], ids=["beside it", "or by then none"])
+def test_a_replica_set_that_is_used_again_is_current_before_its_pods_are_counted(others: int) -> None:
+    """Its controller writes the number of the rollout first: every other figure is still that of what failed."""
+    back = deployment(4, generation=9, observed=8, annotations={"deployment.kubernetes.io/revision": "6"})
+    sets = [replica_set(4, 0, last=6), replica_set(5, others)]
+    assert not is_complete(back, sets)
+    assert release_shares(back, sets) == ({marks(5)["shipper.dev/release"]: 3} if others else {})
+    assert is_complete(back, [replica_set(4, 3, last=6), replica_set(5, 0)])
 
 
 def test_without_a_deadline_nobody_says_that_a_rollout_is_over_but_its_pods() -> None:
