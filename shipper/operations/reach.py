@@ -7,25 +7,31 @@ from pydantic import BaseModel
 from shipper.model import TargetSettings
 from shipper.targets import TargetKind
 
+UNLESS_SAID = "unless-said"
+"""Marks a setting that is taken from the record where this machine does not say another."""
+
 
 def as_released(
     recorded: TargetSettings | None, asked: TargetSettings, kind: TargetKind, *, by_url: bool
 ) -> TargetSettings:
     """The place as it was released to, reached as we reached it just now. `by_url`: what the URL says comes first.
 
-    How to get there (an address) differs from machine to machine; everything else is the place's own.
+    How to get there differs from machine to machine, and what this one says about it is never replaced; of what it does
+    not say, the record has what is likely the same from here (an address). Everything else is the place's own.
     """
     if recorded is None or recorded.kind != asked.kind:
         return asked
-    own = {key: value for key, value in recorded.settings.items() if key not in reach(kind.settings_model)}
-    settings = {**own, **asked.settings} if by_url else {**asked.settings, **own}
+    ways = reach(kind.settings_model)
+    own = {key: value for key, value in recorded.settings.items() if key not in ways}
+    likely = {key: value for key, value in recorded.settings.items() if ways.get(key) == UNLESS_SAID}
+    settings = {**likely, **own, **asked.settings} if by_url else {**likely, **asked.settings, **own}
     return TargetSettings(name=recorded.name, kind=asked.kind, settings=settings)
 
 
-def reach(model: type[BaseModel]) -> frozenset[str]:
-    """The settings that say how this machine gets to the place: marked `json_schema_extra={"reach": True}`."""
-    return frozenset(
-        name
+def reach(model: type[BaseModel]) -> dict[str, object]:
+    """The settings that say how a machine gets to the place, and their mark `json_schema_extra={"reach": …}`."""
+    return {
+        name: field.json_schema_extra["reach"]
         for name, field in model.model_fields.items()
         if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("reach")
-    )
+    }

@@ -159,7 +159,8 @@ def _answers(
         answer = _until_right(asking, revision, request, cancel, PATIENCE if asked else patience)
         asked.append(answer)
         if problem := _problem(answer, revision):
-            return _verdict(False, "routing", f"{request.name}: {problem}", asked)
+            where = "" if answer.answered or not answer.url else f" (asked {answer.url})"
+            return _verdict(False, "routing", f"{request.name}: {problem}{where}", asked)
     named = all(_revision(answer) == revision for answer in asked)
     return _verdict(True, "identity" if named else "answer", "", asked)
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from shipper.model import GoldenRequest, HealthSettings, Probe
 from shipper.targets.certificates import verify_for
 from shipper.targets.matching import difference
+from shipper.targets.silence import is_unreached, why_silent
 
 if TYPE_CHECKING:
     import httpx
@@ -41,15 +42,22 @@ class Answer:
     body: bytes = b""
     seconds: float = 0.0
     problem: str = ""
+    reached: bool = True
+    """Whether there was somebody to ask."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A golden request's outcome: the probe as it is recorded, the answer's headers, and its fault."""
+    """A golden request's outcome: the probe as it is recorded, the answer's headers, and its fault.
+
+    `url` is what was asked from here.
+    """
 
     probe: Probe
     headers: Mapping[str, str]
     fault: Fault | None
+    url: str = ""
+    reached: bool = True
 
     @property
     def answered(self) -> bool:
@@ -82,7 +90,8 @@ def ask(
         seconds=round(answer.seconds, 4),
         problem=fault.problem if fault else "",
     )
-    return Asked(probe=probe, headers=answer.headers, fault=fault)
+    url = base_url.rstrip("/") + request.path
+    return Asked(probe=probe, headers=answer.headers, fault=fault, url=url, reached=answer.reached)
 
 
 def encode(request: GoldenRequest) -> tuple[dict[str, str], bytes | None]:
@@ -141,7 +150,8 @@ def fetch(
                 body, problem = _read(response, started + timeout, timeout)
                 return Answer(response.status_code, dict(response.headers), body, time.monotonic() - started, problem)
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
-        return Answer(status=None, seconds=time.monotonic() - started, problem=_no_answer(error, timeout))
+        seconds, problem = time.monotonic() - started, why_silent(error, base_url, timeout)
+        return Answer(status=None, seconds=seconds, problem=problem, reached=not is_unreached(error))
 
 
 def _read(response: httpx.Response, deadline: float, timeout: float) -> tuple[bytes, str]:
@@ -153,18 +163,6 @@ def _read(response: httpx.Response, deadline: float, timeout: float) -> tuple[by
         if time.monotonic() > deadline:
             return bytes(body), f"the answer was not complete within {timeout:g} s"
     return bytes(body), ""
-
-
-def _no_answer(error: Exception, timeout: float) -> str:
-    import httpx
-
-    if isinstance(error, httpx.TimeoutException):
-        return f"no answer within {timeout:g} s"
-    if isinstance(error, httpx.ConnectError):
-        return "connection refused"
-    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
-        return "the connection was closed without a complete answer"
-    return f"no answer: {error}"
 
 
 def _is_near(url: str) -> bool:

@@ -65,7 +65,7 @@ class _Waiting:
             self.answer = fetch(url, "GET", health.path, timeout=timeout)
             if health_fault(health, self.answer) is None:
                 return url
-            if self.answer.problem != "connection refused":
+            if self.answer.reached:
                 break
         return None
 

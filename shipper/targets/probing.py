@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from shipper.errors import Transient
 from shipper.model import ProbeRequest, ProbeResponse
 from shipper.targets.certificates import verify_for
+from shipper.targets.silence import why_silent
 
 
 class NothingListens(Transient):
@@ -29,9 +30,7 @@ def asked_over_http(url: str, request: ProbeRequest, headers: Mapping[str, str],
                 request.method, url + request.path, headers={**own, **headers}, content=request.body
             )
     except httpx.ConnectError as error:
-        raise NothingListens(f"no answer: {error}") from error
-    except httpx.TimeoutException as error:
-        raise Transient(f"no answer within {request.timeout:g} s") from error
+        raise NothingListens(f"{url}: {why_silent(error, url, request.timeout)}") from error
     except (httpx.HTTPError, OSError) as error:
-        raise Transient(f"no answer: {error}") from error
+        raise Transient(f"{url}: {why_silent(error, url, request.timeout)}") from error
     return ProbeResponse(status=answer.status_code, headers=dict(answer.headers), body=answer.content)

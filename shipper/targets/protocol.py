@@ -296,7 +296,7 @@ class TargetKind(Protocol):
         """The kind's own settings in `[targets.<name>]` (frozen, extra="forbid"), besides `kind`.
 
         What only says how this machine gets there has `json_schema_extra={"reach": True}`: from another machine it is
-        not taken from a release's record.
+        not taken from a release's record. `"unless-said"` instead of True: it is, where that machine says nothing else.
         """
 
     def from_url(self, url: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from shipper.model.quantities import Seconds
 from shipper.model.settings import Line
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.settings_parts import (
-    REACH,
+    REACH_UNLESS_SAID,
     Address,
     BaseName,
     Closed,
@@ -102,7 +102,7 @@ class KnativeSettings(ClusterSettings):
         default=None,
         description="Where this machine reaches the cluster's ingress, when the service's host name does not lead "
         "there.",
-        **REACH,
+        **REACH_UNLESS_SAID,
     )
     reach: Literal["public", "internal"] | None = Field(
         default=None,

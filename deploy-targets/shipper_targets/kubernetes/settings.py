@@ -12,7 +12,7 @@ from shipper.model.quantities import Seconds
 from shipper.model.settings import EnvName, Line, Port, RelativePath
 from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.settings_parts import (
-    REACH,
+    REACH_UNLESS_SAID,
     Address,
     AutoscaleSettings,
     BaseName,
@@ -133,7 +133,7 @@ class KubernetesSettings(ClusterSettings):
     address: Address | None = Field(
         default=None,
         description="Where this machine reaches ingress or gateway, when the host name does not lead there.",
-        **REACH,
+        **REACH_UNLESS_SAID,
     )
     reach: Literal["public", "internal"] | None = Field(
         default=None,

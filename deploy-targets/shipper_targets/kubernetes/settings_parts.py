@@ -88,6 +88,9 @@ class Closed(BaseModel):
 REACH: Any = {"json_schema_extra": {"reach": True}}
 """Marks what only says how this machine gets there."""
 
+REACH_UNLESS_SAID: Any = {"json_schema_extra": {"reach": "unless-said"}}
+"""The same, where the way is likely to be the same from another machine that says nothing else."""
+
 
 class ClusterSettings(Closed):
     """A namespace of a cluster: what the settings of every kind there begin with."""

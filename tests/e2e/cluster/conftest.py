@@ -63,7 +63,8 @@ class Cluster(PlatformMachine):
 
     @property
     def address(self) -> str:
-        return f"{self.kind}://rig/{self.namespace}?address={self.hands.edge_url}"
+        """What it does not say, where the service's users are answered, the release's record does."""
+        return f"{self.kind}://rig/{self.namespace}"
 
     def ask(self, path: str = "/", *, body: bytes | None = None) -> Answer:
         """Ask the service as its users do: over the way in, by its name."""

@@ -19,6 +19,7 @@ from shipper.model import Deployable, Deployment, Garbage, Stamp, Traits, new_re
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.orders import order_of
 from shipper.operations.places import Place, remember
+from shipper.operations.reach import UNLESS_SAID
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
 from shipper.pipeline.cancellation import RunCancellation
@@ -34,11 +35,14 @@ from tests.e2e.projects import merged, to_toml
 
 
 class PlaceSettings(BaseModel):
-    """`address` is how this machine gets there; `room` is the place's own."""
+    """`address` is how this machine gets there, and so is `door`, which others likely take too; `room` is the place's
+    own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     address: str = Field(default="here", json_schema_extra={"reach": True})
+    door: str = Field(default="front", json_schema_extra={"reach": UNLESS_SAID})
     room: str = "first"
 
 
@@ -55,8 +59,8 @@ class MemoryKind:
     traits: Traits = TRAITS
 
     def from_url(self, url: str) -> dict[str, Any]:
-        place = url.removeprefix("memory://")
-        return {"address": place} if place else {}
+        place, _, door = url.removeprefix("memory://").partition("?door=")
+        return {**({"address": place} if place else {}), **({"door": door} if door else {})}
 
     def connect(self, context: TargetContext) -> Target:
         own, service = PlaceSettings.model_validate(dict(context.own)), context.settings.service

@@ -9,7 +9,7 @@ import pytest
 
 from shipper.model import Deployment
 from shipper.operations.where import Where
-from shipper.operations.workspace import open_workspace
+from shipper.operations.workspace import open_place, open_workspace
 from tests.unit.operations.imaginary import Laptop
 
 pytestmark = pytest.mark.unit
@@ -94,6 +94,28 @@ def test_the_file_of_another_service_is_passed_over_whatever_is_in_it(laptop: La
     laptop.release("one")
     (laptop.empty / "shipper.toml").write_text('service = "other"\nnonsense = 1\n')
     assert laptop.run("status", "--service", "shop").code == 0
+
+
+@pytest.mark.parametrize(("url", "door"), [("memory://", "back"), ("memory://?door=side", "side")])
+def test_by_url_the_record_says_how_to_get_there_where_that_is_likely_the_same(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, url: str, door: str
+) -> None:
+    monkeypatch.chdir(laptop.empty)
+    laptop.release("one", {"targets": {"here": {"kind": "memory", "door": "back", "address": "there"}}})
+    laptop.forget_places()
+    workspace = open_place(Where(directory=None, service="shop", environment="dev", target=url))
+    assert workspace.chosen.settings == {"room": "first", "door": door}
+
+
+def test_what_this_machine_remembers_is_not_replaced_by_what_another_has_recorded(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(laptop.empty)
+    laptop.release("one", {"targets": {"here": {"kind": "memory", "door": "back"}}})
+    (kept,) = (laptop.home / "data").rglob("*.json")
+    kept.write_text(kept.read_text().replace('"back"', '"side"'))
+    workspace = open_place(Where(directory=None, service="shop", environment="dev", target="here"))
+    assert workspace.chosen.settings["door"] == "side"
 
 
 def test_in_the_repository_too_a_url_means_the_place_with_its_own_settings(laptop: Laptop) -> None:
