@@ -178,11 +178,11 @@ class RolloutFailed(ShipperError):
 
 
 class PutBack(ShipperError):
-    """Traffic had moved and was put back, verified."""
+    """Traffic had moved and was put back, verified: what served before, perhaps nothing, serves again."""
 
     code = 21
     cause = "put-back"
-    meaning = "traffic had moved; put back, verified"
+    meaning = "traffic had moved; put back to what served before (perhaps nothing), verified"
 
 
 class NotPutBack(ShipperError):

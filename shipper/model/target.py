@@ -80,6 +80,7 @@ class Address(Noun):
     url: str
     host: str | None = Field(default=None, description="Host header to send when the URL's own does not route.")
     reach: Literal["local", "public", "internal", "authenticated"] = "local"
+    unreached: str = Field(default="", exclude=True, description="What to do where nobody gets there from here.")
 
 
 class Drift(Noun):
@@ -180,6 +181,7 @@ class Verdict(Noun):
     proof: Literal["none", "routing", "answer", "identity"]
     reason: str = ""
     probes: tuple[dict[str, Any], ...] = ()
+    hint: str = Field(default="", exclude=True, description="What to do; told, never recorded.")
 
 
 class Traffic(Noun):

@@ -44,7 +44,11 @@ def amount(done: float | None, total: float | None, unit: str) -> str:
         return ""
     if unit == "percent":
         return f"{done:.0f} %"
-    shown = [show_size(int(value)) if unit == "bytes" else f"{value:g}" for value in (done, total) if value is not None]
+    shown = [
+        show_size(int(value)) if unit == "bytes" else f"{round(value, 1):g}"
+        for value in (done, total)
+        if value is not None
+    ]
     return " of ".join(shown)
 
 
@@ -74,7 +78,8 @@ def finding_line(finding: dict[str, Any]) -> str:
 def traffic(event: TrafficShifted) -> str:
     """`traffic: iris-42 100 %, iris-41 0 %`."""
     weights = ", ".join(f"{name} {weight} %" for name, weight in event.weights.items())
-    return printable(f"{'putting traffic back' if event.putting_back else 'traffic'}: {weights}")
+    what = "putting traffic back" if event.putting_back else "traffic"
+    return printable(f"{what}: {weights or 'nothing serves'}")
 
 
 def gate_judged(event: GateJudged) -> str:

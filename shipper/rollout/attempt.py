@@ -138,7 +138,8 @@ class Attempt(Attempted):
         )
         self.patience.check()
         if not verdict.ok:
-            raise RolloutFailed(f"{revision.name} does not answer as it must: {verdict.reason}", cause="not-verified")
+            message = f"{revision.name} does not answer as it must: {verdict.reason}"
+            raise RolloutFailed(message, hint=verdict.hint, cause="not-verified")
         if verdict.reason:
             self.report.remark(f"proved by {verdict.proof} only: {verdict.reason}")
         return verdict

@@ -60,7 +60,8 @@ class PuttingBack:
         if self._done.brought_what_is_stable and not isinstance(error, Interrupted):
             return self._no_way_back(error)
         if self._done.moved and not isinstance(error, Interrupted):
-            message = f"{error.message}; traffic was put back"
+            serves = self._writer.last.serving
+            message = f"{error.message}; {'traffic was put back' if serves else 'nothing serves, as before'}"
             return PutBack(message, hint=error.hint, details=error.details, cause=error.cause)
         return error
 

@@ -91,7 +91,8 @@ def verify(
     if target.traits.scales_to_zero:  # the first request may have to wait for an instance
         first = first.model_copy(update={"timeout": max(health.timeout, health.startup)})
         patience = max(PATIENCE, health.startup)
-    return _answers(asking, revision, (first, *others), cancel, patience)
+    verdict, reached = _answers(asking, revision, (first, *others), cancel, patience)
+    return verdict if reached else verdict.model_copy(update={"hint": observation.address.unreached})
 
 
 def _settled(target: Target, cancel: Cancellation) -> Observation:
@@ -152,17 +153,19 @@ def _ask_inside(target: AsksInside, request: GoldenRequest) -> Asked:
 
 def _answers(
     asking: Ask, revision: str, requests: tuple[GoldenRequest, ...], cancel: Cancellation, patience: float
-) -> Verdict:
-    """`patience`: seconds for the first request to be answered rightly; PATIENCE for the others."""
+) -> tuple[Verdict, bool]:
+    """The verdict, and whether there was somebody to ask. `patience`: seconds for the first request to be answered
+    rightly; PATIENCE for the others.
+    """
     asked: list[Asked] = []
     for request in requests:
         answer = _until_right(asking, revision, request, cancel, PATIENCE if asked else patience)
         asked.append(answer)
         if problem := _problem(answer, revision):
             where = "" if answer.answered or not answer.url else f" (asked {answer.url})"
-            return _verdict(False, "routing", f"{request.name}: {problem}{where}", asked)
+            return _verdict(False, "routing", f"{request.name}: {problem}{where}", asked), answer.reached
     named = all(_revision(answer) == revision for answer in asked)
-    return _verdict(True, "identity" if named else "answer", "", asked)
+    return _verdict(True, "identity" if named else "answer", "", asked), True
 
 
 def _until_right(asking: Ask, revision: str, request: GoldenRequest, cancel: Cancellation, patience: float) -> Asked:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from shipper.model import Address
 from shipper_targets.knative.settings import KnativeSettings
+from shipper_targets.kubernetes.settings_parts import UNREACHED
 from shipper_targets.kubernetes.values import Object, objects, text
 
 
@@ -17,8 +18,8 @@ def address_of(service: Object, own: KnativeSettings) -> Address | None:
     if answers_inside_only(url, own):
         return Address(url=url, reach="internal")
     if own.address is not None:
-        return Address(url=own.address, host=host_of(url), reach="public")
-    return Address(url=url, reach="public")
+        return Address(url=own.address, host=host_of(url), reach="public", unreached=UNREACHED)
+    return Address(url=url, reach="public", unreached=UNREACHED)
 
 
 def tag_url(service: Object, revision: str) -> str:

@@ -88,6 +88,12 @@ class Closed(BaseModel):
 REACH: Any = {"json_schema_extra": {"reach": True}}
 """Marks what only says how this machine gets there."""
 
+UNREACHED = (
+    'where the name leads nowhere yet, or elsewhere, from this machine: address = "http://…" under the target says where '
+    'the cluster answers, and reach = "internal" that it is asked from inside'
+)
+"""What to do where nobody gets to a service's address from here."""
+
 REACH_UNLESS_SAID: Any = {"json_schema_extra": {"reach": "unless-said"}}
 """The same, where the way is likely to be the same from another machine that says nothing else."""
 

@@ -75,6 +75,12 @@ def test_amounts_are_shown_as_people_read_them() -> None:
     assert shown(done=45_200_000, total=120_000_000, unit="bytes") == "45.2 MB of 120.0 MB"
     assert shown(done=3, total=7, unit="steps") == "3 of 7"
     assert shown(done=40, unit="percent") == "40 %"
+    assert shown(done=1.22381, total=5) == "1.2 of 5"
+
+
+def test_traffic_that_nobody_has_is_told_as_that() -> None:
+    lines = lines_of([TrafficShifted(weights={}, putting_back=True, at=1)])
+    assert lines[0].endswith("putting traffic back: nothing serves")
 
 
 def test_output_of_children_is_shown_only_when_asked_for() -> None:

@@ -76,11 +76,10 @@ class Asking:
 
     traits = TRAITS
 
-    def __init__(self, problem: PlatformError | None = None, reach: Any = "authenticated") -> None:
+    def __init__(self, problem: PlatformError | None = None, reach: Any = "authenticated", unreached: str = "") -> None:
         serving = Revision(name="web-1", release="x", weight=100)
-        self.observation = Observation(
-            seen="1", serving=(serving,), revisions=(serving,), address=Address(url="http://127.0.0.1:9", reach=reach)
-        )
+        address = Address(url="http://127.0.0.1:9", reach=reach, unreached=unreached)
+        self.observation = Observation(seen="1", serving=(serving,), revisions=(serving,), address=address)
         self.problem = problem
 
     def observe(self) -> Observation:
@@ -159,6 +158,26 @@ class Slow:
         wakes = len(self.asked) > 1 or request.timeout >= self.seconds
         fault = None if wakes else Fault("bad-answer", "no answer")
         return Asked(Probe(name=request.name, ok=wakes, seconds=0.0), {}, fault)
+
+
+# An address that this machine does not get to.
+
+
+@pytest.mark.parametrize(("reached", "hint"), [(False, "say address = …"), (True, "")])
+def test_an_address_that_nobody_gets_to_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, reached: bool, hint: str
+) -> None:
+    def silent(url: str, request: Any, **_: Any) -> Asked:
+        probe = Probe(name=request.name, ok=False, seconds=0.0)
+        return Asked(probe, {}, Fault("bad-answer", "no answer"), url=url + request.path, reached=reached)
+
+    monkeypatch.setattr(verifying, "ask", silent)
+    monkeypatch.setattr(verifying, "PATIENCE", 0.0)
+    target: Any = Asking(reach="public", unreached="say address = …")
+    verdict = verify(target, "web-1", HealthSettings(path="/up"), SmokeSettings(), Cancel(FakeClock()))
+    assert verdict.reason == "ready at /up: no answer (asked http://127.0.0.1:9/up)"
+    assert (verdict.ok, verdict.hint) == (False, hint)
+    assert "hint" not in verdict.model_dump(mode="json")
 
 
 @pytest.mark.parametrize(("sleeps", "ok"), [(True, True), (False, False)])
