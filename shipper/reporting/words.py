@@ -44,12 +44,8 @@ def amount(done: float | None, total: float | None, unit: str) -> str:
         return ""
     if unit == "percent":
         return f"{done:.0f} %"
-    shown = [
-        show_size(int(value)) if unit == "bytes" else f"{round(value, 1):g}"
-        for value in (done, total)
-        if value is not None
-    ]
-    return " of ".join(shown)
+    known = [value for value in (done, total) if value is not None]
+    return " of ".join(show_size(int(value)) if unit == "bytes" else f"{round(value, 1):g}" for value in known)
 
 
 def evidence_lines(event: EvidenceFound) -> list[str]:

@@ -89,8 +89,8 @@ REACH: Any = {"json_schema_extra": {"reach": True}}
 """Marks what only says how this machine gets there."""
 
 UNREACHED = (
-    'where the name leads nowhere yet, or elsewhere, from this machine: address = "http://…" under the target says where '
-    'the cluster answers, and reach = "internal" that it is asked from inside'
+    'where the name leads nowhere yet, or elsewhere, from this machine: address = "http://…" under the target says '
+    'where the cluster answers, and reach = "internal" that it is asked from inside'
 )
 """What to do where nobody gets to a service's address from here."""
 

@@ -61,7 +61,7 @@ def test_one_that_answers_wrongly_is_replaced_by_the_record_of_what_served(repla
 
 def test_a_first_release_that_answers_wrongly_leaves_nothing_and_says_so(replacing: World) -> None:
     replacing.sets(smoke={"requests": [{"name": "predict", "method": "POST", "path": "/"}]})
-    with pytest.raises(PutBack, match="predict: answered 500, expected 2xx; nothing serves, as before$"):
+    with pytest.raises(PutBack, match=r"predict: answered 500, expected 2xx; nothing serves, as before$"):
         replacing.release("one", "failing")
     assert replacing.serves == {}
 
