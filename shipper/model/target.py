@@ -182,6 +182,7 @@ class Verdict(Noun):
     reason: str = ""
     probes: tuple[dict[str, Any], ...] = ()
     hint: str = Field(default="", exclude=True, description="What to do; told, never recorded.")
+    unreached: str = Field(default="", exclude=True, description="Why no connection was made; told, never recorded.")
 
 
 class Traffic(Noun):

@@ -137,6 +137,11 @@ class Attempt(Attempted):
             lambda: verify(self.target, revision.name, health, smoke, self.cancel, routing_only=adopted)
         )
         self.patience.check()
+        if verdict.unreached and verdict.unreached == self.plan.unreached:
+            # Nor does this machine get to what served before: putting that back would help nobody.
+            reason = f"this machine gets to neither what serves now nor to what did before: {verdict.reason}"
+            self.report.remark("; ".join(part for part in (f"proved by routing only: {reason}", verdict.hint) if part))
+            return verdict.model_copy(update={"ok": True, "reason": reason})
         if not verdict.ok:
             message = f"{revision.name} does not answer as it must: {verdict.reason}"
             raise RolloutFailed(message, hint=verdict.hint, cause="not-verified")

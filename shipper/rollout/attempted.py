@@ -19,7 +19,8 @@ class Plan:
 
     `trusted` are the revisions that were verified here, oldest first.
     `records` are the releases of the stable revisions, by revision name: what a revision is started or applied again
-    with. `by_whom` asks who overtook this run; it raises nothing of ours.
+    with. `by_whom` asks who overtook this run; it raises nothing of ours. `unreached` is why this machine does not get
+    to what a rollback takes the traffic from; empty when it does, or nobody has looked.
     """
 
     deployable: Deployable
@@ -29,6 +30,7 @@ class Plan:
     trusted: Sequence[str]
     records: Mapping[str, Release]
     by_whom: Callable[[], str]
+    unreached: str = ""
 
 
 class Attempted:

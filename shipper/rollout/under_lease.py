@@ -39,6 +39,7 @@ from shipper.rollout.rolling import follow, rolling
 from shipper.rollout.run import Run
 from shipper.rollout.sealing import refuse_unrecorded, seal_stamp
 from shipper.rollout.strategies import stable_weights, trusted
+from shipper.rollout.unreached import why_unreached
 from shipper.rollout.writes import Writer
 from shipper.targets import Replaces, SplitsTraffic
 
@@ -302,7 +303,12 @@ class UnderLease:
             by_whom=lambda: self._record.by_whom(
                 release.number, last_patience(self._run.cancel, self._run.clock, keep=FOR_THE_RECORD)
             ),
+            unreached=self._unreached() if self._run.rolls_back else "",
         )
+
+    def _unreached(self) -> str:
+        settings = self._run.settings
+        return self._run.patience.read(lambda: why_unreached(self._before, settings.health, settings.smoke))
 
     def _attempt(self, release: Release, way: Way) -> Deployment:
         run = self._run

@@ -91,8 +91,9 @@ def verify(
     if target.traits.scales_to_zero:  # the first request may have to wait for an instance
         first = first.model_copy(update={"timeout": max(health.timeout, health.startup)})
         patience = max(PATIENCE, health.startup)
-    verdict, reached = _answers(asking, revision, (first, *others), cancel, patience)
-    return verdict if reached else verdict.model_copy(update={"hint": observation.address.unreached})
+    verdict, unreached = _answers(asking, revision, (first, *others), cancel, patience)
+    hint = observation.address.unreached if unreached else ""
+    return verdict.model_copy(update={"hint": hint, "unreached": unreached})
 
 
 def _settled(target: Target, cancel: Cancellation) -> Observation:
@@ -153,9 +154,9 @@ def _ask_inside(target: AsksInside, request: GoldenRequest) -> Asked:
 
 def _answers(
     asking: Ask, revision: str, requests: tuple[GoldenRequest, ...], cancel: Cancellation, patience: float
-) -> tuple[Verdict, bool]:
-    """The verdict, and whether there was somebody to ask. `patience`: seconds for the first request to be answered
-    rightly; PATIENCE for the others.
+) -> tuple[Verdict, str]:
+    """The verdict, and why nobody gets there, where no connection was made from the first request on. `patience`:
+    seconds for that one to be answered rightly; PATIENCE for the others.
     """
     asked: list[Asked] = []
     for request in requests:
@@ -163,9 +164,10 @@ def _answers(
         asked.append(answer)
         if problem := _problem(answer, revision):
             where = "" if answer.answered or not answer.url else f" (asked {answer.url})"
-            return _verdict(False, "routing", f"{request.name}: {problem}{where}", asked), answer.reached
+            unreached = problem if not answer.reached and len(asked) == 1 else ""
+            return _verdict(False, "routing", f"{request.name}: {problem}{where}", asked), unreached
     named = all(_revision(answer) == revision for answer in asked)
-    return _verdict(True, "identity" if named else "answer", "", asked), True
+    return _verdict(True, "identity" if named else "answer", "", asked), ""
 
 
 def _until_right(asking: Ask, revision: str, request: GoldenRequest, cancel: Cancellation, patience: float) -> Asked:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.e2e.cluster.conftest import Cluster
 from tests.e2e.cluster.examples_here import example
+from tests.e2e.cluster.tiny_cluster import KubePlaces
+from tests.e2e.machine import must
 from tests.e2e.projects import QUICK, merged, write_service
 
 pytestmark = pytest.mark.e2e
@@ -49,3 +51,36 @@ def test_two_releases_and_a_rollback_from_an_empty_directory_without_the_ledger(
     assert cluster.ask().json["version"] == "1"
     serves = back.finished["serves"]
     assert (serves["number"], serves["rollback_to"]) == (3, 1)
+
+
+def test_what_is_put_back_serves_alone_when_the_run_says_so(kube_places: KubePlaces) -> None:
+    place = kube_places.kept("rolling")
+    served = place.next_text()
+    two: dict[str, Any] = {"scale": {"min": 2}}
+    must(place.release(served, **two))
+    wrong = {"smoke": {"requests": [{"name": "text", "path": "/", "expect": {"contains": "another text"}}]}}
+    ended = place.release(place.next_text(), **two, **wrong)
+    sets = place.looked("/apis/apps/v1/namespaces/{}/replicasets")
+    assert sets is not None
+    number = place.history(1)[0].number
+    assert ended.code == 21, ended
+    assert ended.finished["serves"]["number"] == number - 1
+    ready = {
+        one["metadata"]["annotations"]["shipper.dev/number"]: one["status"].get("readyReplicas", 0)
+        for one in sets["items"]
+        if one["status"]["replicas"]
+    }
+    assert ready == {str(number - 1): 2}
+    assert {place.text() for _ in range(30)} == {served}
+
+
+def test_a_first_release_whose_name_leads_nowhere_from_here_says_what_to_do(kube_places: KubePlaces) -> None:
+    place = kube_places.fresh("rolling")
+    nowhere = {"targets": {"kubernetes": {"address": None, "ingress": {"host": "shop.example.invalid"}}}}
+    ended = place.release(place.next_text(), **nowhere)
+    assert ended.code == 21, ended
+    assert "the name shop.example.invalid does not resolve from here" in ended.said
+    assert "asked http://shop.example.invalid/" in ended.said
+    assert "nothing serves, as before" in ended.said
+    assert "address = " in ended.said
+    assert ended.finished["serves"] is None
