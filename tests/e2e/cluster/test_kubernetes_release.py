@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.cluster.conftest import Cluster
 from tests.e2e.cluster.examples_here import example
 from tests.e2e.cluster.tiny_cluster import KubePlaces
-from tests.e2e.machine import must
+from tests.e2e.machine import must, own_home
 from tests.e2e.projects import QUICK, merged, write_service
 
 pytestmark = pytest.mark.e2e
@@ -84,3 +84,19 @@ def test_a_first_release_whose_name_leads_nowhere_from_here_says_what_to_do(kube
     assert "nothing serves, as before" in ended.said
     assert "address = " in ended.said
     assert ended.finished["serves"] is None
+
+
+def test_a_rollback_from_where_nobody_gets_to_the_address_stays_and_says_so(
+    kube_places: KubePlaces, tmp_path: Path
+) -> None:
+    place = kube_places.kept("rolling")
+    good = place.next_text()
+    must(place.release(good))
+    must(place.release(place.next_text()))
+    elsewhere = f"{place.cluster.address}?address=http://127.0.0.1:1"
+    words = ("rollback", "--service", place.SERVICE, "--target", elsewhere, "--json")
+    back = place.cluster.run(*words, env=own_home(tmp_path / "other"), cwd=tmp_path)
+    assert back.code == 0, back
+    assert back.finished["serves"]["proof"] == "routing"
+    assert any("gets to neither" in event["text"] for event in back.events if event["event"] == "remark")
+    assert place.text() == good
