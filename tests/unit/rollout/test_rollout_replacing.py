@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shipper.errors import Interrupted, LockedError, PolicyError, PutBack, RolloutFailed
+from shipper.rollout import putting_back
 from tests.unit.rollout.world import World, afterwards
 
 pytestmark = pytest.mark.unit
@@ -57,6 +58,28 @@ def test_one_that_answers_wrongly_is_replaced_by_the_record_of_what_served(repla
         replacing.release("two", "failing")
     assert (caught.value.exit_code, replacing.serves) == (21, {"one": 100})
     assert replacing.calls.count("replace") == 2
+
+
+def test_what_is_put_back_has_as_long_as_a_start_may_take(replacing: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight looks of ten seconds each: longer than a platform may be silent, shorter than [health] startup."""
+    monkeypatch.setattr(putting_back, "LOOK", 0.0)
+    replacing.release("one")
+    replacing.sets(smoke={"requests": [{"name": "predict", "method": "POST", "path": "/"}]}, health={"startup": 120})
+    looks = 0
+
+    def slow(name: str, call: Callable[[], Any]) -> Any:
+        nonlocal looks
+        found = call()
+        if name != "observe" or replacing.calls.count("replace") < 2 or looks >= 8:
+            return found
+        looks, replacing.clock.time = looks + 1, replacing.clock.time + 10
+        return found.model_copy(update={"in_flight": "the way back"})
+
+    replacing.around = slow
+    with pytest.raises(PutBack):
+        replacing.release("two", "failing")
+    assert looks == 8
+    assert "waiting for the way back to end: web-1 100 %" in replacing.told.texts
 
 
 def test_a_first_release_that_answers_wrongly_leaves_nothing_and_says_so(replacing: World) -> None:
