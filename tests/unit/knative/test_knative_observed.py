@@ -78,6 +78,15 @@ def test_an_idle_service_inside_cannot_be_asked() -> None:
     assert found(service, idle).observation().address is None
 
 
+def test_a_name_that_leads_nowhere_from_here_comes_with_what_to_do() -> None:
+    service = serving(release_of())
+    service["status"]["url"] = "https://shop.example.com"
+    address = found(service).observation().address
+    assert address is not None
+    assert "address = " in address.unreached
+    assert 'reach = "internal"' in address.unreached
+
+
 def test_an_unreadable_stamp_is_never_written_over() -> None:
     service = serving(release_of())
     service["metadata"]["annotations"]["shipper.dev/stamp"] = '{"epoch": "newer"}'
