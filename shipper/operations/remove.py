@@ -58,7 +58,8 @@ def _remove(where: Where, wait: float, telling: Telling) -> RunFinished:
     place, order = open_place_of(workspace, telling), order_of(telling.run, "remove", wait=wait)
     with telling.stage("remove") as report, holding(place, order, telling, report) as held:
         report.progress(f"removing {workspace.service} from {workspace.chosen.name}")
-        _take_away(held)
+        with telling.cancel.unfinished(NotPutBack):
+            _take_away(held)
         telling.what_serves = None
         forget(workspace.service, workspace.environment, workspace.chosen.name, os.environ)
         message = f"{workspace.service} in {workspace.environment} is removed from {workspace.chosen.name}"

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from shipper.errors import Interrupted, ShipperError, Terminated
+from shipper.errors import Interrupted, NotPutBack, NotRecorded, ShipperError, Terminated
 from shipper.model.context import Cancellation
 
 _log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ class RunCancellation:
         self._deadline: float | None = None
         self._parent = parent
         self._callbacks: dict[object, _Callback] = {}
+        self._begun: dict[object, type[ShipperError]] = parent._begun if isinstance(parent, RunCancellation) else {}
 
     @property
     def cancelled(self) -> bool:
@@ -92,6 +93,22 @@ class RunCancellation:
             with self._lock:
                 del self._callbacks[token]
             entry.retire()
+
+    @contextlib.contextmanager
+    def unfinished(self, meaning: type[ShipperError]) -> Iterator[None]:
+        """While the block runs, an end of the process means this for what serves; for the parents as well."""
+        token = object()
+        self._begun[token] = meaning
+        try:
+            yield
+        finally:
+            del self._begun[token]
+
+    @property
+    def left_now(self) -> type[ShipperError]:
+        """What it means when the process ends now. Takes no lock."""
+        begun = tuple(self._begun.values())
+        return next((meaning for meaning in (NotPutBack, NotRecorded) if meaning in begun), Interrupted)
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[RunCancellation]:

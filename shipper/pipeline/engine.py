@@ -65,11 +65,12 @@ def run(
 
 @dataclass
 class _Running:
-    """A stage under way. `scope` is its own cancellation."""
+    """A stage under way. `scope` is its own cancellation, `begun` ends with it."""
 
     step: Step
     scope: RunCancellation
     started: float
+    begun: ExitStack
     timed_out: bool = False
 
 
@@ -133,7 +134,9 @@ class _Run:
 
     def _start(self, step: Step, scopes: ExitStack) -> None:
         scope = scopes.enter_context(inside(self.scope))
-        self.running[step.name] = _Running(step, scope, self.clock.monotonic())
+        begun = ExitStack()
+        begun.enter_context(self.scope.unfinished(step.options.unfinished))
+        self.running[step.name] = _Running(step, scope, self.clock.monotonic(), begun)
         self.events.emit(StageStarted(stage=step.name))
         reporter = StageReporter(self.events, step.name)
         work = Work(step, self._ingredients(step), self._services(step, reporter, scope), reporter, self.journal)
@@ -204,6 +207,7 @@ class _Run:
         return failure
 
     def _finished(self, running: _Running, status: Any, summary: str) -> None:
+        running.begun.close()
         seconds = self.clock.monotonic() - running.started
         self.events.emit(StageFinished(stage=running.step.name, status=status, seconds=seconds, summary=summary))
 

@@ -12,11 +12,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 
 from shipper import processes
-from shipper.errors import Interrupted
+from shipper.errors import Interrupted, ShipperError
 from shipper.pipeline.cancellation import (
     SIGNAL_DEADLINE,
     TERMINATION_DEADLINE,
@@ -26,17 +26,16 @@ from shipper.pipeline.cancellation import (
 )
 
 _WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_LEFT = "\nshipper left at once and put nothing back; `shipper status` shows what serves\n"
+_LEFT = "\nshipper left at once; nothing that affects traffic was under way\n"
+_LEFT_BEHIND = "\nshipper left at once and does not know what serves: see `shipper status`, or `shipper rollback`\n"
 
 
 @contextlib.contextmanager
-def install_signals(
-    cancellation: RunCancellation, *, on_leave: Callable[[], int] | None = None
-) -> Iterator[RunCancellation]:
+def install_signals(cancellation: RunCancellation) -> Iterator[RunCancellation]:
     """Route signals to `cancellation` while the block runs. Only the main thread can: elsewhere nothing is changed.
 
-    A second SIGINT from a terminal leaves at once, killing our children. `on_leave` is called then and returns the
-    exit code (130 without it); it runs in another thread and must not wait for anything.
+    A second SIGINT from a terminal leaves at once, killing our children: with 130, or with what is left unfinished
+    (22, 24: design.md section 5).
     """
     if threading.current_thread() is not threading.main_thread():
         yield cancellation
@@ -47,9 +46,7 @@ def install_signals(
     # Inherited as "ignored" from some parents; then nobody could learn how a child ended.
     before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     previous_fd = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    watcher = threading.Thread(
-        target=_watch, args=(reading, cancellation, on_leave), name="shipper-signals", daemon=True
-    )
+    watcher = threading.Thread(target=_watch, args=(reading, cancellation), name="shipper-signals", daemon=True)
     watcher.start()
     try:
         yield cancellation
@@ -65,7 +62,7 @@ def _noted(number: int, frame: FrameType | None) -> None:
     """The pipe has it already."""
 
 
-def _watch(reading: int, cancellation: RunCancellation, on_leave: Callable[[], int] | None) -> None:
+def _watch(reading: int, cancellation: RunCancellation) -> None:
     interrupts = 0
     signals = 0
     with os.fdopen(reading, "rb", buffering=0) as pipe:
@@ -74,7 +71,7 @@ def _watch(reading: int, cancellation: RunCancellation, on_leave: Callable[[], i
             interrupts += number == signal.SIGINT
             signals += 1
             if number == signal.SIGINT and interrupts > 1 and sys.stdin is not None and sys.stdin.isatty():
-                _leave(on_leave)
+                _leave(cancellation.left_now)
             elif number in _WATCHED:
                 _cancel(cancellation, number, first=signals == 1)
 
@@ -88,12 +85,9 @@ def _cancel(cancellation: RunCancellation, number: int, *, first: bool) -> None:
     ).start()
 
 
-def _leave(on_leave: Callable[[], int] | None) -> None:
-    code = Interrupted.code
-    with contextlib.suppress(Exception):
-        code = on_leave() if on_leave is not None else code
+def _leave(meaning: type[ShipperError]) -> None:
     processes.kill_all()
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
     with contextlib.suppress(OSError):
-        os.write(2, (show_cursor + _LEFT).encode())
-    os._exit(code)
+        os.write(2, (show_cursor + (_LEFT if meaning is Interrupted else _LEFT_BEHIND)).encode())
+    os._exit(meaning.code)

@@ -2,7 +2,8 @@
 
 python interruptible.py build      a stage whose child runs until it is killed
 python interruptible.py restore    a stage that puts something back when it is cancelled, which takes half a second
-python interruptible.py deaf       a stage that listens to nobody
+python interruptible.py deaf       a stage that listens to nobody, and may move traffic
+python interruptible.py stubborn   one that listens to nobody, and moves none
 """
 
 from __future__ import annotations
@@ -44,6 +45,13 @@ def restore(service: ServiceSettings, cancel: Cancellation) -> Goal:
     raise Interrupted("interrupted, what served before serves")
 
 
+def stubborn(service: ServiceSettings, cancel: Cancellation) -> Goal:
+    say("ready")
+    with cancel.on_cancel(lambda: say("told to stop")):
+        time.sleep(60)
+    return Goal()
+
+
 @stage(unfinished=NotPutBack)
 def deaf(service: ServiceSettings, cancel: Cancellation) -> Goal:
     say("ready")
@@ -61,7 +69,7 @@ class Silent:
 
 
 def main() -> int:
-    chosen = {"build": build, "restore": restore, "deaf": deaf}[sys.argv[1]]
+    chosen = {"build": build, "restore": restore, "deaf": deaf, "stubborn": stubborn}[sys.argv[1]]
     pipeline = assemble("interruptible", goal=Goal, seeds=[ServiceSettings], stages=[chosen])
     clock = WallClock()
     with install_signals(RunCancellation()) as cancel:
