@@ -48,6 +48,11 @@ def show_size(size: int) -> str:
     return f"{number:.1f} GB"
 
 
+def show_count(number: int, one: str) -> str:
+    """How many of something: 1 thing, 2 things."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
 def show_duration(seconds: float) -> str:
     """Seconds for people: 0.4 s, 12.3 s, 2 min 5 s, 3 h 10 min."""
     if seconds < 60:

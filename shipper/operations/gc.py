@@ -9,7 +9,7 @@ from shipper.ledger.fold import VERIFIED
 from shipper.ledger.protocol import Ledger
 from shipper.model import Garbage, Observation, RunFinished
 from shipper.model.context import Reporter
-from shipper.model.quantities import show_size
+from shipper.model.quantities import show_count, show_size
 from shipper.model.shown import PlannedGc
 from shipper.operations.holding import Held, holding
 from shipper.operations.kept import images_of, kept
@@ -56,7 +56,8 @@ def _gc(where: Where, keep: int | None, wait: float, telling: Telling) -> RunFin
     place, order = open_place_of(workspace, telling), order_of(telling.run, "gc", wait=wait)
     with telling.stage("gc") as report, holding(place, order, telling, report) as held:
         gone = clear_away(held, _count(workspace, keep), report)
-    message = f"{len(gone)} things cleared away, {show_size(_size(gone))}" if gone else "nothing to clear away"
+    size = f", {show_size(_size(gone))}" if _size(gone) else ""
+    message = f"{show_count(len(gone), 'thing')} cleared away{size}" if gone else "nothing to clear away"
     return RunFinished(code=0, cause="cleared" if gone else "nothing-to-do", message=message)
 
 
@@ -73,10 +74,9 @@ def clear_away(held: Held, count: int, report: Reporter) -> tuple[Garbage, ...]:
         report.log(f"{one.kind} {one.name}: {one.why}")
     if not garbage:
         return ()
-    report.progress(f"clearing away {len(garbage)} things")
-    return held.writer.write(
-        lambda now, stamp: collecting.collect(garbage, stamp, now.seen), f"clear away {len(garbage)} things"
-    )
+    many = show_count(len(garbage), "thing")
+    report.progress(f"clearing away {many}")
+    return held.writer.write(lambda now, stamp: collecting.collect(garbage, stamp, now.seen), f"clear away {many}")
 
 
 def _kept(

@@ -58,11 +58,15 @@ def _remove(where: Where, wait: float, telling: Telling) -> RunFinished:
     place, order = open_place_of(workspace, telling), order_of(telling.run, "remove", wait=wait)
     with telling.stage("remove") as report, holding(place, order, telling, report) as held:
         report.progress(f"removing {workspace.service} from {workspace.chosen.name}")
+        released = any(one.release for one in held.writer.last.revisions)
         with telling.cancel.unfinished(NotPutBack):
             _take_away(held)
         telling.what_serves = None
         forget(workspace.service, workspace.environment, workspace.chosen.name, os.environ)
-        message = f"{workspace.service} in {workspace.environment} is removed from {workspace.chosen.name}"
+        what = f"{workspace.service} in {workspace.environment}"
+        message = f"{what} is removed from {workspace.chosen.name}"
+        if not released:
+            message = f"no release of {what} was on {workspace.chosen.name}, and nothing of it is left there"
         try:
             held.record(Removed(by=order.by))
         except LedgerError as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from shipper.errors import NotPutBack, PlatformError, ShipperError
 from shipper.model import Finished, Release, Remark, RunFinished, Stamp, Started, Verdict, new_release_id
+from shipper.model.quantities import show_count
 from shipper.operations.holding import Held, holding
 from shipper.operations.kept import images_of, kept
 from shipper.operations.orders import order_of
@@ -54,7 +55,7 @@ def _repair(where: Where, wait: float, telling: Telling) -> RunFinished:
     return RunFinished(
         code=0,
         cause="repaired" if work.done else "nothing-to-do",
-        message=f"repaired: {len(work.done)} things" if work.done else "nothing to repair",
+        message=f"repaired: {show_count(len(work.done), 'thing')}" if work.done else "nothing to repair",
         serves=serves,
         rollback=rollback,
     )

@@ -81,9 +81,10 @@ def test_remove_leaves_nothing_and_says_so_in_the_history(laptop: Laptop) -> Non
 
 def test_remove_again_is_fine(laptop: Laptop) -> None:
     released(laptop, "one")
-    for _ in range(2):
-        ended = laptop.run("remove", "-C", str(laptop.project), "--yes")
-        assert ended.code == 0, ended
+    first, again = (laptop.run("remove", "-C", str(laptop.project), "--yes", "--json") for _ in range(2))
+    assert (first.code, again.code) == (0, 0), (first, again)
+    assert first.finished["message"] == "shop in dev is removed from here"
+    assert again.finished["message"] == "no release of shop in dev was on here, and nothing of it is left there"
 
 
 def test_remove_without_a_terminal_needs_its_yes(laptop: Laptop) -> None:
