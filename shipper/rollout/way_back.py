@@ -8,7 +8,7 @@ from shipper.model.quantities import show_duration
 from shipper.rollout.ages import show_age
 from shipper.rollout.choose import Choice, choose
 from shipper.rollout.known import Known
-from shipper.rollout.returning import returning_versions, serving_record, which_secrets
+from shipper.rollout.returning import only_secrets_differ, returning_versions, serving_record, which_secrets
 from shipper.targets import Target
 
 WARM = 3.0
@@ -18,7 +18,8 @@ WARM = 3.0
 def way_back(target: Target, known: Known, observation: Observation, now: float) -> str:
     """Such as "ready -> #41 (2 h old, healthy for 3 d), about 3 s, warm", or "not possible: …". Never raises ours."""
     try:
-        choice = choose(known, observation, Wanted(), now)
+        wanted = Wanted()
+        choice = choose(known, observation, wanted, now, only_secrets_differ(target, known, observation, wanted))
         if choice.serves_already:
             return f"under way -> #{choice.number}: `shipper rollback` finishes it"
         problems, about = _prospect(target, known, choice, observation)

@@ -6,13 +6,23 @@ from dataclasses import dataclass
 
 from shipper.errors import NotFound, PlatformError, RollbackImpossible
 from shipper.ledger.protocol import Ledger
-from shipper.model import Deployable, ImageRef, Observation, Release, Restorable, Settings, Wanted
+from shipper.model import (
+    Deployable,
+    ImageRef,
+    Observation,
+    Release,
+    Restorable,
+    Settings,
+    Wanted,
+    fingerprint_of,
+    short,
+)
 from shipper.model.context import Clock, Reporter
 from shipper.pipeline.remarks import Remarks
 from shipper.rollout.choose import Choice
 from shipper.rollout.known import Known, KnownRelease
 from shipper.rollout.platform_errors import not_written
-from shipper.rollout.returning import returning_versions, serving_record, which_secrets
+from shipper.rollout.returning import only_secrets_differ, returning_versions, serving_record, which_secrets
 from shipper.targets import PinsSecrets, Target
 
 
@@ -51,6 +61,14 @@ class Found:
     def same_secrets(self) -> bool:
         """Whether its secret values are those of then."""
         return self.release is None or self.secret_versions == self.release.secret_versions
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of what comes back, with the secret values that it gets; None for #0."""
+        release = self.release
+        if release is None or self.same_secrets:
+            return release.fingerprint if release is not None else None
+        return fingerprint_of(release.images, release.settings, self.secret_versions, release.content)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -97,6 +115,7 @@ def _restorable(target: Target, release: Release, number: int) -> Restorable:
 def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployable:
     """What the rollout gets. `settings` are those at hand: they hold for #0, which has no record."""
     choice, release = found.choice, found.release
+    brought = found.fingerprint
     images: dict[str, ImageRef] = release.images if release is not None else {}
     return Deployable(
         images=images,
@@ -107,12 +126,12 @@ def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployabl
         started_in=release.started_in if release is not None else None,
         published=release is not None and release.main.manifest_digest is not None,
         origin="rollback",
-        fingerprint=release.fingerprint if release is not None and found.same_secrets else None,
+        fingerprint=brought if found.same_secrets else None,
         secret_versions=found.secret_versions,
         content=release.content if release is not None else "",
         rollback_to=choice.number,
         revision=choice.revision.name if choice.revision is not None and found.same_secrets else None,
-        quarantine=choice.quarantine,
+        quarantine=tuple(one for one in choice.quarantine if brought is None or one != short(brought)),
         lift=choice.lift,
         reason=wanted.reason,
     )
@@ -125,14 +144,16 @@ def _choose(
     from shipper.rollout.choose import choose
     from shipper.rollout.known import known
 
+    def among(releases: Known) -> tuple[Known, Choice]:
+        same = only_secrets_differ(target, releases, observation, wanted)
+        return releases, choose(releases, observation, wanted, now, same)
+
     remarks = Remarks()
     try:
-        newest = known(target, ledger, remarks, observation=observation)
         try:
-            found = newest, choose(newest, observation, wanted, now)
+            found = among(known(target, ledger, remarks, observation=observation))
         except RollbackImpossible:
-            whole = known(target, ledger, remarks, observation=observation, whole=True)
-            found = whole, choose(whole, observation, wanted, now)
+            found = among(known(target, ledger, remarks, observation=observation, whole=True))
     finally:
         for text in remarks.texts:
             report.remark(text)

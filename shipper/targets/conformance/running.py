@@ -108,7 +108,7 @@ def run_here(
     )
 
 
-def ledger_of(url: str, service: ServiceSettings, target: str) -> Ledger:
+def ledger_of(url: str | None, service: ServiceSettings, target: str) -> Ledger:
     """That of this service on the target of this name, below `url`."""
     return open_ledger(url, service=service.service, environment=service.environment, target=target, environ=os.environ)
 
