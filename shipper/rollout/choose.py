@@ -355,7 +355,7 @@ def _choice(
         quarantine=quarantine,
         lift=lift,
         serves_already=alone,
-        age=now - release.created,
+        age=now - (known[_origin(known, release)] or release).created,
         healthy_for=_until(known, release, now) - verified_at if release.verified else None,
         remarks=remarks,
     )

@@ -119,6 +119,13 @@ class Known:
         found = self.look_up(wanted.number)
         return found if found is not None and found.fingerprint == wanted.fingerprint else None
 
+    def whose(self, digits: str) -> str:
+        """Which releases this short fingerprint or short image digest is of, for people: "#3", "image of #2, #3"; empty
+        when none is known."""
+        own = [f"#{release.number}" for release in self.releases if release.short == digits]
+        image = [f"#{release.number}" for release in self.releases if release.image and short(release.image) == digits]
+        return ", ".join(own) or ("image of " if image else "") + ", ".join(image)
+
     def serving(self, revision: Revision) -> KnownRelease | None:
         """The release that this revision serves for: after a rollback the newer number, of the same content."""
         if revision.release is None:

@@ -47,8 +47,9 @@ def select(
 
 @dataclass(frozen=True)
 class Found:
-    """What was chosen, its record (None for #0), and what would keep it from coming back."""
+    """What was chosen among what is known, its record (None for #0), and what would keep it from coming back."""
 
+    known: Known
     choice: Choice
     release: Release | None
     serving: Release | None
@@ -71,6 +72,12 @@ class Found:
         return fingerprint_of(release.images, release.settings, self.secret_versions, release.content)
 
     @property
+    def quarantine(self) -> tuple[str, ...]:
+        """What is left behind; never what comes back."""
+        brought = self.fingerprint
+        return tuple(one for one in self.choice.quarantine if brought is None or one != short(brought))
+
+    @property
     def nothing_to_do(self) -> bool:
         """It serves as it was released. What somebody changed by hand is applied again; #0 cannot be."""
         changed = self.release is not None and bool(self.observation.drift)
@@ -84,7 +91,7 @@ def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Rep
         known, choice = _choose(wanted, target, ledger, observation, report, now)
         if choice.release is None:  # what served before shipper came has no record: it is chosen only while it runs
             return Found(
-                choice, None, serving_record(known, observation), observation, {}, warm=choice.warm, problems=()
+                known, choice, None, serving_record(known, observation), observation, {}, warm=choice.warm, problems=()
             )
         release = _record(known, choice, choice.release)
         which = which_secrets(wanted, release, target)
@@ -94,13 +101,13 @@ def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Rep
         anew = choice.serves_already and bool(observation.drift)
         needs_secrets = bool(versions) and isinstance(target, PinsSecrets)
         if choice.warm and same and not anew and (choice.serves_already or not needs_secrets):
-            return Found(choice, release, serving, observation, versions, warm=True, problems=())
+            return Found(known, choice, release, serving, observation, versions, warm=True, problems=())
         # The platform reads its own secrets again at every start: a revision is no warmer than their versions.
         restorable = _restorable(target, release.model_copy(update={"secret_versions": versions}), choice.number)
     except PlatformError as error:
         raise not_written(error) from error
     warm = restorable.warm and same and not anew
-    return Found(choice, release, serving, observation, versions, warm=warm, problems=restorable.problems)
+    return Found(known, choice, release, serving, observation, versions, warm=warm, problems=restorable.problems)
 
 
 def _restorable(target: Target, release: Release, number: int) -> Restorable:
@@ -115,7 +122,6 @@ def _restorable(target: Target, release: Release, number: int) -> Restorable:
 def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployable:
     """What the rollout gets. `settings` are those at hand: they hold for #0, which has no record."""
     choice, release = found.choice, found.release
-    brought = found.fingerprint
     images: dict[str, ImageRef] = release.images if release is not None else {}
     return Deployable(
         images=images,
@@ -126,12 +132,12 @@ def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployabl
         started_in=release.started_in if release is not None else None,
         published=release is not None and release.main.manifest_digest is not None,
         origin="rollback",
-        fingerprint=brought if found.same_secrets else None,
+        fingerprint=found.fingerprint if found.same_secrets else None,
         secret_versions=found.secret_versions,
         content=release.content if release is not None else "",
         rollback_to=choice.number,
         revision=choice.revision.name if choice.revision is not None and found.same_secrets else None,
-        quarantine=tuple(one for one in choice.quarantine if brought is None or one != short(brought)),
+        quarantine=found.quarantine,
         lift=choice.lift,
         reason=wanted.reason,
     )

@@ -28,7 +28,7 @@ def test_status_names_the_release_that_was_brought_back(back: Laptop) -> None:
     assert "serves       #3 (rollback to #1), shop-1, 100 % of the traffic" in said
     assert "proof        identity, verified" in said
     assert "stamp        up to #3" in said
-    assert "quarantined" in said
+    assert "quarantined  #2 (" in said
     assert said.rstrip().splitlines()[-1].startswith("rollback: not possible: there is no earlier verified release")
 
 
