@@ -127,7 +127,8 @@ def show_removal(planned: ToRemove) -> None:
     click.echo(f"{planned.service} in {planned.environment} on {planned.target}", err=True)
     click.echo(f"  address    {planned.address or 'none'}: nothing answers there afterwards", err=True)
     click.echo(f"  revisions  {', '.join(planned.revisions) or 'none'}", err=True)
-    click.echo("  and its records, secret values and images there: no rollback is possible afterwards", err=True)
+    click.echo("  and its records, secret values and images there", err=True)
+    click.echo("  a rollback afterwards has only what the ledger and a registry keep", err=True)
 
 
 def ask_whether(question: str) -> None:
