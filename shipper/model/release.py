@@ -54,6 +54,11 @@ class Release(Product):
         """
         return self.rollback_to is not None and self._content == then._content
 
+    def same_but_for_secrets(self, other: Release) -> bool:
+        """Whether nothing but secret values can differ. A rollback may have as many instances as served before it."""
+        scaled = self.rollback_to is not None or other.rollback_to is not None
+        return self._content == other._content and (scaled or self.settings.scale == other.settings.scale)
+
     @property
     def _content(self) -> str:
         settings = self.settings.model_copy(update={"scale": ScaleSettings()})

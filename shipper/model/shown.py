@@ -40,6 +40,7 @@ class Status(Noun):
     rollback_to: int | None = Field(default=None, description="The number that it brought back.")
     ledger: LedgerShown | None = None
     quarantined: tuple[str, ...] = Field(default=(), description="Short fingerprints that may not come back.")
+    whose: dict[str, str] = Field(default_factory=dict, description="Which releases these are of, where that is known.")
     dangling: tuple[Dangling, ...] = ()
     remarks: tuple[str, ...] = ()
     rollback: str = Field(default="", description="The way back, or why there is none.")
@@ -108,6 +109,7 @@ class PlannedRollback(Noun):
     changes: tuple[Change, ...] = ()
     quarantine: tuple[str, ...] = ()
     lift: tuple[str, ...] = ()
+    whose: dict[str, str] = Field(default_factory=dict, description="Which releases these are of, where that is known.")
     problems: tuple[str, ...] = Field(default=(), description="Why it cannot come back, and what to pass.")
     remarks: tuple[str, ...] = ()
 

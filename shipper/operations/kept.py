@@ -45,6 +45,6 @@ def _ways_back(known: Known, serving: set[str | None], count: int) -> list[str]:
 def _first(count: int, releases: Iterator[KnownRelease], without: set[str | None]) -> list[str]:
     found: dict[str, None] = {}
     for release in releases:
-        if release.fingerprint not in without and len(found) < count:
+        if release.fingerprint not in without and not release.gave_back and len(found) < count:
             found[release.fingerprint] = None
     return list(found)

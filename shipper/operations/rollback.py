@@ -76,8 +76,9 @@ def plan_rollback(where: Where, what: Wanted) -> PlannedRollback:
         age=choice.age,
         healthy_for=choice.healthy_for,
         changes=differences(found.serving, found.release, found.secret_versions) if found.release else (),
-        quarantine=choice.quarantine,
+        quarantine=found.quarantine,
         lift=choice.lift,
+        whose={one: found.known.whose(one) for one in (*found.quarantine, *choice.lift)},
         problems=found.problems,
         remarks=tuple(remarks.texts),
     )
@@ -87,4 +88,8 @@ def _serves(found: Found) -> str:
     main = found.observation.main
     if main is None:
         return ""
-    return main.name if main.number is None else f"#{main.number} ({main.name})"
+    release = found.known.serving(main)
+    if release is None:
+        return main.name if main.number is None else f"#{main.number} ({main.name})"
+    back = f"rollback to #{release.rollback_to}, " if release.rollback_to is not None else ""
+    return f"#{release.number} ({back}{main.name})"

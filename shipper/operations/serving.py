@@ -51,11 +51,14 @@ def look(target: Target, ledger: Ledger | None, report: Reporter) -> Serving:
 
 def prove(target: Target, serving: Serving, settings: Settings, cancel: Cancellation) -> Verdict | None:
     """Whether what serves answers as it must, by the configuration that it was released with; by `settings` when
-    that is not known. None when nothing serves."""
+    that is not known. What served before shipper came is asked nothing more once a rollback has gone back to it. None
+    when nothing serves.
+    """
     if serving.main is None:
         return None
     own = serving.record.settings if serving.record is not None else settings
-    return verify(target, serving.main.name, own.health, own.smoke, cancel)
+    given_back = serving.release is not None and serving.release.gave_back
+    return verify(target, serving.main.name, own.health, own.smoke, cancel, routing_only=given_back)
 
 
 def _record(found: Known, release: KnownRelease | None) -> Release | None:

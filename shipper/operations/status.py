@@ -31,6 +31,7 @@ def status(where: Where) -> Status:
         rollback_to=serving.release.rollback_to if serving.release is not None else None,
         ledger=_ledger(ledger),
         quarantined=serving.known.quarantined,
+        whose={one: serving.known.whose(one) for one in serving.known.quarantined},
         dangling=dangling(serving.known),
         remarks=tuple(remarks.texts),
         rollback=way_back(target, serving.known, serving.observation, WallClock().now()),

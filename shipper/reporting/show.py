@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -95,10 +95,17 @@ def _record_lines(status: Status) -> Iterator[str]:
         verified = ", ".join(f"#{number}" for number in stamp.verified) or "none"
         yield f"stamp        up to #{stamp.highest}, epoch {stamp.epoch}, verified: {verified}"
     if status.quarantined:
-        yield f"quarantined  {', '.join(status.quarantined)} (`shipper rollback --to` lifts it)"
+        each = (show_whose(one, status.whose) for one in status.quarantined)
+        yield f"quarantined  {', '.join(each)} (`shipper rollback --to` lifts it)"
     for one in status.dangling:
         who = f" by {one.who}" if one.who else ""
         yield f"started      #{one.number} was begun{who}: its run is at work, or died (`shipper status --repair`)"
+
+
+def show_whose(digits: str, whose: Mapping[str, str]) -> str:
+    """Such as "#3 (9f2c31d04b7a)": the releases that these digits are of, where that is known."""
+    names = whose.get(digits)
+    return f"{names} ({digits})" if names else digits
 
 
 def show_verified(verified: Verified, *, as_json: bool) -> None:
@@ -120,7 +127,8 @@ def show_removal(planned: ToRemove) -> None:
     click.echo(f"{planned.service} in {planned.environment} on {planned.target}", err=True)
     click.echo(f"  address    {planned.address or 'none'}: nothing answers there afterwards", err=True)
     click.echo(f"  revisions  {', '.join(planned.revisions) or 'none'}", err=True)
-    click.echo("  and its records, secret values and images there: no rollback is possible afterwards", err=True)
+    click.echo("  and its records, secret values and images there", err=True)
+    click.echo("  a rollback afterwards has only what the ledger and a registry keep", err=True)
 
 
 def ask_whether(question: str) -> None:

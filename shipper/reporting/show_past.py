@@ -9,7 +9,7 @@ import click
 
 from shipper.model.quantities import show_duration, show_size
 from shipper.model.shown import History, HistoryLine, PlannedGc, PlannedRollback
-from shipper.reporting.show import show_change, show_json, show_table
+from shipper.reporting.show import show_change, show_json, show_table, show_whose
 from shipper.reporting.words import printable
 
 
@@ -73,8 +73,8 @@ def _rollback_lines(planned: PlannedRollback) -> Iterator[str]:
         yield f"would go back from {serves} to {planned.to}{age}"
         yield "it is warm: one write brings it back" if planned.warm else "it has to start first"
     yield from (show_change(change) for change in planned.changes)
-    yield from (f"would be quarantined: {one}" for one in planned.quarantine)
-    yield from (f"would be out of quarantine: {one}" for one in planned.lift)
+    yield from (f"would be quarantined: {show_whose(one, planned.whose)}" for one in planned.quarantine)
+    yield from (f"would be out of quarantine: {show_whose(one, planned.whose)}" for one in planned.lift)
     yield from (f"note: {remark}" for remark in planned.remarks)
     yield from (f"IMPOSSIBLE: {problem}" for problem in planned.problems)
 

@@ -3,7 +3,7 @@
 Without `--to`: the newest release that was verified here, has another fingerprint than what serves, and is not
 quarantined. What serves is the newest revision with traffic: in the middle of a canary that is the canary. What is left
 behind is quarantined, so that going back again goes further back, and never to and fro. #0, which served before shipper
-came, is the last resort.
+came, is the last resort; once a rollback has gone back to it, it has its place among the others.
 
 What is known decides: ledger and stamp both know what was verified, and either suffices. When both are lost nothing is
 known to be good, and shipper does not guess: `--to` names a release, and the rollout proves it or puts things back.
@@ -14,7 +14,7 @@ newer; of several in a row without the ledger only the first leaves that mark, u
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from shipper.errors import RollbackImpossible, UsageError
@@ -49,15 +49,26 @@ class Choice:
         return self.revision is not None and self.revision.state == "running"
 
 
-def choose(known: Known, observation: Observation, wanted: Wanted, now: float) -> Choice:
-    """The release to go back to.
+def _all_differ(_: KnownRelease) -> str:
+    return ""
+
+
+def choose(
+    known: Known,
+    observation: Observation,
+    wanted: Wanted,
+    now: float,
+    same: Callable[[KnownRelease], str] = _all_differ,
+) -> Choice:
+    """The release to go back to. `same` says why a release, as it would come back, is no other than what serves; empty
+    when it is another.
 
     Raises RollbackImpossible (23), whose details say why each candidate was passed over, and UsageError (2) when
     `wanted.to` is not understood or could be several. Whether its image and secret values are still there is asked
     of the target (`restorable`), not known here.
     """
     if wanted.to is not None:
-        return _as_asked(known, observation, wanted, wanted.to, now)
+        return _as_asked(known, observation, wanted, wanted.to, now, same)
     serving = newest_serving(observation)
     dead = _dead_rollback(known, serving)
     if dead is not None:
@@ -65,11 +76,12 @@ def choose(known: Known, observation: Observation, wanted: Wanted, now: float) -
     brought = _brought_unrecorded(known, serving)
     if brought is not None:
         return _taken_up(known, observation, brought, now)
-    passed_over = {release: _passed_over(known, release, serving, wanted) for release in _by_content(known)}
-    for release, why in passed_over.items():
+    details = []
+    for release in _by_content(known):
+        why = _passed_over(known, observation, release, serving, wanted) or same(release)
         if not why:
             return _choice(known, observation, release, now, quarantine=_left_behind(known, serving, release, wanted))
-    details = [f"{release.name}: {why}" for release, why in passed_over.items()]
+        details.append(f"{release.name}: {why}")
     adopted = adopted_revision(known, observation)
     if adopted is not None and not _has_all_traffic(observation, adopted):
         why = _why_not_adopted(known, observation, adopted)
@@ -103,6 +115,16 @@ def _why_not_adopted(known: Known, observation: Observation, adopted: Revision) 
     return ""
 
 
+def _why_not_given_back(known: Known, observation: Observation) -> str:
+    """Why #0 is not gone back to a second time; empty when it is."""
+    adopted = adopted_revision(known, observation)
+    if adopted is None:
+        return "what served before shipper came is not there any more"
+    return (
+        "it is what serves" if _has_all_traffic(observation, adopted) else _why_not_adopted(known, observation, adopted)
+    )
+
+
 def _has_all_traffic(observation: Observation, revision: Revision) -> bool:
     """And keeps it: no operation is about to take it away."""
     return observation.in_flight is None and [found.name for found in observation.serving] == [revision.name]
@@ -119,21 +141,26 @@ def living_revision(observation: Observation, fingerprint: str) -> Revision | No
 
 
 def _by_content(known: Known) -> Iterable[KnownRelease]:
-    """Newest first, one for each content: the newest verified one of it, else the newest."""
+    """Newest first, one for each content: the newest verified one of it, else the newest. #0 is one content."""
     chosen: dict[str, KnownRelease] = {}
     for release in reversed(known.releases):
-        found = chosen.get(release.fingerprint)
+        content = "#0" if release.gave_back else release.fingerprint
+        found = chosen.get(content)
         if found is None or (release.verified and not found.verified):
-            chosen[release.fingerprint] = release
+            chosen[content] = release
     return sorted(chosen.values(), key=lambda release: -release.number)
 
 
-def _passed_over(known: Known, release: KnownRelease, serving: Revision | None, wanted: Wanted) -> str:
+def _passed_over(
+    known: Known, observation: Observation, release: KnownRelease, serving: Revision | None, wanted: Wanted
+) -> str:
     """Why it is not gone back to by itself; empty when it is."""
     if serving is not None and release.fingerprint == serving.fingerprint:
         return "it is what serves" if serving.weight else "it is under way, and has no traffic"
     if not release.verified:
         return f"it was never verified here{_ended(release)}"
+    if release.gave_back:
+        return _why_not_given_back(known, observation)
     if release.short in known.quarantined or short(release.image) in known.quarantined:
         return f"it is quarantined (--to #{release.number} brings it back all the same)"
     if wanted.quarantine_image and release.image and release.image == _image_of(known, serving):
@@ -150,7 +177,7 @@ def _ended(release: KnownRelease) -> str:
 def _dead_rollback(known: Known, serving: Revision | None) -> KnownRelease | None:
     """The newest release, when it is a rollback that serves and whose run did not live to say so."""
     newest = known.releases[-1] if known.releases else None
-    if newest is None or newest.rollback_to is None or serving is None or newest.fingerprint != serving.fingerprint:
+    if newest is None or newest.rollback_to is None or serving is None or not newest.serves_as(serving):
         return None
     untold = newest.outcome is None and not newest.verified and "stamp" not in known.missing
     return newest if newest.outcome in DEAD or untold else None
@@ -198,11 +225,23 @@ def _impossible(known: Known, details: list[str]) -> RollbackImpossible:
 # With --to.
 
 
-def _as_asked(known: Known, observation: Observation, wanted: Wanted, to: str, now: float) -> Choice:
+def _as_asked(
+    known: Known,
+    observation: Observation,
+    wanted: Wanted,
+    to: str,
+    now: float,
+    same: Callable[[KnownRelease], str],
+) -> Choice:
     serving = newest_serving(observation)
-    if number_in(to) == 0:
-        return _adopted(known, observation, _adopted_as_asked(known, observation), _bad(known, serving, wanted))
-    release = _named(known, to, now)
+    release = None if number_in(to) == 0 else _named(known, to, now)
+    if release is None or release.gave_back:
+        adopted = _adopted_as_asked(known, observation)
+        alone = _has_all_traffic(observation, adopted)
+        return _adopted(known, observation, adopted, () if alone else _bad(known, serving, wanted))
+    why = same(release)
+    if why:
+        return _no_other(known, observation, wanted, release, why, now)
     lift = tuple(one for one in (release.short, short(release.image)) if one in known.quarantined)
     remarks = [] if release.verified else [f"{release.name} was never verified here{_ended(release)}"]
     if lift:
@@ -211,6 +250,25 @@ def _as_asked(known: Known, observation: Observation, wanted: Wanted, to: str, n
         remarks.append(f"{release.name} runs the same image as what serves: the image is not quarantined")
     quarantine = _left_behind(known, serving, release, wanted)
     return _choice(known, observation, release, now, quarantine, lift, tuple(remarks))
+
+
+def _no_other(
+    known: Known, observation: Observation, wanted: Wanted, release: KnownRelease, why: str, now: float
+) -> Choice:
+    """With the secret values of now it is what serves: nothing to do where those were asked for.
+
+    Raises RollbackImpossible (23) where they were not: what was asked for does not serve, and cannot.
+    """
+    serving = newest_serving(observation)
+    current = known.serving(serving) if serving is not None else None
+    if current is None or wanted.secrets != "current":
+        raise RollbackImpossible(
+            f"{release.name} would bring nothing back: {why}",
+            hint="give the secret the value that it should have, then `shipper release`; "
+            "`shipper rollback` without --to goes to a release that differs",
+        )
+    remark = f"with the secret values of now {release.name} is no other than {current.name}, which serves"
+    return _choice(known, observation, current, now, remarks=(remark,))
 
 
 def _adopted_as_asked(known: Known, observation: Observation) -> Revision:
@@ -285,6 +343,8 @@ def _choice(
     lift: tuple[str, ...] = (),
     remarks: tuple[str, ...] = (),
 ) -> Choice:
+    if release.gave_back:
+        return _adopted(known, observation, _adopted_as_asked(known, observation), quarantine, remarks)
     settled = len(observation.serving) == 1 and observation.in_flight is None
     alone = settled and observation.serving[0].fingerprint == release.fingerprint
     verified_at = release.finished or release.created
@@ -295,7 +355,7 @@ def _choice(
         quarantine=quarantine,
         lift=lift,
         serves_already=alone,
-        age=now - release.created,
+        age=now - (known[_origin(known, release)] or release).created,
         healthy_for=_until(known, release, now) - verified_at if release.verified else None,
         remarks=remarks,
     )
@@ -344,16 +404,21 @@ def _image_of(known: Known, serving: Revision | None) -> str:
     return current.image if current is not None else ""
 
 
-def _adopted(known: Known, observation: Observation, revision: Revision, quarantine: tuple[str, ...]) -> Choice:
+def _adopted(
+    known: Known,
+    observation: Observation,
+    revision: Revision,
+    quarantine: tuple[str, ...],
+    remarks: tuple[str, ...] = (),
+) -> Choice:
     first = min((release.created for release in known.releases), default=None)
-    alone = _has_all_traffic(observation, revision)
     remark = f"#0 is {revision.name}, which served before shipper came: only its traffic can be proved"
     return Choice(
         number=0,
         release=None,
         revision=revision,
-        quarantine=() if alone else quarantine,
-        serves_already=alone,
+        quarantine=quarantine,
+        serves_already=_has_all_traffic(observation, revision),
         healthy_for=first - revision.created if first and revision.created else None,
-        remarks=(remark,),
+        remarks=(*remarks, remark),
     )

@@ -52,6 +52,15 @@ class KnownRelease:
         """For people: "#44 (rollback to #41)"."""
         return f"#{self.number}" if self.rollback_to is None else f"#{self.number} (rollback to #{self.rollback_to})"
 
+    @property
+    def gave_back(self) -> bool:
+        """It gave the traffic back to what served before shipper came: it has no image of its own, and no revision."""
+        return self.rollback_to == 0
+
+    def serves_as(self, revision: Revision) -> bool:
+        """Whether this revision is what it brought."""
+        return revision.release is None if self.gave_back else self.fingerprint == revision.fingerprint
+
 
 def _no_release(_: int) -> Release | None:
     return None
@@ -92,14 +101,17 @@ class Known:
     def release(self, number: int) -> Release | None:
         """The whole record of this number: see `record`."""
         wanted = self[number]
-        return self.record(wanted) if wanted is not None else self.look_up(number)
+        found = self.record(wanted) if wanted is not None else self.look_up(number)
+        return found if found is not None and found.images else None
 
     def record(self, wanted: KnownRelease) -> Release | None:
         """Its whole record, from the platform or from the ledger: what a rollback brings back.
 
-        One of which no record is left is found by its fingerprint: a rollback to #41 is #41's content. Raises
-        LedgerError (33) when only the ledger could have it and does not answer.
+        One of which no record is left is found by its fingerprint: a rollback to #41 is #41's content. What served
+        before shipper came has none. Raises LedgerError (33) when only the ledger could have it and does not answer.
         """
+        if wanted.gave_back:
+            return None
         same = [record for record in self.records if record.fingerprint == wanted.fingerprint]
         own = [record for record in same if record.number == wanted.number]
         if own or same:
@@ -107,8 +119,18 @@ class Known:
         found = self.look_up(wanted.number)
         return found if found is not None and found.fingerprint == wanted.fingerprint else None
 
+    def whose(self, digits: str) -> str:
+        """Which releases this short fingerprint or short image digest is of, for people: "#3", "image of #2, #3"; empty
+        when none is known."""
+        own = [f"#{release.number}" for release in self.releases if release.short == digits]
+        image = [f"#{release.number}" for release in self.releases if release.image and short(release.image) == digits]
+        return ", ".join(own) or ("image of " if image else "") + ", ".join(image)
+
     def serving(self, revision: Revision) -> KnownRelease | None:
         """The release that this revision serves for: after a rollback the newer number, of the same content."""
+        if revision.release is None:
+            back = [found for found in self.releases if found.verified and found.gave_back]
+            return back[-1] if back and self.adopted in (None, revision.name) else None
         same = [found for found in self.releases if found.fingerprint == revision.fingerprint]
         verified = [found for found in same if found.verified and found.number >= (revision.number or 0)]
         own = [found for found in same if found.number == revision.number]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from shipper.errors import LedgerError, NotFound, RollbackImpossible
+from shipper.errors import LedgerError, NotFound, PlatformError, RollbackImpossible
 from shipper.model import Observation, Release, Wanted
 from shipper.model.settings import native_secrets
-from shipper.rollout.known import Known
+from shipper.rollout.known import Known, KnownRelease
 from shipper.targets import KeysSecrets, PinsSecrets, Target
 
 Which = Literal["pinned", "current"]
@@ -53,3 +53,31 @@ def serving_record(known: Known, observation: Observation, *, needed: bool = Fal
         if needed:
             raise
         return None
+
+
+def only_secrets_differ(
+    target: Target, known: Known, observation: Observation, wanted: Wanted
+) -> Callable[[KnownRelease], str]:
+    """Of a release: why it would come back as no other than what serves, empty when it is another.
+
+    Nothing but secret values sets it apart, and it would have those of now. What cannot be told here is told of the one
+    that is chosen.
+    """
+
+    def why(candidate: KnownRelease) -> str:
+        if len(observation.serving) != 1 or candidate.fingerprint == observation.serving[0].fingerprint:
+            return ""  # while several serve, taking the traffic from one is a change
+        try:
+            then, now = known.record(candidate), serving_record(known, observation)
+            if then is None or now is None or not then.secret_versions or not then.same_but_for_secrets(now):
+                return ""
+            versions = returning_versions(target, then, lambda: now, which_secrets(wanted, then, target))
+        except (LedgerError, PlatformError, RollbackImpossible):
+            return ""
+        if versions == then.secret_versions or versions != now.secret_versions:
+            return ""
+        gone = target.traits.secrets_change_in_place
+        lost = "those of then are gone" if gone else "it comes back with those of now (--secrets pinned: those of then)"
+        return f"only secret values differ from what serves, and {lost}"
+
+    return why

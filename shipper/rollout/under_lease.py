@@ -18,7 +18,7 @@ from shipper.errors import (
     ShipperError,
 )
 from shipper.ledger.protocol import Lease
-from shipper.model import Deployment, Release, Revision, Verdict
+from shipper.model import Deployment, Recorded, Release, Revision, Verdict
 from shipper.rollout.aborting import Ending, applied_last, locked
 from shipper.rollout.all_at_once import all_at_once
 from shipper.rollout.attempt import Attempt
@@ -223,7 +223,13 @@ class UnderLease:
             problem = seal_stamp(run, self._writer, main, number)
             self._record.verified(number, verdict, run.deployable, run.seconds, run.last())
             refuse_unrecorded(self._record, problem, self._writer, number, verdict)
-        return run.unchanged(self._before, main, number or main.number or self._before.highest, verdict)
+        return run.unchanged(self._before, main, number or self._number_of(main), verdict)
+
+    def _number_of(self, main: Revision) -> int:
+        """What was here before shipper is #0, or what the ledger says that it serves as: the rollback to it."""
+        if main.release is None:
+            return self._state.serving or 0
+        return main.number or self._before.highest
 
     def _rolled_back_already(self, fingerprint: str, versions: dict[str, str], verdict: Verdict) -> Deployment:
         main = self._before.main
@@ -236,7 +242,7 @@ class UnderLease:
         main = self._before.main
         assert main is not None
         newest = self._state.releases[-1] if self._state.releases else None
-        if newest is not None and newest.outcome in DEAD and newest.fingerprint == main.fingerprint:
+        if newest is not None and newest.outcome in DEAD and _brought(newest, main):
             return newest.number
         return main.number if main.release is not None and main.number not in self._verified else None
 
@@ -335,7 +341,7 @@ class UnderLease:
         serving = self._state.serving
         lines = [line for line in self._state.releases if line.number == serving]
         # After a rollback its number serves, in the revision of an earlier one.
-        return serving if any(line.fingerprint == main.fingerprint for line in lines) else main.number
+        return serving if any(_brought(line, main) for line in lines) else main.number
 
     def _sealed(self, attempt: Attempt, revision: Revision) -> str:
         try:
@@ -359,6 +365,11 @@ class UnderLease:
             rollback_to=release.rollback_to,
             ledger=run.ledger.url,
         )
+
+
+def _brought(line: Recorded, revision: Revision) -> bool:
+    """Whether this revision is what that release brought. What was here before shipper has no fingerprint."""
+    return line.rollback_to == 0 if revision.release is None else line.fingerprint == revision.fingerprint
 
 
 def _can_live(revision: Revision) -> bool:

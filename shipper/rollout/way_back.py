@@ -8,7 +8,7 @@ from shipper.model.quantities import show_duration
 from shipper.rollout.ages import show_age
 from shipper.rollout.choose import Choice, choose
 from shipper.rollout.known import Known
-from shipper.rollout.returning import returning_versions, serving_record, which_secrets
+from shipper.rollout.returning import only_secrets_differ, returning_versions, serving_record, which_secrets
 from shipper.targets import Target
 
 WARM = 3.0
@@ -18,7 +18,8 @@ WARM = 3.0
 def way_back(target: Target, known: Known, observation: Observation, now: float) -> str:
     """Such as "ready -> #41 (2 h old, healthy for 3 d), about 3 s, warm", or "not possible: …". Never raises ours."""
     try:
-        choice = choose(known, observation, Wanted(), now)
+        wanted = Wanted()
+        choice = choose(known, observation, wanted, now, only_secrets_differ(target, known, observation, wanted))
         if choice.serves_already:
             return f"under way -> #{choice.number}: `shipper rollback` finishes it"
         problems, about = _prospect(target, known, choice, observation)
@@ -41,9 +42,9 @@ def _prospect(target: Target, known: Known, choice: Choice, observation: Observa
     found: Restorable = target.restorable(record.model_copy(update={"secret_versions": versions}))
     if (choice.warm or found.warm) and versions == record.secret_versions:
         return found.problems, _warm(target, record)
-    release = choice.release
-    if release.verified and release.finished is not None and release.finished > release.created:
-        return found.problems, f"about {show_duration(release.finished - release.created)}"
+    first = known[choice.number]  # a rollback to it may have needed one write only
+    if first is not None and first.verified and first.finished is not None and first.finished > first.created:
+        return found.problems, f"about {show_duration(first.finished - first.created)}: it has to start"
     return found.problems, f"at most {show_duration(record.settings.health.startup)} until it is ready"
 
 
@@ -56,6 +57,13 @@ def _warm(target: Target, record: Release) -> str:
 
 
 def _described(choice: Choice) -> str:
-    words = [f"{show_age(choice.age)} old"] if choice.age is not None else []
+    words = [_number_there(choice)] if _number_there(choice) else []
+    words += [f"{show_age(choice.age)} old"] if choice.age is not None else []
     words += [f"healthy for {show_age(choice.healthy_for)}"] if choice.healthy_for is not None else []
     return f"#{choice.number} ({', '.join(words)})" if words else f"#{choice.number}"
+
+
+def _number_there(choice: Choice) -> str:
+    """After a rollback its revision may have that one's number."""
+    number = choice.revision.number if choice.revision is not None else None
+    return f"now as #{number}" if number not in (None, choice.number) else ""

@@ -6,13 +6,23 @@ from dataclasses import dataclass
 
 from shipper.errors import NotFound, PlatformError, RollbackImpossible
 from shipper.ledger.protocol import Ledger
-from shipper.model import Deployable, ImageRef, Observation, Release, Restorable, Settings, Wanted
+from shipper.model import (
+    Deployable,
+    ImageRef,
+    Observation,
+    Release,
+    Restorable,
+    Settings,
+    Wanted,
+    fingerprint_of,
+    short,
+)
 from shipper.model.context import Clock, Reporter
 from shipper.pipeline.remarks import Remarks
 from shipper.rollout.choose import Choice
 from shipper.rollout.known import Known, KnownRelease
 from shipper.rollout.platform_errors import not_written
-from shipper.rollout.returning import returning_versions, serving_record, which_secrets
+from shipper.rollout.returning import only_secrets_differ, returning_versions, serving_record, which_secrets
 from shipper.targets import PinsSecrets, Target
 
 
@@ -37,8 +47,9 @@ def select(
 
 @dataclass(frozen=True)
 class Found:
-    """What was chosen, its record (None for #0), and what would keep it from coming back."""
+    """What was chosen among what is known, its record (None for #0), and what would keep it from coming back."""
 
+    known: Known
     choice: Choice
     release: Release | None
     serving: Release | None
@@ -51,6 +62,20 @@ class Found:
     def same_secrets(self) -> bool:
         """Whether its secret values are those of then."""
         return self.release is None or self.secret_versions == self.release.secret_versions
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of what comes back, with the secret values that it gets; None for #0."""
+        release = self.release
+        if release is None or self.same_secrets:
+            return release.fingerprint if release is not None else None
+        return fingerprint_of(release.images, release.settings, self.secret_versions, release.content)
+
+    @property
+    def quarantine(self) -> tuple[str, ...]:
+        """What is left behind; never what comes back."""
+        brought = self.fingerprint
+        return tuple(one for one in self.choice.quarantine if brought is None or one != short(brought))
 
     @property
     def nothing_to_do(self) -> bool:
@@ -66,7 +91,7 @@ def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Rep
         known, choice = _choose(wanted, target, ledger, observation, report, now)
         if choice.release is None:  # what served before shipper came has no record: it is chosen only while it runs
             return Found(
-                choice, None, serving_record(known, observation), observation, {}, warm=choice.warm, problems=()
+                known, choice, None, serving_record(known, observation), observation, {}, warm=choice.warm, problems=()
             )
         release = _record(known, choice, choice.release)
         which = which_secrets(wanted, release, target)
@@ -76,13 +101,13 @@ def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Rep
         anew = choice.serves_already and bool(observation.drift)
         needs_secrets = bool(versions) and isinstance(target, PinsSecrets)
         if choice.warm and same and not anew and (choice.serves_already or not needs_secrets):
-            return Found(choice, release, serving, observation, versions, warm=True, problems=())
+            return Found(known, choice, release, serving, observation, versions, warm=True, problems=())
         # The platform reads its own secrets again at every start: a revision is no warmer than their versions.
         restorable = _restorable(target, release.model_copy(update={"secret_versions": versions}), choice.number)
     except PlatformError as error:
         raise not_written(error) from error
     warm = restorable.warm and same and not anew
-    return Found(choice, release, serving, observation, versions, warm=warm, problems=restorable.problems)
+    return Found(known, choice, release, serving, observation, versions, warm=warm, problems=restorable.problems)
 
 
 def _restorable(target: Target, release: Release, number: int) -> Restorable:
@@ -107,12 +132,12 @@ def deployable_of(found: Found, wanted: Wanted, settings: Settings) -> Deployabl
         started_in=release.started_in if release is not None else None,
         published=release is not None and release.main.manifest_digest is not None,
         origin="rollback",
-        fingerprint=release.fingerprint if release is not None and found.same_secrets else None,
+        fingerprint=found.fingerprint if found.same_secrets else None,
         secret_versions=found.secret_versions,
         content=release.content if release is not None else "",
         rollback_to=choice.number,
         revision=choice.revision.name if choice.revision is not None and found.same_secrets else None,
-        quarantine=choice.quarantine,
+        quarantine=found.quarantine,
         lift=choice.lift,
         reason=wanted.reason,
     )
@@ -125,14 +150,16 @@ def _choose(
     from shipper.rollout.choose import choose
     from shipper.rollout.known import known
 
+    def among(releases: Known) -> tuple[Known, Choice]:
+        same = only_secrets_differ(target, releases, observation, wanted)
+        return releases, choose(releases, observation, wanted, now, same)
+
     remarks = Remarks()
     try:
-        newest = known(target, ledger, remarks, observation=observation)
         try:
-            found = newest, choose(newest, observation, wanted, now)
+            found = among(known(target, ledger, remarks, observation=observation))
         except RollbackImpossible:
-            whole = known(target, ledger, remarks, observation=observation, whole=True)
-            found = whole, choose(whole, observation, wanted, now)
+            found = among(known(target, ledger, remarks, observation=observation, whole=True))
     finally:
         for text in remarks.texts:
             report.remark(text)

@@ -11,7 +11,10 @@ from typing import Any
 from shipper.model import ImageRef, Observation, Release, Settings, Stamp, Wanted
 from shipper.model.release import fingerprint_of, new_release_id
 from shipper.pipeline.cancellation import RunCancellation
+from shipper.pipeline.remarks import Remarks
+from shipper.rollout.known import known
 from shipper.rollout.secret_versions import secret_versions_of
+from shipper.rollout.way_back import way_back
 from shipper.targets.conformance.rig import (
     Adopts,
     Answer,
@@ -27,7 +30,7 @@ from shipper.targets.conformance.rig import (
     Run,
     StoresSecrets,
 )
-from shipper.targets.conformance.running import run_here
+from shipper.targets.conformance.running import ledger_of, run_here
 from shipper.targets.conformance.values import Values
 from shipper.targets.conformance.watched import Around
 from shipper.targets.protocol import Target
@@ -248,6 +251,15 @@ class Here:
         """Nobody of ours answers: the connection is refused, or a proxy says that there is nothing."""
         found = self._until(lambda answer: answer is None or (answer.status >= 500 and not answer.revision), "/")
         assert found is None or found.status >= 500, f"the address still answers {_shown(found)}"
+
+    def status(self) -> tuple[str, str]:
+        """What `shipper status` says: the release that serves, for people ("" for none that is known), and the way
+        back."""
+        target, now = self.target(), self.observe()
+        settings, place = self.settings.service, self.place.chosen.name
+        found = known(target, ledger_of(self.ledger, settings, place), Remarks(), observation=now)
+        serving = found.serving(now.main) if now.main is not None else None
+        return serving.name if serving is not None else "", way_back(target, found, now, time.time())
 
     def lost_nothing(self) -> None:
         """Nothing is on the platform that belongs to no revision and no record."""

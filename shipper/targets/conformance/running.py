@@ -11,7 +11,7 @@ from shipper.errors import ShipperError
 from shipper.ledger.holders import this_process
 from shipper.ledger.opening import open_ledger
 from shipper.ledger.protocol import Ledger
-from shipper.model import Deployable, Deployment, Event, Holder, Order
+from shipper.model import Deployable, Deployment, Event, Holder, Order, ServiceSettings
 from shipper.model.evidence import Evidence
 from shipper.model.release import new_release_id
 from shipper.pipeline.cancellation import RunCancellation
@@ -80,7 +80,7 @@ def run_here(
     code, cause, message, deployment = 0, "", "", None
     details: tuple[str, ...] = ()
     try:
-        ledger = DoomedLedger(_ledger(place, run), doom)
+        ledger = DoomedLedger(ledger_of(run.ledger, run.settings.service, place.chosen.name), doom)
         deployment = _do(
             place=place,
             run=run,
@@ -108,15 +108,9 @@ def run_here(
     )
 
 
-def _ledger(place: Place, run: Run) -> Ledger:
-    service = run.settings.service
-    return open_ledger(
-        run.ledger,
-        service=service.service,
-        environment=service.environment,
-        target=place.chosen.name,
-        environ=os.environ,
-    )
+def ledger_of(url: str | None, service: ServiceSettings, target: str) -> Ledger:
+    """That of this service on the target of this name, below `url`."""
+    return open_ledger(url, service=service.service, environment=service.environment, target=target, environ=os.environ)
 
 
 def _do(

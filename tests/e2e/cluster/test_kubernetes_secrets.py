@@ -57,3 +57,24 @@ def test_the_last_line_says_that_there_is_a_way_back_although_it_was_rotated(clu
     status = cluster.run("status", "--target", "kubernetes", "-C", tmp_path / "shop")
     assert "ready -> #2" in status.stdout, status.stdout
     assert cluster.from_nowhere("rollback").code == 0
+
+
+def test_after_a_release_of_nothing_but_a_secret_the_way_back_is_the_one_before(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    cluster.kubectl("create", "secret", "generic", "db", "--from-literal", "password=one")
+    for version, touched in (("1", False), ("2", False), ("2", True)):
+        if touched:
+            cluster.kubectl(*TOUCHED["another value"])
+        write_service(tmp_path / "shop", version=version, settings=cluster.settings(**QUICK, run=REFERS))
+        ended = cluster.release(tmp_path / "shop")
+        assert ended.code == 0, ended
+    assert ended.finished["rollback"].startswith("ready -> #1"), ended
+    named = cluster.from_nowhere("rollback", "--to", "#2")
+    assert named.code == 23, named
+    assert "only secret values differ from what serves, and those of then are gone" in named.said
+    back = cluster.from_nowhere("rollback")
+    assert back.code == 0, back
+    assert cluster.ask().json["version"] == "1"
+    status = cluster.run("status", "--target", "kubernetes", "-C", tmp_path / "shop")
+    assert "quarantined  #3 (" in status.stdout, status.stdout

@@ -121,6 +121,7 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(laptop: Laptop) ->
     assert ended.code == 0, ended
     assert "would go back from #2 (shop-2) to #1" in ended.out
     assert "run.env.LEVEL: high -> low" in ended.out
+    assert "would be quarantined: #2 (" in ended.out
     assert "run.env.API_KEY: (not shown)" in ended.out
     assert "it is warm" in ended.out
     assert (laptop.memory.version, laptop.answer()) == (version, "two")
@@ -141,6 +142,16 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_written(laptop: Lapt
     ended = laptop.run("rollback", "--service", "shop", "--to", to)
     assert ended.code == code, ended
     assert laptop.answer() == "two"
+
+
+def test_what_is_left_is_named_as_status_names_it(laptop: Laptop) -> None:
+    released(laptop, "one", "two", "three")
+    assert laptop.run("rollback", "--service", "shop").code == 0
+    ended = laptop.run("rollback", "--service", "shop", "--dry-run")
+    assert "would go back from #4 (rollback to #2, shop-2) to #1" in ended.out
+    assert "would be quarantined: #2, #4 (" in ended.out
+    ended = laptop.run("rollback", "--service", "shop", "--to", "#3", "--dry-run")
+    assert "would be out of quarantine: #3 (" in ended.out
 
 
 def test_a_bad_environment_value_quarantines_that_release_and_not_its_image(laptop: Laptop) -> None:

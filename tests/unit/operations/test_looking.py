@@ -9,6 +9,7 @@ from shipper.model import Deployment, Started, new_release_id
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.where import Where
 from shipper.operations.workspace import open_workspace
+from shipper.targets.conformance.memory import FOREIGN, Held
 from tests.unit.operations.imaginary import Laptop
 
 pytestmark = pytest.mark.unit
@@ -28,7 +29,7 @@ def test_status_names_the_release_that_was_brought_back(back: Laptop) -> None:
     assert "serves       #3 (rollback to #1), shop-1, 100 % of the traffic" in said
     assert "proof        identity, verified" in said
     assert "stamp        up to #3" in said
-    assert "quarantined" in said
+    assert "quarantined  #2 (" in said
     assert said.rstrip().splitlines()[-1].startswith("rollback: not possible: there is no earlier verified release")
 
 
@@ -124,3 +125,29 @@ def test_the_doctor_looks_at_the_ledger(laptop: Laptop) -> None:
     laptop.break_ledger()
     checks = laptop.run("doctor", "-C", str(laptop.project), "--json").shown["checks"]
     assert [check["state"] for check in checks if check["name"] == "ledger"] == ["failed"]
+
+
+def test_after_a_rollback_to_what_served_before_shipper_everything_goes_on(laptop: Laptop) -> None:
+    assert laptop.run("status", "-C", str(laptop.project)).code == 0
+    laptop.memory.held[FOREIGN] = Held(FOREIGN, None, "good", "theirs")
+    laptop.memory.set_weights({FOREIGN: 100})
+    assert isinstance(laptop.release("one"), Deployment)
+    assert laptop.run("rollback", "--service", "shop").code == 0
+    said = laptop.run("status", "--service", "shop").out
+    assert "serves       #2 (rollback to #0), foreign, 100 % of the traffic" in said
+    assert "proof        routing, verified" in said
+    assert "not possible: there is no earlier" in said
+    assert laptop.run("verify", "--service", "shop").code == 0
+    lines = laptop.run("history", "--service", "shop", "--json").shown["releases"]
+    assert [(line["number"], line["serves"]) for line in lines] == [(2, True), (1, False)]
+    assert laptop.run("status", "--service", "shop", "--repair").code == 0
+    assert laptop.run("gc", "--service", "shop", "--plan").code == 0
+    assert isinstance(laptop.release("two"), Deployment)
+    planned = laptop.run("rollback", "--service", "shop", "--dry-run")
+    assert "would go back from #3 (shop-3) to #0" in planned.out
+    assert laptop.run("rollback", "--service", "shop").code == 0
+    assert laptop.answer() == "theirs"
+    assert (
+        "would go back from #4 (rollback to #0, foreign) to #3"
+        in laptop.run("rollback", "--service", "shop", "--to", "#3", "--dry-run").out
+    )

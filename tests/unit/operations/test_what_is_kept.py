@@ -101,3 +101,18 @@ def test_differences_are_named_leaf_by_leaf_and_secrets_are_not_shown() -> None:
 
 def test_the_same_again_has_no_differences() -> None:
     assert differences(release({"A": "1"}), release({"A": "1"}), {}) == ()
+
+
+def test_a_rollback_to_what_served_before_shipper_takes_no_place_among_the_ways_back() -> None:
+    contents = (CONTENTS[0], CONTENTS[1], CONTENTS[2])
+    releases = [
+        KnownRelease(number=number, fingerprint=content, image=content, created=float(number), verified=True)
+        for number, content in zip((1, 2, 4), contents, strict=True)
+    ]
+    gave_back = KnownRelease(
+        number=3, fingerprint=CONTENTS[5], image="", created=3.0, verified=True, rollback_to=0, outcome="verified"
+    )
+    serving = Revision(name="r", release="01J", number=4, fingerprint=CONTENTS[2], weight=100)
+    known = Known(releases=(*releases[:2], gave_back, releases[2]), highest=4)
+    numbers = kept(known, Observation(seen="1", serving=(serving,), revisions=(serving,)), 1)
+    assert 2 in numbers

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shipper.errors import LedgerError, NotRecorded, PutBack, RollbackImpossible
+from shipper.errors import LedgerError, NotRecorded, PutBack, RollbackImpossible, RolloutFailed
 from shipper.model import Revision, Wanted, fingerprint_of, short
 from shipper.rollout.known import Known
 from shipper.rollout.way_back import way_back
@@ -91,6 +91,33 @@ def test_in_the_first_canary_the_way_back_is_what_served_before_shipper(world: W
     assert world.serves == {"old": 90, "one": 10}
     assert world.rollback().rollback_to == 0
     assert world.serves == {"old": 100}
+
+
+def test_a_rollback_to_it_whose_run_died_is_recorded_by_the_next(world: World) -> None:
+    place: Any = world.place
+    place.adopt("old")
+    world.release("one")
+    world.around = killed_after("shift")
+    with pytest.raises(Killed):
+        world.rollback()
+    assert world.rollback().rollback_to == 0
+    assert world.serves == {"old": 100}
+    found = world.known
+    assert found.serving(world.observation.serving[0]) == found.releases[-1]
+    assert len(found.quarantined) == 1
+    assert found.unrecorded_quarantine == ()
+
+
+def test_a_release_that_fails_after_a_rollback_to_it_leaves_that_rollback_serving(world: World) -> None:
+    place: Any = world.place
+    place.adopt("old")
+    world.release("one")
+    world.rollback()
+    with pytest.raises(RolloutFailed):
+        world.release("two", "crash-loop")
+    assert world.ledger.state().serving == 2
+    again = world.rollback("#0")
+    assert (again.changed, again.number) == (False, 2)
 
 
 def test_one_that_was_stopped_cannot_come_back_and_that_is_said(world: World) -> None:

@@ -160,6 +160,46 @@ def test_what_served_before_shipper_is_the_last_resort() -> None:
     assert "#0" in refused(known, seen(revision(1, "a", 100)), "#0").message
 
 
+FOREIGN = Revision(name="old", release=None, number=0)
+SERVES = FOREIGN.model_copy(update={"weight": 100})
+
+
+def gave_back(number: int, **more: Any) -> KnownRelease:
+    """A rollback to #0, as the ledger has it: it had no image, and its fingerprint is of nothing that runs."""
+    return made(number, "nothing", rollback_to=0, image="", **more)
+
+
+def test_a_rollback_to_what_served_before_shipper_is_no_release_of_its_own() -> None:
+    known = Known((made(1, "a"), gave_back(2)), (short(hashed("a")),), adopted="old")
+    assert known.serving(FOREIGN) == known[2]
+    error = refused(known, seen(SERVES, revision(1, "a")))
+    assert error.details[0] == "#2 (rollback to #0): it is what serves"
+    for to in ("#0", "#2", short(hashed("nothing"))):
+        choice = chosen(known, seen(SERVES), to)
+        assert (choice.number, choice.release, choice.serves_already, choice.quarantine) == (0, None, True, ())
+
+
+def test_it_is_gone_back_to_again_where_it_served_last() -> None:
+    known = Known((made(1, "a"), made(2, "b"), gave_back(3), made(4, "c")), (short(hashed("b")),), adopted="old")
+    choice = chosen(known, seen(FOREIGN, revision(4, "c", 100)))
+    assert (choice.number, choice.release, choice.revision) == (0, None, FOREIGN)
+    assert choice.quarantine == (short(hashed("c")),)
+    assert chosen(known, seen(revision(4, "c", 100))).number == 1, "it is not there any more"
+    assert "not there any more" in refused(known, seen(revision(4, "c", 100)), "#3").message
+
+
+def test_one_whose_run_died_after_moving_traffic_to_it_is_taken_up_again() -> None:
+    bad = (short(hashed("a")),)
+    known = Known((made(1, "a"), gave_back(2, outcome="started")), bad, unrecorded_quarantine=bad, adopted="old")
+    choice = chosen(known, seen(SERVES, revision(1, "a")))
+    assert (choice.number, choice.serves_already, choice.quarantine) == (0, True, bad)
+
+
+def test_no_record_of_it_is_anything_to_bring_back_or_to_compare_with() -> None:
+    known = Known((made(1, "a"), gave_back(2)), adopted="old", look_up=lambda _: pytest.fail("it was looked up"))
+    assert known.release(2) is None
+
+
 def test_rollback_after_rollback_does_not_swing_to_and_fro() -> None:
     releases = [made(1, "a"), made(2, "b"), made(3, "c")]
     quarantined: list[str] = []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from shipper.errors import Transient, UnreachableError
+from shipper.model import short
 from shipper.rollout.known import known
 from shipper.rollout.way_back import way_back
-from tests.unit.rollout.world import Told, Unreachable, World, failing, new_ledger
+from tests.unit.rollout.world import Told, Unreachable, World, failing, new_ledger, replacing_world
 
 pytestmark = pytest.mark.unit
 
@@ -135,7 +137,44 @@ def test_one_that_has_to_start_takes_as_long_as_it_did(world: World) -> None:
     world.release("one")
     world.release("two")
     assert "warm" not in line(world)
-    assert ", about 0.0 s" in line(world)
+    assert line(world).endswith(", about 0.0 s: it has to start")
+
+
+def test_it_is_told_under_which_number_its_revision_is_found() -> None:
+    world = replacing_world()
+    world.release("one")
+    world.clock.time += 7200
+    world.release("two")
+    world.rollback()
+    world.release("three")
+    alone = known(world.target(), None, Told())
+    found = way_back(world.target(), alone, world.observation, world.clock.now())
+    assert found.startswith("ready -> #1 (now as #3, 2 h old, healthy for 1 min)"), found
+
+
+def test_how_long_a_start_takes_is_not_told_by_a_rollback_that_needed_none(world: World) -> None:
+    world.release("one")
+    world.release("two")
+    world.rollback()
+    world.sets(rollback={"keep": "none"})
+    world.release("three")
+    took = {1: 12.0, 2: 0.6, 3: 0.6, 4: 0.6}
+    found = world.known
+    found = replace(
+        found, releases=tuple(replace(one, finished=one.created + took[one.number]) for one in found.releases)
+    )
+    told = way_back(world.target(), found, world.observation, world.clock.now())
+    assert told.endswith("about 12.0 s: it has to start")
+
+
+def test_releases_are_named_by_the_digits_of_a_quarantine(world: World) -> None:
+    first, second = world.release("one"), world.release("two")
+    world.rollback()
+    found = world.known
+    assert found.whose(short(first.fingerprint)) == "#1, #3"
+    assert found.whose(short(second.fingerprint)) == "#2"
+    assert found.whose(short(found.releases[0].image)) == "image of #1, #3"
+    assert found.whose("0123456789ab") == ""
 
 
 def test_what_is_gone_is_told(world: World) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from shipper.errors import ConfigError
-from shipper.model import Observation, Release, Restorable, Settings
+from shipper.errors import ConfigError, RollbackImpossible
+from shipper.model import Deployment, Observation, Release, Restorable, Settings, Wanted
 from shipper.rollout.way_back import way_back
+from shipper.stages.select import select
 from shipper.targets.conformance.memory_splits import TRAITS, SplittingTarget
-from tests.unit.rollout.world import World, splitting_world
+from tests.unit.rollout.test_going_back_again import Killed, killed_after
+from tests.unit.rollout.world import Told, World, splitting_world
 
 pytestmark = pytest.mark.unit
 
@@ -119,6 +122,66 @@ def test_where_values_of_then_were_asked_for_the_last_line_says_that_they_are_go
     rotating.release("four")
     cluster.touched += 1
     assert told(rotating) == "not possible: #3 cannot come back: was changed since; pass --secrets current"
+
+
+@pytest.fixture
+def only_the_secret(rotating: World, cluster: Cluster) -> World:
+    """#3 is #2 with the Secret of now: nothing else differs."""
+    rotating.release("two")
+    return rotating
+
+
+def went_back(world: World, to: str | None = None, **more: Any) -> Deployment:
+    deployable = select(Wanted(to=to, **more), world.settings, world.target(), world.ledger, Told(), world.clock)
+    return world.roll_out(deployable, "rollback")
+
+
+def test_what_would_come_back_as_what_serves_is_no_way_back(only_the_secret: World) -> None:
+    assert told(only_the_secret).startswith("ready -> #1")
+    assert only_the_secret.rollback().rollback_to == 1
+    assert only_the_secret.serves == {"one": 100}
+
+
+def test_asked_for_by_number_nothing_is_written_and_nothing_quarantined(only_the_secret: World) -> None:
+    before = only_the_secret.observation.seen
+    with pytest.raises(RollbackImpossible) as caught:
+        only_the_secret.rollback("#2")
+    assert caught.value.message == (
+        "#2 would bring nothing back: only secret values differ from what serves, and those of then are gone"
+    )
+    assert (only_the_secret.observation.seen, only_the_secret.known.quarantined) == (before, ())
+    assert only_the_secret.rollback("#1").rollback_to == 1
+
+
+def test_asked_for_with_the_values_of_now_it_serves_already(only_the_secret: World) -> None:
+    done = went_back(only_the_secret, "#2", secrets="current")
+    assert (done.changed, done.number) == (False, 3)
+    assert only_the_secret.known.quarantined == ()
+
+
+def test_what_comes_back_is_never_quarantined(rotating: World, cluster: Cluster) -> None:
+    """In a canary of nothing but a secret its release comes back with the value of now, as the canary has it."""
+    rotating.sets(rollout={"strategy": "canary", "steps": [10], "bake": 5}, run={"secrets": REFERENCES})
+    rotating.release("three")
+    cluster.touched += 1
+    rotating.around = killed_after("shift")
+    with pytest.raises(Killed):
+        rotating.release("three")
+    assert went_back(rotating).rollback_to == 3
+    assert rotating.serves == {"three": 100}
+    assert rotating.known.quarantined == ()
+
+
+def test_values_that_are_kept_can_be_asked_for() -> None:
+    world = splitting_world()
+    world.sets(run={"secrets": {"TOKEN": "env:TOKEN"}}, rollback={"secrets": "current"})
+    for value in ("old", "new"):
+        world.secrets = {"TOKEN": value}
+        world.release("one")
+    assert told(world).startswith("not possible: there is no earlier")
+    with pytest.raises(RollbackImpossible, match="--secrets pinned: those of then"):
+        went_back(world, "#1")
+    assert went_back(world, secrets="pinned").rollback_to == 1
 
 
 def test_untouched_it_is_warm() -> None:

@@ -37,3 +37,26 @@ def what_is_foreign_is_never_removed(here: Here) -> None:
         expect(here.release(text), 0)
     expect(here.rollback("#0"), 0)
     here.answers("foreign")
+
+
+@scenario(needs=[Adopts])
+def releases_after_a_rollback_to_something_foreign(here: Here) -> None:
+    """It is gone back to, and is what serves; numbers go on from there, and it is the way back again."""
+    here.adopt("foreign")
+    expect(here.release("one"), 0)
+    done = expect(here.rollback(), 0).done
+    assert (done.number, done.rollback_to) == (2, 0)
+    serves, back = here.status()
+    assert serves == "#2 (rollback to #0)", f"status says that {serves or 'nothing that is known'} serves"
+    assert back.startswith("not possible: there is no earlier"), f"#0 serves and #1 is quarantined, yet: {back}"
+    expect(here.rollback(), 23)
+    assert not expect(here.rollback("#0"), 0).done.changed
+    here.answers("foreign")
+    assert expect(here.release("two"), 0).done.number == 3
+    serves, back = here.status()
+    assert serves == "#3", f"status says that {serves or 'nothing that is known'} serves"
+    assert back.startswith("ready -> #0"), f"it runs and #1 is quarantined, yet: {back}"
+    done = expect(here.rollback(), 0).done
+    assert (done.number, done.rollback_to) == (4, 0)
+    here.answers("foreign")
+    here.lost_nothing()
