@@ -51,7 +51,7 @@ def test_a_first_release_is_told_in_a_few_lines(shop: KnativePlace) -> None:
         "create revision:  -> shop-…",
         "create image:  -> to be built",
         "create Service/shop:  -> new",
-        "create visibility:  -> external",
+        "create visibility:  -> public",
     ]
     assert not any("would not" in told or "could not" in told for told in plan.remarks), plan.remarks
 
