@@ -17,7 +17,7 @@ from tests.e2e.projects import QUICK, merged, write_service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-NEEDS: dict[Kind, Callable[[], Sequence[Need]]] = {
+NEEDS: dict[str, Callable[[], Sequence[Need]]] = {
     "kubernetes": lambda: of_kubernetes.needs("plan", of_kubernetes.Uses(ingress=True, account=True, variables=True)),
     "knative": lambda: of_knative.needs("plan", of_knative.Uses()),
 }

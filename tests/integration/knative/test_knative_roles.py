@@ -54,8 +54,8 @@ def guarded(place: KnativePlace) -> Guarded:
 
 def test_every_command_works_with_its_role(guarded: Guarded, record_property: Callable[[str, object], None]) -> None:
     with guarded.commanding("plan") as place:
-        asked = TargetSpec(settings=place.settings, target="kn", command="plan")
-        assert place.target().preflight(asked) == []
+        of_plan = TargetSpec(settings=place.settings, target="kn", command="plan")
+        assert place.target().preflight(of_plan) == []
         (lacking,) = [told for told in place.remarks if told.startswith("a release would be refused (32)")]
         assert "delete services.serving.knative.dev" in lacking
         now = place.target().observe()

@@ -139,14 +139,14 @@ _SPARE = {
 
 def _whole_life(place: Guarded) -> None:
     with place.commanding("plan"):
-        asked = TargetSpec(settings=place.settings, target="kube", command="plan")
-        assert place.target().preflight(asked) == []
+        of_plan = TargetSpec(settings=place.settings, target="kube", command="plan")
+        assert place.target().preflight(of_plan) == []
         (lacking,) = [told for told in place.remarks if told.startswith("a release would be refused (32)")]
         assert "create and delete secrets" in lacking
         plan = place.target().plan(place.release(), place.target().observe())
         assert plan.remarks == ()
     with place.commanding("release"):
-        assert place.target().preflight(asked.model_copy(update={"command": "release"})) == []
+        assert place.target().preflight(of_plan.model_copy(update={"command": "release"})) == []
         first = place.releases(place.release())
         place.removes()  # a first release that fails is put back to nothing
         place.sets(run={"env": {"MODE": "two"}, "cpu": 0.1})
