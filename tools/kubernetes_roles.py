@@ -11,7 +11,8 @@ from tools.roles import roles_page
 _INTRODUCTION = """# Kubernetes: permissions
 
 One Role for each command, with nothing more than it needs. `preflight` asks the API server about the lines of a
-release and names each verb that is missing (exit 32), with the line for the Role. The tests run with exactly these.
+release and names each verb that is missing (exit 32), with the line for the Role. `shipper plan` asks for its own
+lines only, and tells what a release would lack. The tests run with exactly these.
 
 A line with a remark is needed with that configuration only. Take it away when the last release that had it is gone:
 what such a release made is read and removed with it.

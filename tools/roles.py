@@ -28,7 +28,8 @@ def roles_page(introduction: str, most: Needs, least: Needs, remark: Remark) -> 
 
 def _told_earlier(release: Iterable[Need]) -> Iterator[str]:
     """What a release only looks at beforehand."""
-    yield "A release goes on without these; then it is told later, by the platform, what preflight would have found."
+    yield "A release, and a plan of one, goes on without these; then it is told later, by the platform, what preflight"
+    yield "would have found."
     yield ""
     yield "| where | rule | what is known before the build |"
     yield "|---|---|---|"

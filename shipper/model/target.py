@@ -63,6 +63,10 @@ class TargetSpec(Noun):
 
     settings: Settings
     target: str
+    command: Literal["plan", "release"] = Field(
+        default="release",
+        description="A plan asks for the permissions that it needs itself, and tells what a release lacks.",
+    )
 
 
 class Readiness(Product):

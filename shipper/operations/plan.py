@@ -32,11 +32,13 @@ def plan(where: Where) -> Planned:
     """Configuration, observation, preflight and the difference.
 
     The image is not built: the serving digest stands in and the image line says "to be built".
+    What a release would lack and a plan needs not (permissions) is a remark, as is whatever else the target has to say.
     Raises PreflightRefused, CredentialsError (32), UnreachableError (33). What somebody changed by hand is shown, with
     what the target has against a release for it; DriftError (31) where that leaves nothing else to show.
     """
     workspace = open_workspace(where)
-    target, told = workspace.connect(), Remarks()
+    told = Remarks()
+    target = workspace.connect(told)
     try:
         observation = _taking(workspace, target, told)
         found = _asked(workspace, target, observation, told.texts)
@@ -50,7 +52,7 @@ def plan(where: Where) -> Planned:
         strategy=strategy_of(workspace.settings, target.traits),
         image_known=False,
         drift=observation.drift,
-        remarks=(*_refused(observation), *told.texts),
+        remarks=(*_refused(observation), *(text for text in told.texts if text not in found.remarks)),
     )
 
 
@@ -65,7 +67,7 @@ def _refused(observation: Observation) -> tuple[str, ...]:
 def _taking(workspace: Workspace, target: Target, report: Reporter) -> Observation:
     """What is there, where the target can take the release, or could if nobody had changed it by hand."""
     settings, chosen = workspace.settings, workspace.chosen
-    problems = problems_of(settings, chosen, target)
+    problems = problems_of(settings, chosen, target, command="plan")
     if not problems:
         return looked_at(chosen, target, report)
     observation = drift_behind(problems, settings, chosen, target, report, tried=True)

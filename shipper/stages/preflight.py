@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from shipper.errors import ConfigError, PlatformError, PreflightRefused, ShipperError, UsageError
 from shipper.model import Observation, Problem, Readiness, Settings, TargetSettings, TargetSpec
@@ -100,13 +101,20 @@ def looked_at(chosen: TargetSettings, target: Target, report: Reporter) -> Obser
     return found.model_copy(update={"drift": ()})
 
 
-def problems_of(settings: Settings, chosen: TargetSettings, target: Target, *, tried: bool = True) -> list[Problem]:
+def problems_of(
+    settings: Settings,
+    chosen: TargetSettings,
+    target: Target,
+    *,
+    tried: bool = True,
+    command: Literal["plan", "release"] = "release",
+) -> list[Problem]:
     """What the configuration says by itself, then what the platform says. Raises PlatformError.
 
-    `tried`: the image will go through the smoke test.
+    `tried`: the image will go through the smoke test. `command`: what has to be permitted.
     """
     own = own_problems(settings, target, tried=tried)
-    return [*own, *target.preflight(TargetSpec(settings=settings, target=chosen.name))]
+    return [*own, *target.preflight(TargetSpec(settings=settings, target=chosen.name, command=command))]
 
 
 def own_problems(settings: Settings, target: Target, *, tried: bool) -> list[Problem]:

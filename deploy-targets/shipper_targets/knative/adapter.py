@@ -26,7 +26,7 @@ from shipper.targets import Conflict, PlatformError, Retired, TargetContext, Tra
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.cleaning import KIND, delete_revisions, garbage_of
 from shipper_targets.knative.content import content_of, file_of
-from shipper_targets.knative.names import service_name
+from shipper_targets.knative.names import name_of_release, service_name
 from shipper_targets.knative.once import as_deployment
 from shipper_targets.knative.past import Past
 from shipper_targets.knative.planning import plan_of
@@ -42,6 +42,7 @@ from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.jobs import Jobs
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.logs import Logs
+from shipper_targets.kubernetes.plan_parts import Stood
 from shipper_targets.kubernetes.unbuilt import unpushed
 
 
@@ -68,7 +69,7 @@ class KnativeTarget:
 
     def preflight(self, spec: TargetSpec) -> Sequence[Problem]:
         """Permissions, names, secrets, room, what Knative's webhooks would refuse; then their own opinion (dry run)."""
-        return self._preflight.problems(spec.settings, spec.target)
+        return self._preflight.problems(spec.settings, spec.target, spec.command)
 
     def observe(self) -> Observation:
         """What is routed now, every revision of ours, stamp and drift. `seen` is what is ours of the Service."""
@@ -77,13 +78,14 @@ class KnativeTarget:
     def plan(self, release: Release, observation: Observation) -> Plan:
         """Field by field against what serves; Knative's webhooks judge the request (dry run)."""
         found, remarks = self._reading.now(), []
-        planned = as_planned(release, unpushed(release.settings))
+        unknown = unpushed(release.settings)
+        stood = Stood.of(name_of_release(self._name, release), self._name, unknown)
         try:
-            rehearse(self._calls, found.service, planned, self._own)
+            rehearse(self._calls, found.service, as_planned(release, unknown), self._own)
         except (Transient, Conflict) as error:
-            remarks.append(f"Knative could not be asked whether it takes this: {error}")
+            remarks.append(f"Knative could not be asked whether it takes this: {stood.text(str(error))}")
         except PlatformError as error:
-            remarks.append(f"Knative would not take this: {error}")
+            remarks.append(f"Knative would not take this: {stood.text(str(error))}")
         return plan_of(release, observation, found, self._own, tuple(remarks))
 
     def progress(self, revision: Revision) -> Iterator[Progress]:

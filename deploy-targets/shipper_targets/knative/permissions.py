@@ -108,7 +108,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Uses], Iterator[Need]], ...]] = {
     "verify": (_read, _ask),
     "history": (_read,),
     "logs": (_read, _follow, _print),
-    "plan": (_read, _rehearse),
+    "plan": (_read, _rehearse, _secrets, _look),
     "release": (_read, _write, _follow, _ask, _ask_beside, _print, _secrets, _once, _look),
     "rollback": (_read, _write, _follow, _ask, _print, _secrets),
     "gc": (_read, _collect),

@@ -8,18 +8,24 @@ from shipper.model import Change, Observation, Plan, Release
 from shipper.targets import Invalid, change_of
 from shipper_targets.knative.drift import own_settings
 from shipper_targets.knative.fields import IMAGE, Fields, fields_of, shown_in
-from shipper_targets.knative.kinds import NO_GC
+from shipper_targets.knative.kinds import NO_GC, SERVICE
 from shipper_targets.knative.limits import remarks_of
-from shipper_targets.knative.names import name_of_release
 from shipper_targets.knative.observing import Found
 from shipper_targets.knative.render import content_of
 from shipper_targets.knative.scaling import scale_line
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.knative.traffic import LATEST, about_to_serve, asked_for, follows_latest, show
 from shipper_targets.knative.written import visibility_of
+from shipper_targets.kubernetes.plan_parts import (
+    SAME,
+    TO_BUILD,
+    configuration_alone,
+    planned_name,
+    secret_changes,
+    serves_already,
+)
 from shipper_targets.kubernetes.values import mapping, name_of
 
-TO_BUILD = "to be built"
 _FILLED_IN = (
     "template.container.name", "template.container.resources", "template.container.readinessProbe",
     "template.container.terminationMessagePath", "template.container.terminationMessagePolicy",
@@ -36,32 +42,38 @@ _KEPT = f"template.annotations.{NO_GC}"
 def plan_of(
     release: Release, observation: Observation, found: Found, own: KnativeSettings, remarks: tuple[str, ...] = ()
 ) -> Plan:
-    """Subjects are `revision`, `image`, paths such as `template.env.MODE`, `visibility`, `latestRevision` and
-    `traffic`: in this order, paths sorted, always the same for the same release and platform.
+    """Subjects are `revision`, `image`, paths such as `template.env.MODE`, `visibility`, `latestRevision`, versions of
+    `run.secrets` and `traffic`: in this order, paths sorted, always the same for the same release and platform. A first
+    release is told as the Service as a whole.
     """
-    after = fields_of(content_of(release, own, found.name))
     main = observation.main
+    then = found.releases.get(main.name) if main is not None else None
     before = _fields_of(main.name, found) if main is not None else {}
     same = main is not None and bool(main.image) and main.image == release.main.config_digest
-    changes = [
-        _image(before.get(IMAGE, ""), release, same=same),
-        *_template(before, after, foreign=main is not None and main.release is None),
-        *_whole(found, own),
-    ]
+    image, new = _image(before.get(IMAGE, ""), release, same=same), planned_name(found.name)
     told = (
         scale_line(release.settings, own, release.started_in),
         *remarks_of(release.settings, own),
         *_migration(found),
         *remarks,
     )
-    new = name_of_release(found.name, release)
+    if serves_already(release, observation):
+        return Plan(summary=SAME, changes=(image,), remarks=told)
     if main is None:
-        first = (change_of("revision", "", new), *changes)
+        service = change_of(f"{SERVICE.kind}/{found.name}", "", "new") if found.service is None else None
+        first = (change_of("revision", "", new), image, *([service] if service else []), *_whole(found, own))
         return Plan(summary="a first release", changes=first, remarks=told)
-    if all(change.action == "keep" for change in changes):
-        return Plan(summary="nothing to change, if the image is the same", changes=tuple(changes), remarks=told)
+    after = fields_of(content_of(release, own, found.name))
+    changes = [
+        *_template(before, after, foreign=main.release is None),
+        *_whole(found, own),
+        *secret_changes(then, release),
+    ]
+    if not changes and same:
+        changes = list(configuration_alone(then, release))
     shift = Change(action="shift", subject="traffic", before=main.name, after=new)
-    return Plan(summary="a new revision", changes=(change_of("revision", "", new), *changes, shift), remarks=told)
+    every = (change_of("revision", "", new), image, *changes, shift)
+    return Plan(summary="a new revision", changes=every, remarks=told)
 
 
 def _migration(found: Found) -> Iterator[str]:

@@ -20,6 +20,7 @@ from shipper_targets.kubernetes.kinds import SERVICE as PLAIN_SERVICE
 from shipper_targets.kubernetes.labels import owner_of
 from shipper_targets.kubernetes.preflight_parts import (
     DEFAULT_PLATFORM,
+    Command,
     namespace_of,
     permission_problems,
     secret_versions,
@@ -42,12 +43,12 @@ class Preflight:
         self._own = own
         self._report = report
 
-    def problems(self, settings: Settings, target: str) -> list[Problem]:
+    def problems(self, settings: Settings, target: str, command: Command = "release") -> list[Problem]:
         """All at once. A rehearsal follows when nothing else is wrong: Knative's own opinion of the request."""
         for remark in remarks_of(settings, self._own):
             self._remark(remark)
         try:
-            return self._asked(settings, target)
+            return self._asked(settings, target, command)
         except Denied as error:
             return [Problem(code=32, key="targets.context", message=str(error), hint=_ROLES)]
         except Transient as error:
@@ -59,10 +60,10 @@ class Preflight:
         """The platform that images must have: that of the nodes, if they are of one. Raises Transient."""
         return the_one(Room(self._api, self._own.cluster, self._remark).platforms())
 
-    def _asked(self, settings: Settings, target: str) -> list[Problem]:
+    def _asked(self, settings: Settings, target: str, command: Command) -> list[Problem]:
         if found := [*self._no_knative(), *namespace_of(self._api, self._own.namespace)[1]]:
             return found
-        found = self._permissions(settings)
+        found = self._permissions(settings, command)
         service = self._calls.service()
         found += self._somebody_elses(settings, service)
         versions, problems = secret_versions(self._api, settings)
@@ -93,9 +94,9 @@ class Preflight:
                 hint='install it, or use a target of kind = "kubernetes"',
             )
 
-    def _permissions(self, settings: Settings) -> list[Problem]:
-        wanted = needs("release", Uses.of(settings, self._own))
-        return permission_problems(self._api, wanted, self._own.namespace, self._remark)
+    def _permissions(self, settings: Settings, command: Command) -> list[Problem]:
+        uses = Uses.of(settings, self._own)
+        return permission_problems(self._api, lambda one: needs(one, uses), command, self._own.namespace, self._remark)
 
     def _somebody_elses(self, settings: Settings, service: Object | None) -> Iterator[Problem]:
         name = self._calls.name

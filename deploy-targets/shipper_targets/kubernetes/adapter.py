@@ -87,7 +87,7 @@ class KubernetesTarget(ABC):
 
     def preflight(self, spec: TargetSpec) -> Sequence[Problem]:
         """Permissions, limits, room, names, references; then a rehearsal of every object by the API server."""
-        return self._preflight.problems(spec.settings, spec.target)
+        return self._preflight.problems(spec.settings, spec.target, spec.command)
 
     def observe(self) -> Observation:
         """What serves, and everything of ours. `seen` covers what decides traffic: see stamps.seen_of."""

@@ -236,7 +236,7 @@ COMMANDS: Mapping[str, tuple[Activity, ...]] = {
     "verify": (_read, _ask),
     "history": (_read,),
     "logs": (_read, _print),
-    "plan": (_read, _rehearse),
+    "plan": (_read, _rehearse, _look),
     "release": (_read, _write, _remove, _follow, _ask, _print, _once, _look),
     "rollback": (_read, _write, _prune, _follow, _ask, _print),
     "gc": (_read, _prune),

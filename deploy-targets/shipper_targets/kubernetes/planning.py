@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from shipper.model import Change, Observation, Plan, Release
-from shipper.targets import Conflict, Denied, Invalid, NotFound, PlatformError, change_of
+from shipper.targets import Conflict, Denied, Invalid, NotFound, PlatformError, as_planned, change_of
 from shipper_targets.kubernetes.applying import apply
 from shipper_targets.kubernetes.differences import object_changes
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kube_errors import Immutable
+from shipper_targets.kubernetes.labels import SECRETS
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered, renamed
+from shipper_targets.kubernetes.manifests import has_autoscaler
 from shipper_targets.kubernetes.names import revision_name
 from shipper_targets.kubernetes.observing import weights_of
 from shipper_targets.kubernetes.parallel import at_once
+from shipper_targets.kubernetes.plan_parts import (
+    SAME,
+    TO_BUILD,
+    Stood,
+    configuration_alone,
+    planned_name,
+    secret_changes,
+    serves_already,
+)
 from shipper_targets.kubernetes.prune import KEEP, is_kept, left, may_go, obsolete
 from shipper_targets.kubernetes.rollouts import release_in
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from shipper_targets.kubernetes.values import Object, mapping, name_of, text
+from shipper_targets.kubernetes.unbuilt import unpushed
+from shipper_targets.kubernetes.values import Object, mapping, name_of
 from shipper_targets.kubernetes.writing import Writing, as_selected, carried, is_carrier
 
-TO_BUILD = "to be built"
+_GOES = "will be removed"
+_GOES_LATER = "will be removed with the last revision that needs it"
+_GIVEN = ("clusterIP", "clusterIPs", "healthCheckNodePort")
+"""Of a Service: what the cluster gives to each anew."""
 
 
 class Planning:
@@ -33,38 +49,69 @@ class Planning:
         self._own = own
 
     def plan(self, release: Release, observation: Observation) -> Plan:
-        """Subjects are `revision`, `image`, `Kind/name path.of.a.field`, and `traffic`."""
-        found = self._writing.reading.now()
-        whole = self._writing.manifests.of(release, found)
-        main = observation.main
-        remarks = [*_shape_changes(found), *_adopts(found, self._own)]
-        changes = [*self._objects(found, whole, remarks), *self._removed(found, whole, remarks)]
-        image = _image(observation, release)
-        new = revision_name(found.base, release)
-        if main is None:
-            first = [change_of("revision", "", new), image, *changes]
-            return Plan(summary="a first release", changes=tuple(first), remarks=tuple(remarks))
-        if not changes and image.action == "keep":
-            return Plan(summary="nothing to change", changes=(image,), remarks=tuple(remarks))
-        shift = Change(action="shift", subject="traffic", before=main.name, after=new)
-        whole_plan = (change_of("revision", "", new), image, *changes, shift)
-        return Plan(summary="a new revision", changes=whole_plan, remarks=tuple(remarks))
+        """Subjects are `revision`, `image`, `Kind/name path.of.a.field`, and `traffic`.
 
-    def _objects(self, found: Found, whole: Rendered, remarks: list[str]) -> Iterator[Change]:
-        before = self._writing.before(found)
+        Where no image is known, the dry runs are asked with that of what serves, else with one by a digest that is
+        none: neither is told.
+        """
+        found = self._writing.reading.now()
+        main, image = observation.main, _image(observation, release)
+        if serves_already(release, observation):
+            return Plan(summary=SAME, changes=(image,))
+        then = self._then(observation, found)
+        stood = Stood.of(revision_name(found.base, release), found.base, unpushed(release.settings))
+        whole = self._writing.manifests.of(as_planned(release, _reference(then) or unpushed(release.settings)), found)
+        remarks = [*_shape_changes(found), *_adopts(found, self._own)]
+        changes = [*self._objects(found, whole, stood, remarks), *self._removed(found, whole, remarks)]
+        changes = [*_with_secrets(changes, list(secret_changes(then, release)))]
+        new = change_of("revision", "", planned_name(found.base))
+        if main is None:
+            return Plan(summary="a first release", changes=(new, image, *changes), remarks=tuple(remarks))
+        if not changes and image.action == "keep":
+            changes = list(configuration_alone(then, release))
+        shift = Change(action="shift", subject="traffic", before=main.name, after=planned_name(found.base))
+        return Plan(summary="a new revision", changes=(new, image, *changes, shift), remarks=tuple(remarks))
+
+    def _then(self, observation: Observation, found: Found) -> Release | None:
+        """What serves, as it was recorded."""
+        main = observation.main
+        record = found.record(main.release or "") if main is not None else None
+        return self._writing.reading.records.release(record) if record is not None else None
+
+    def _objects(self, found: Found, whole: Rendered, stood: Stood, remarks: list[str]) -> Iterator[Change]:
+        before, likes = self._writing.before(found), self._likes(found, whole)
         asked = at_once([partial(self._rehearsed, found, one, before) for one in whole.manifests])
         for manifest, (live, wanted, told) in zip(whole.manifests, asked, strict=True):
             if told:
-                remarks.append(told)
+                remarks.append(stood.text(told))
+                continue
+            key = replace(manifest.key, name=stood.value(manifest.name))
+            like = likes.get(manifest.key) if live is None else None
+            other = self._writing.reading.live(like) if like is not None else None
+            if like is not None and other is not None and wanted is not None:
+                named = _called(other, like.key, whole.workload.name)
+                was, will_be = (_comparable(one, manifest, whole, found) for one in (named, wanted))
+                yield from object_changes(key, stood.value(was), stood.value(will_be))
             else:
-                yield from object_changes(manifest.key, live, wanted)
+                yield from object_changes(key, stood.value(live), stood.value(wanted))
+
+    def _likes(self, found: Found, whole: Rendered) -> Mapping[Key, Manifest]:
+        """What is named after this release, and the same of the one that serves, under its name."""
+        weights = weights_of(found)
+        main = max(weights, key=lambda name: weights[name], default="")
+        serving = found.workload(main)
+        if serving is None:
+            return {}
+        theirs = renamed(whole, whole.workload.name, name_of(serving)).manifests
+        pairs = [(one.key, like) for one, like in zip(whole.manifests, theirs, strict=True) if one.key != like.key]
+        if found.shape == "rolling":  # of a Deployment with another name, which is taken over
+            pairs = [(key, like) for key, like in pairs if key == whole.workload]
+        return {key: like for key, like in pairs if like.key not in whole.keys}
 
     def _rehearsed(
         self, found: Found, manifest: Manifest, before: Rendered | None
-    ) -> tuple[Object | None, dict[str, Any] | None, str]:
-        """What is there, what would be, and what the API server has against it. A Deployment that is named after its
-        release is compared with the one that serves.
-        """
+    ) -> tuple[Object | None, Mapping[str, Any] | None, str]:
+        """What is there, what would be, and what the API server has against it."""
         live = self._live(found, manifest)
         if is_carrier(manifest, found) and live is not None:
             manifest = carried(manifest, live)
@@ -88,20 +135,12 @@ class Planning:
             return live, None, f"the cluster would not take {manifest.key}: {error}"
         except PlatformError as error:
             return live, None, f"the cluster could not be asked whether it takes {manifest.key}: {error}"
-        serving = self._serving(found)
-        if manifest.kind == "Deployment" and live is None and serving is not None:
-            return _named_like(serving, wanted), wanted, ""
         return live, wanted, ""
 
     def _live(self, found: Found, manifest: Manifest) -> Object | None:
         if manifest.kind == "Service" and manifest.name == found.base:
             return found.service
         return self._writing.reading.live(manifest)
-
-    def _serving(self, found: Found) -> Object | None:
-        weights = weights_of(found)
-        main = max(weights, key=lambda name: weights[name], default="")
-        return found.workload(main)
 
     def _removed(self, found: Found, whole: Rendered, remarks: list[str]) -> Iterator[Change]:
         """What was applied and is not rendered any more."""
@@ -122,7 +161,9 @@ class Planning:
             if is_kept(live):
                 remarks.append(f"{key} is not rendered any more, and is left alone: its {KEEP} is keep")
             else:
-                yield Change(action="remove", subject=str(key), before="there")
+                yield Change(
+                    action="remove", subject=str(key), after=_GOES if found.shape == "rolling" else _GOES_LATER
+                )
         remarks += [f"{key} is not rendered any more, and is left alone: it has data" for key in left([before], whole)]
 
 
@@ -163,11 +204,29 @@ def _as_routed(manifest: Manifest, live: Object) -> Manifest:
     return Manifest(body)
 
 
-def _named_like(serving: Object, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+def _reference(then: Release | None) -> str:
+    image = then.images.get("main") if then is not None else None
+    return image.reference if image is not None else ""
+
+
+def _with_secrets(changes: Sequence[Change], secrets: Sequence[Change]) -> Iterator[Change]:
+    """Each Secret by its name, instead of the hash over all of them in the pods' template."""
+    yield from (one for one in changes if not (secrets and one.subject.endswith(f".annotations.{SECRETS}")))
+    yield from secrets
+
+
+def _called(live: Object, key: Key, name: str) -> Object:
     """What serves under the name of what would: so that only what it is differs."""
-    old, new = name_of(serving), name_of(wanted)
-    key = Key("apps", "Deployment", text(serving, "metadata", "namespace"), old)
-    return renamed(Rendered((Manifest(serving),), key, ""), old, new).main.body
+    workload = Key("apps", "Deployment", key.namespace, key.name)
+    return renamed(Rendered((Manifest(live),), workload, ""), key.name, name).manifests[0].body
+
+
+def _comparable(body: Mapping[str, Any], manifest: Manifest, whole: Rendered, found: Found) -> Mapping[str, Any]:
+    """Without what another object of the same would have otherwise all the same."""
+    spec = {key: value for key, value in mapping(body, "spec").items() if key not in _GIVEN}
+    if has_autoscaler(manifest, whole, found):
+        spec.pop("replicas", None)
+    return {**body, "spec": spec} if "spec" in body else body
 
 
 def _has_deployment(found: Found, key: Key) -> bool:

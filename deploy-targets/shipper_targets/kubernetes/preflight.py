@@ -19,6 +19,7 @@ from shipper_targets.kubernetes.permissions import Uses, needs
 from shipper_targets.kubernetes.pod_security import level_of, violations
 from shipper_targets.kubernetes.preflight_parts import (
     DEFAULT_PLATFORM,
+    Command,
     namespace_of,
     permission_problems,
     secret_versions,
@@ -59,13 +60,13 @@ class Preflight:
         self._before = before
         self._report = report
 
-    def problems(self, settings: Settings, target: str) -> list[Problem]:
+    def problems(self, settings: Settings, target: str, command: Command = "release") -> list[Problem]:
         """All at once. A rehearsal follows when nothing else is wrong: the cluster's own opinion of every object."""
         found = limit_problems(settings, self._own)
         for text in remarks_of(settings, self._own):
             self._remark(text)
         try:
-            found += self._asked(settings, target, bool(found))
+            found += self._asked(settings, target, command, bool(found))
         except ConfigError as error:
             key = "targets.manifests"
             found += [
@@ -83,13 +84,13 @@ class Preflight:
         """The platform that images must have: that of the nodes, if they are of one. Raises Transient."""
         return the_one(Room(self._api, self._own, self._remark).platforms())
 
-    def _asked(self, settings: Settings, target: str, is_wrong: bool) -> list[Problem]:
+    def _asked(self, settings: Settings, target: str, command: Command, is_wrong: bool) -> list[Problem]:
         namespace, found = namespace_of(self._api, self._own.namespace)
         if found:
             return found
         own = self._own_as_they_are(settings, target)
         others, found = kinds_of(self._api, own, self._own) if own is not None else (None, [])
-        found += self._permissions(settings, others)
+        found += self._permissions(settings, others, command)
         found += gateway_problems(self._api, self._own)
         found += self._somebody_elses(settings, own)
         versions, problems = secret_versions(self._api, settings)
@@ -115,10 +116,9 @@ class Preflight:
             return None
         return self._render(unbuilt_here(settings, {}, target, DEFAULT_PLATFORM))
 
-    def _permissions(self, settings: Settings, others: Sequence[Kind] | None) -> list[Problem]:
-        return permission_problems(
-            self._api, needs("release", Uses.of(settings, self._own, others)), self._own.namespace, self._remark
-        )
+    def _permissions(self, settings: Settings, others: Sequence[Kind] | None, command: Command) -> list[Problem]:
+        uses = Uses.of(settings, self._own, others)
+        return permission_problems(self._api, lambda one: needs(one, uses), command, self._own.namespace, self._remark)
 
     def _somebody_elses(self, settings: Settings, own: Rendered | None) -> Iterator[Problem]:
         """What carries the stamp: Deployment and Service, of own manifests the Deployment alone."""

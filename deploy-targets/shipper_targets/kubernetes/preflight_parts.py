@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 from shipper.model import Problem, Settings
 from shipper.targets import Denied, Invalid, NotFound
@@ -10,11 +11,14 @@ from shipper_targets.kubernetes.access import Access
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import NAMESPACE
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
-from shipper_targets.kubernetes.permissions import Need
+from shipper_targets.kubernetes.permissions import Need, required
 from shipper_targets.kubernetes.secret_refs import SCHEME
 from shipper_targets.kubernetes.values import Object, is_leaving
 
 DEFAULT_PLATFORM = "linux/amd64"
+
+Command = Literal["plan", "release"]
+"""Before which all of this is asked."""
 
 
 def namespace_of(api: Api, name: str) -> tuple[Object, list[Problem]]:
@@ -33,16 +37,27 @@ def namespace_of(api: Api, name: str) -> tuple[Object, list[Problem]]:
 
 
 def permission_problems(
-    api: Api, wanted: Iterable[Need], namespace: str, remark: Callable[[str], None]
+    api: Api,
+    needs: Callable[[Command], Iterable[Need]],
+    command: Command,
+    namespace: str,
+    remark: Callable[[str], None],
 ) -> list[Problem]:
-    """What we may not do there. What only tells beforehand what else is found out later is a remark. Raises Denied,
-    Transient.
+    """What this command needs and we may not do there. What only tells beforehand what else is found out later is a
+    remark, and so is, of a plan, what a release needs besides. Raises Denied, Transient.
     """
-    missing = Access(api).missing(wanted)
+    access = Access(api)
+    missing = access.missing(needs(command))
     for one in missing:
         if one.why:
             remark(f"not known beforehand: {one.why} ({' and '.join(one.verbs)} {one.resource} is missing)")
-    return [forbidden(one, namespace) for one in missing if not one.why]
+    problems = [forbidden(one, namespace) for one in missing if not one.why]
+    if command != "release" and not problems:
+        lacking = access.missing(required(needs("release")))
+        if lacking:
+            shown = "; ".join(f"{' and '.join(one.verbs)} {resource_of(one)}" for one in lacking)
+            remark(f"a release would be refused (32), without the permission to {shown}")
+    return problems
 
 
 def secret_versions(api: Api, settings: Settings) -> tuple[dict[str, str], list[Problem]]:
@@ -67,13 +82,17 @@ def the_one(platforms: Sequence[str]) -> str:
     return platforms[0] if len(platforms) == 1 else DEFAULT_PLATFORM
 
 
+def resource_of(one: Need) -> str:
+    """As people say it: deployments.apps."""
+    return f"{one.resource}.{one.group}" if one.group else one.resource
+
+
 def forbidden(one: Need, namespace: str) -> Problem:
     """What is missing, with the line for the Role."""
     where = "in the cluster" if one.wide else f"in namespace {namespace}"
-    resource = f"{one.resource}.{one.group}" if one.group else one.resource
     return Problem(
         code=32,
         key="targets.context",
-        message=f"permission to {' and '.join(one.verbs)} {resource} {where} is missing",
+        message=f"permission to {' and '.join(one.verbs)} {resource_of(one)} {where} is missing",
         hint=f"a line for the Role: - {one.line()}",
     )

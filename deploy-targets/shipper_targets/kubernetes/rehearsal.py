@@ -68,7 +68,7 @@ def _instead(manifest: Manifest, fields: Sequence[str]) -> str:
 def pod_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:
     """A pod of the template, as its ReplicaSet would make it: quota, LimitRanges, Pod Security, policies judge pods.
 
-    A remark where we may not make pods. Raises Transient.
+    Nothing where we may not make pods. Raises Transient.
     """
     yield from _of_new(api, POD, pod_of(whole), "its pods", remark)
 
@@ -83,14 +83,13 @@ def record_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None])
 def _of_new(
     api: Api, kind: Kind, body: Mapping[str, Any], what: str, remark: Callable[[str], None]
 ) -> Iterator[Problem]:
-    unknown = f"whether the cluster takes {what} is not known beforehand"
     try:
         api.create(kind, body, dry_run=True)
-    except Denied as error:
-        remark(f"{unknown}: {error}")
+    except Denied:
+        return  # permissions are a problem, or a remark, of their own
     except (Invalid, Conflict, NotFound) as error:
         if NO_DRY_RUN in str(error):
-            remark(f"{unknown}: {error}")
+            remark(f"whether the cluster takes {what} is not known beforehand: {error}")
             return
         message = f"{what} would be refused: {error}"
         yield Problem(code=2, key="targets", message=message, hint="the words are those of the cluster's admission")

@@ -54,6 +54,10 @@ def guarded(place: KnativePlace) -> Guarded:
 
 def test_every_command_works_with_its_role(guarded: Guarded, record_property: Callable[[str, object], None]) -> None:
     with guarded.commanding("plan") as place:
+        of_plan = TargetSpec(settings=place.settings, target="kn", command="plan")
+        assert place.target().preflight(of_plan) == []
+        (lacking,) = [told for told in place.remarks if told.startswith("a release would be refused (32)")]
+        assert "delete services.serving.knative.dev" in lacking
         now = place.target().observe()
         plan = place.target().plan(place.release(), now)
         assert not any("could not" in remark or "would not" in remark for remark in plan.remarks), plan.remarks

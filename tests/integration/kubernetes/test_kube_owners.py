@@ -216,7 +216,7 @@ def test_nothing_to_change_is_said_and_a_change_has_no_noise(shop: KubePlace) ->
         change.subject: (change.before, change.after) for change in target.plan(shop.release("one"), now).changes
     }
     subjects = sorted(subject for subject in changes if subject.startswith("Deployment/"))
-    assert changes["revision"][1] == "shop-3-" + changes["revision"][1][-6:]
+    assert changes["revision"][1] == "shop-…"
     assert any("memory" in subject for subject in subjects)
     assert not [subject for subject in subjects if "status" in subject or "generation" in subject]
     assert shop.rolling().observe().seen == now.seen, "planning wrote something"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shipper.model import ProbeRequest, Release, Revision
+from shipper.model import ProbeRequest, Release, Revision, TargetSpec
 from shipper.targets import Transient
 from shipper_targets.kubernetes.permissions import Need, Uses, needs, required, rules
 from shipper_targets.kubernetes.rolling import RollingTarget
@@ -120,8 +120,11 @@ def test_every_command_works_with_its_role(
     assert spare <= _SPARE, sorted(spare)
 
 
-_DONE_WITHOUT = {("list", "ingresses.networking.k8s.io")}
-"""What `remove` looks for, refused where the Role has it not, when no release ever had one."""
+_DONE_WITHOUT = {
+    ("list", "ingresses.networking.k8s.io"),  # what `remove` looks for when no release ever had one
+    ("create", "secrets"), ("list", "poddisruptionbudgets.policy"),  # what a plan tries, and remarks
+}  # fmt: skip
+"""Refused where the Role has it not."""
 
 _SPARE = {
     ("create", "pods/proxy"),  # a golden request with POST
@@ -136,9 +139,14 @@ _SPARE = {
 
 def _whole_life(place: Guarded) -> None:
     with place.commanding("plan"):
-        now = place.target().observe()
-        place.target().plan(place.release(), now)
+        of_plan = TargetSpec(settings=place.settings, target="kube", command="plan")
+        assert place.target().preflight(of_plan) == []
+        (lacking,) = [told for told in place.remarks if told.startswith("a release would be refused (32)")]
+        assert "create and delete secrets" in lacking
+        plan = place.target().plan(place.release(), place.target().observe())
+        assert plan.remarks == ()
     with place.commanding("release"):
+        assert place.target().preflight(of_plan.model_copy(update={"command": "release"})) == []
         first = place.releases(place.release())
         place.removes()  # a first release that fails is put back to nothing
         place.sets(run={"env": {"MODE": "two"}, "cpu": 0.1})
@@ -147,6 +155,9 @@ def _whole_life(place: Guarded) -> None:
         second_release = place.release("two")
         second = place.releases(second_release)
     assert first.name != second.name
+    with place.commanding("plan"):
+        plan = place.target().plan(place.release("three"), place.target().observe())
+        assert (plan.summary, plan.remarks) == ("a new revision", ())
     with place.commanding("status"):
         target = place.target()
         assert [one.release for one in target.observe().serving] == [second_release.id]

@@ -64,6 +64,9 @@ class Records:
     def manifests(self, one: Any) -> Rendered | None:
         return self._applied.get(one.number)
 
+    def release(self, one: Any) -> None:
+        return None
+
 
 def writing(api: Cluster, applied: dict[int, Rendered], told: list[str], **more: Any) -> Any:
     reading = SimpleNamespace(records=Records(applied), **more.pop("reading", {}))
@@ -108,7 +111,7 @@ def planned(api: Cluster, now: Rendered, before: Rendered | None, there: Any) ->
 
 def test_a_plan_does_not_say_that_it_goes() -> None:
     there = found(deployments=[deployment(3, name="web")])
-    assert planned(Cluster(), of(), of(thing("v1")), there) == (["remove Thing/t: there -> "], [])
+    assert planned(Cluster(), of(), of(thing("v1")), there) == (["remove Thing/t:  -> will be removed"], [])
     kept = planned(Cluster(**{"helm.sh/resource-policy": "keep"}), of(), of(thing("v1")), there)
     assert kept == ([], ["Thing/t is not rendered any more, and is left alone: its helm.sh/resource-policy is keep"])
 

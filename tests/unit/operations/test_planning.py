@@ -127,3 +127,28 @@ def test_a_target_that_cannot_say_what_would_change_leaves_the_drift_to_be_told(
     assert ended.code == 31, ended
     assert "run.memory: none -> 64 MB" in ended.err
     assert "as it is now, here could not take this release: spec.ports[1].name: duplicate value" in ended.err
+
+
+def test_what_the_target_remarks_of_a_release_is_told_once(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is asked for: a preflight that goes on, and a plan that says the same."""
+    connect, lacks = laptop.kind.connect, "a release would be refused (32), without the permission to create pods"
+
+    def connected(context: Any) -> Any:
+        def around(name: str, call: Callable[[], Any]) -> Any:
+            if name == "preflight" and context.report is not None:
+                context.report.remark(lacks)
+                context.report.remark("pays about nothing")
+            found = call()
+            return found.model_copy(update={"remarks": ("pays about nothing",)}) if name == "plan" else found
+
+        laptop.kind.around = around
+        return connect(context)
+
+    monkeypatch.setattr(laptop.kind, "connect", connected)
+    laptop.configure(REGISTRY)
+    ended = plan(laptop)
+    assert ended.code == 0, ended
+    assert [line for line in ended.out.splitlines() if "note:" in line] == [
+        f"  note: {lacks}",
+        "  note: pays about nothing",
+    ]
