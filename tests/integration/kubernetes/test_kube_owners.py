@@ -141,11 +141,13 @@ def test_what_nobody_asked_us_to_take_over_is_refused(shop: KubePlace, somebody:
     assert "shipper.dev/stamp" not in at(found, "metadata").get("annotations", {})
 
 
+@pytest.mark.parametrize("port", [80, 8080])
 @pytest.mark.parametrize("shape", ["rolling", "blue-green"])
 def test_what_was_there_is_adopted_serves_on_and_is_the_way_back(
-    shop: KubePlace, somebody: Somebody, shape: str
+    shop: KubePlace, somebody: Somebody, shape: str, port: int
 ) -> None:
-    _somebodys_service(shop, somebody)
+    """Its Service has one port without a name, as `kubectl expose` makes it."""
+    _somebodys_service(shop, somebody, port)
     shop.own["adopt"] = True
     shop.sets(rollout={"strategy": shape})
     shop.begins()
@@ -170,9 +172,16 @@ def test_what_was_there_is_adopted_serves_on_and_is_the_way_back(
         now = target.observe()
         assert [(one.name, one.number, one.weight) for one in now.serving] == [("legacy", 0, 100)]
         assert at(shop.api.get(SERVICE, "shop"), "spec", "selector") == {"app": "legacy"}
+        assert {one["port"] for one in objects(shop.api.get(SERVICE, "shop"), "spec", "ports")} == {80, port}
+        shop.goes_over(shop.release("two"))
+        target = shop.weighted()
+        now = target.observe()
+        assert (serving(now), now.drift) == ({2: 100}, ())
+        assert [one["port"] for one in objects(shop.api.get(SERVICE, "shop"), "spec", "ports")] == [80]
     target.remove(shop.stamp(now), now.seen)
     found = shop.api.get(SERVICE, "shop")
     assert at(found, "spec", "selector") == {"app": "legacy"}
+    assert [one["port"] for one in objects(found, "spec", "ports")] == [port]
     assert not [key for key in at(found, "metadata").get("annotations", {}) if key.startswith("shipper.dev/")]
     assert shop.api.find(DEPLOYMENT, "legacy") is not None
 
@@ -222,7 +231,7 @@ def test_nothing_to_change_is_said_and_a_change_has_no_noise(shop: KubePlace) ->
     assert shop.rolling().observe().seen == now.seen, "planning wrote something"
 
 
-def _somebodys_service(shop: KubePlace, somebody: Somebody) -> None:
+def _somebodys_service(shop: KubePlace, somebody: Somebody, port: int = 80) -> None:
     labels = {"app": "legacy"}
     pod = {"containers": [{"name": "app", "image": "registry.example.com/legacy:1"}]}
     template = {"metadata": {"labels": labels}, "spec": pod}
@@ -232,7 +241,7 @@ def _somebodys_service(shop: KubePlace, somebody: Somebody) -> None:
     )
     somebody.makes(
         f"/api/v1/namespaces/{shop.namespace}/services",
-        {"metadata": {"name": "shop"}, "spec": {"selector": labels, "ports": [{"port": 80}]}},
+        {"metadata": {"name": "shop"}, "spec": {"selector": labels, "ports": [{"port": port}]}},
     )
     until_there(shop)
 
