@@ -47,7 +47,7 @@ class KnativeKind:
         if missing:
             raise UsageError(
                 f"a knative target needs the Kubernetes client: {missing[0]} is not installed",
-                hint='pip install "shipper[kubernetes]"',
+                hint='in a checkout of shipper: pip install ".[kubernetes]"',
             )
         own = KnativeSettings.model_validate(dict(context.own))
         own = own.model_copy(update={"kubeconfig": placed(own.kubeconfig, context.settings.service.root)})

@@ -45,7 +45,7 @@ class KubernetesKind:
         if missing:
             raise UsageError(
                 f"a kubernetes target needs the Kubernetes client: {missing[0]} is not installed",
-                hint='pip install "shipper[kubernetes]"',
+                hint='in a checkout of shipper: pip install ".[kubernetes]"',
             )
         own = KubernetesSettings.model_validate(dict(context.own))
         own = own.model_copy(update={"kubeconfig": placed(own.kubeconfig, context.settings.service.root)})
