@@ -90,6 +90,8 @@ def looked_at(chosen: TargetSettings, target: Target, report: Reporter) -> Obser
     """
     report.progress(f"looking whether {chosen.name} is as shipper left it")
     found = target.observe()
+    for text in found.remarks:
+        report.remark(text)
     if not found.drift:
         return found
     if found.in_flight is None:

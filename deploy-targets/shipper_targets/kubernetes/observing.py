@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shipper.model import Address, Observation, Revision
+from shipper_targets.kubernetes.by_hand import added_by_hand
 from shipper_targets.kubernetes.drift import drift_of
 from shipper_targets.kubernetes.exposing import url_of
 from shipper_targets.kubernetes.found import PENDING, Found, pods_of_service
@@ -51,6 +52,7 @@ def observation_of(found: Found, own: KubernetesSettings) -> Observation:
         highest=max([found.stamp.highest, *numbers]),
         in_flight=in_flight(found),
         drift=drift_of(found),
+        remarks=added_by_hand(found, workload_weights(found)),
         capacity=capacity(found, main.name) if main is not None else None,
         capacity_owner=capacity_owner(found, main.name) if main is not None else OURS,
         address=address_of(found, own),

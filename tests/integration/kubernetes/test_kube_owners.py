@@ -122,6 +122,30 @@ def test_traffic_that_somebody_moved_is_drift(shop: KubePlace, kube_rig: KubeRig
     ]
 
 
+def test_a_variable_that_kubectl_added_is_told_as_long_as_it_is_there(
+    shop: KubePlace, somebody: Somebody, kube_rig: KubeRig
+) -> None:
+    """It is no drift, and stays: server-side apply takes nothing away that another manager has."""
+    one = shop.release("one")
+    shop.rolls_out(one)
+    assert shop.rolling().observe().remarks == ()
+    kubectl = Somebody(kube_rig, shop.namespace, "kubectl-set")
+    evil = {"name": "EVIL", "value": "1"}
+    name = at(shop.api.get(DEPLOYMENT, "shop"), "spec", "template", "spec", "containers")[0]["name"]
+    kubectl.changes_deployment({"template": {"spec": {"containers": [{"name": name, "env": [evil]}]}}})
+    now = until(shop.rolling(), lambda now: now.in_flight is None)
+    assert now.drift == ()
+    (told,) = now.remarks
+    assert f"kubectl set env -n {shop.namespace} deployment/shop -c {name} EVIL-" in told
+    for release in (shop.release("two"), shop.release(back_to=one)):
+        shop.rolls_out(release)
+        assert evil in at(shop.api.get(DEPLOYMENT, "shop"), "spec", "template", "spec", "containers")[0]["env"]
+        assert shop.rolling().observe().remarks == (told,)
+    away = {"name": "EVIL", "$patch": "delete"}
+    kubectl.changes_deployment({"template": {"spec": {"containers": [{"name": name, "env": [away]}]}}})
+    assert until(shop.rolling(), lambda now: now.in_flight is None).remarks == ()
+
+
 def test_an_object_of_ours_that_somebody_deleted_is_drift(shop: KubePlace) -> None:
     shop.sets(scale={"min": 2, "max": 4})
     shop.rolls_out(shop.release("one"))
