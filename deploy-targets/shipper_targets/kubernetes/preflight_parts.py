@@ -32,6 +32,13 @@ def namespace_of(api: Api, name: str) -> tuple[Object, list[Problem]]:
     return there, []
 
 
+def require_namespace(api: Api, name: str) -> None:
+    """Where nothing was found: is that the right place? Raises Invalid, Transient."""
+    there, problems = namespace_of(api, name)
+    if problems and not there:
+        raise Invalid(f"{problems[0].message} ({problems[0].hint})")
+
+
 def permission_problems(
     api: Api, wanted: Iterable[Need], namespace: str, remark: Callable[[str], None]
 ) -> list[Problem]:

@@ -154,6 +154,14 @@ def test_an_object_of_ours_that_somebody_deleted_is_drift(shop: KubePlace) -> No
     assert found.found == "(nothing)"
 
 
+def test_where_there_is_no_namespace_nobody_says_that_nothing_serves(shop: KubePlace) -> None:
+    assert shop.rolling().observe().serving == ()
+    shop.own["namespace"] = "nobody-made-this"
+    for target in (shop.rolling(), shop.weighted()):
+        with pytest.raises(Invalid, match="there is no namespace nobody-made-this .kubectl create namespace"):
+            target.observe()
+
+
 def test_what_nobody_asked_us_to_take_over_is_refused(shop: KubePlace, somebody: Somebody) -> None:
     _somebodys_service(shop, somebody)
     target = shop.rolling()
