@@ -48,7 +48,7 @@ def permission_problems(
     missing = Access(api).missing(wanted)
     for one in missing:
         if one.why:
-            remark(f"not known beforehand: {one.why} ({' and '.join(one.verbs)} {one.resource} is missing)")
+            remark(f"not known beforehand: {one.why} ({', '.join(one.verbs)} on {one.resource} is missing)")
     return [forbidden(one, namespace) for one in missing if not one.why]
 
 

@@ -158,7 +158,7 @@ def test_where_there_is_no_namespace_nobody_says_that_nothing_serves(shop: KubeP
     assert shop.rolling().observe().serving == ()
     shop.own["namespace"] = "nobody-made-this"
     for target in (shop.rolling(), shop.weighted()):
-        with pytest.raises(Invalid, match="there is no namespace nobody-made-this .kubectl create namespace"):
+        with pytest.raises(Invalid, match="there is no namespace nobody-made-this"):
             target.observe()
 
 
@@ -214,6 +214,8 @@ def test_what_was_there_is_adopted_serves_on_and_is_the_way_back(
     found = shop.api.get(SERVICE, "shop")
     assert at(found, "spec", "selector") == {"app": "legacy"}
     assert [one["port"] for one in objects(found, "spec", "ports")] == [port]
+    assert at(found, "metadata").get("labels", {}).get("app.kubernetes.io/managed-by") is None
+    assert "Service shop is given back: it asks legacy, as before shipper came" in shop.remarks
     assert not [key for key in at(found, "metadata").get("annotations", {}) if key.startswith("shipper.dev/")]
     assert shop.api.find(DEPLOYMENT, "legacy") is not None
 
