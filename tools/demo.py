@@ -96,8 +96,12 @@ _NOBODY = {"NAME": "shipper demo", "EMAIL": "demo@localhost"}
 def run(shipper: Path, rig: Rig, command: str, project: Path) -> int:
     """Run the installed command from a directory that has nothing to do with this one."""
     with tempfile.TemporaryDirectory() as elsewhere:
-        words = [str(shipper), command, "-C", str(project), "-e", ENVIRONMENT]
+        words = _words(shipper, command, project)
         return subprocess.run(words, cwd=elsewhere, env=environment(rig), check=False).returncode
+
+
+def _words(shipper: Path, command: str, project: Path) -> list[str]:
+    return [str(shipper), command, "-C", str(project), "-e", ENVIRONMENT]
 
 
 def ask(shipper: Path, rig: Rig, project: Path, started: float) -> int:
@@ -118,6 +122,9 @@ def ask(shipper: Path, rig: Rig, project: Path, started: float) -> int:
         print(f"no prediction: {url} answers with {error}", file=sys.stderr)
         return 1
     print(f"{said}\n\n{address['url']}   the whole demo took {time.monotonic() - started:.1f} s")
+    engine = f"DOCKER_HOST={shlex.quote(rig.docker_host)} " if rig.docker_host else ""
+    print(f"to take it away: {engine}{shlex.join(_words(shipper, 'remove', project))}")
+    print("to stop what the set-up has started for it: python3 -m tests.rig down")
     return 0 if json.loads(said).get("label") == "setosa" else 1
 
 

@@ -46,7 +46,7 @@ def dev() -> Path:
 
 
 def installed() -> Path:
-    """`build/installed/bin`, where `shipper` is what `pip install shipper` would give."""
+    """`build/installed/bin`, where `shipper` is what `pip install .` would give."""
     folder = BUILD / "installed"
     lock = _digest([ROOT / "requirements.txt"])
     sources = _digest([*(ROOT / name for name in _METADATA), *(ROOT / name for name in _SOURCES)])

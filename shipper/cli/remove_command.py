@@ -15,7 +15,7 @@ from shipper.operations.where import Where
 @wait_option
 @json_option
 def command(where: Where, yes: bool, wait: float, as_json: bool) -> int:
-    """Remove the service from a target, with everything of it there. Nothing serves afterwards."""
+    """Remove the service from a target, with everything of it there. Only what was there before shipper serves on."""
     from shipper.operations.remove import plan_removal, remove, require_consent
     from shipper.reporting import open_sinks
     from shipper.reporting.show import ask_whether, show_removal

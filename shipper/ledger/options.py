@@ -138,7 +138,7 @@ def _session(environ: Mapping[str, str]) -> Any:
     except ImportError:
         raise LedgerError(
             "an AWS profile is set up, and reading profiles needs boto3",
-            hint="pip install 'shipper[aws]', or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            hint='in a checkout of shipper: pip install ".[aws]"; or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
         ) from None
     try:
         return boto3.Session(profile_name=environ.get("AWS_PROFILE"))

@@ -188,7 +188,9 @@ class Volume(Noun):
     """A read-only directory or file of the host, or a bucket, such as a mounted model."""
 
     source: Annotated[Line, StringConstraints(min_length=1), _expected("a path on the host")] = Field(
-        description="A path on the host, absolute or relative to shipper.toml; on Cloud Run gs://BUCKET/DIRECTORY."
+        description="A path on the host, absolute or relative to shipper.toml; on Cloud Run gs://BUCKET/DIRECTORY; on "
+        "Kubernetes and Knative pvc:NAME or pvc:NAME/DIRECTORY, and configmap:NAME. For what is no path of this "
+        "machine [[smoke.volumes]] says what the smoke test mounts instead."
     )
     target: Annotated[
         str,
@@ -205,14 +207,17 @@ class RunSettings(Product):
     env: dict[EnvName, Text] = Field(default_factory=dict, description="Environment variables. Not for secrets.")
     secrets: dict[EnvName, SecretReference] = Field(
         default_factory=dict,
-        description="Secrets, mounted as files /run/secrets/NAME with mode 0600 for the container's user.",
+        description="Secrets, mounted as files /run/secrets/NAME that the container's user can read (mode 0600; on "
+        "Kubernetes 0440, by its group; on Knative 0444).",
     )
     secrets_as: Literal["files", "environment"] = Field(
         default="files",
         description="environment: each secret is the environment variable NAME, where the target can do that "
         "without showing the value.",
     )
-    cpu: Annotated[float, Field(gt=0, le=1024)] | None = Field(default=None, description="CPU limit, in cores.")
+    cpu: Annotated[float, Field(gt=0, le=1024)] | None = Field(
+        default=None, description="CPU limit, in cores; on Kubernetes a request, unless cpu_limit = true."
+    )
     memory: Size | None = Field(default=None, description="Memory limit; no swap beyond it.")
     gpu: Annotated[int, Field(ge=0, le=64)] = Field(default=0, description="How many GPUs.")
     volumes: tuple[Volume, ...] = Field(default=(), max_length=50, description="Read-only volumes.")

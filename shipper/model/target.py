@@ -109,6 +109,9 @@ class Observation(Noun):
         description="What the platform still works on before it serves as it says; the next write may overwrite it.",
     )
     drift: tuple[Drift, ...] = ()
+    remarks: tuple[str, ...] = Field(
+        default=(), description="What was changed by hand beside our fields: it is no drift, and stays."
+    )
     capacity: int | None = None
     capacity_owner: str = "shipper"
     address: Address | None = None

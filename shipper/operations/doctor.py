@@ -47,7 +47,10 @@ def _ledger(workspace: Workspace) -> str:
 
 def _secrets(workspace: Workspace) -> str:
     count = len(workspace.secrets.run()) + len(workspace.secrets.build())
-    return f"{count} resolved" if count else "none configured"
+    native = len(workspace.settings.run.secrets) - len(workspace.secrets.run())
+    said = [f"{count} resolved"] if count else []
+    said += [f"{native} of the platform's own, which the target looks at"] if native > 0 else []
+    return ", ".join(said) or "none configured"
 
 
 def _target(workspace: Workspace) -> Iterator[Check]:

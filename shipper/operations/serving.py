@@ -44,6 +44,8 @@ def look(target: Target, ledger: Ledger | None, report: Reporter) -> Serving:
         observation = target.observe()
     except PlatformError as error:
         raise not_written(error) from error
+    for text in observation.remarks:
+        report.remark(text)
     found = known(target, ledger, report, observation=observation)
     release = found.serving(observation.main) if observation.main is not None else None
     return Serving(observation, found, release, _record(found, release))

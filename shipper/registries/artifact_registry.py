@@ -212,7 +212,7 @@ def _installed() -> Iterator[None]:
     except ImportError as error:
         raise PublishError(
             "[image] create_repository needs google-cloud-artifact-registry, which is not installed",
-            hint="pip install 'shipper[gcp]'",
+            hint='in a checkout of shipper: pip install ".[gcp]"',
         ) from error
 
 

@@ -64,7 +64,7 @@ def google_errors() -> Iterator[None]:
     except ImportError as error:
         raise NoCredentials(
             "Google's credentials cannot be used: google-auth is not installed",
-            hint="pip install 'shipper[gcp]', or log in with docker login",
+            hint='in a checkout of shipper: pip install ".[gcp]"; or log in with docker login',
         ) from error
     try:
         yield

@@ -1,15 +1,19 @@
-"""What the candidate gets instead of what only a platform has: buckets become directories of this machine. Pure."""
+"""What the candidate gets instead of what only a platform has: buckets, claims and ConfigMaps become directories of
+this machine. Pure.
+"""
 
 from __future__ import annotations
 
 from shipper.errors import ConfigError
 from shipper.model import RunSettings, SmokeSettings, Volume
 
+_ON_PLATFORMS = ("pvc:", "configmap:")
+
 
 def as_tried(run: RunSettings, smoke: SmokeSettings) -> RunSettings:
     """`[run]` with the stand-ins of `[[smoke.volumes]]`, by target.
 
-    Raises ConfigError (2) for a bucket without one, and for a stand-in of nothing.
+    Raises ConfigError (2) for what only a platform has without one, and for a stand-in of nothing.
     """
     stand_ins = {_place(volume): volume for volume in smoke.volumes}
     if unused := sorted(stand_ins.keys() - {_place(volume) for volume in run.volumes}):
@@ -18,11 +22,11 @@ def as_tried(run: RunSettings, smoke: SmokeSettings) -> RunSettings:
             hint="correct its target, or remove it",
         )
     volumes = tuple(stand_ins.get(_place(volume), volume) for volume in run.volumes)
-    if buckets := [volume for volume in volumes if "://" in volume.source]:
+    if elsewhere := [volume for volume in volumes if "://" in volume.source or volume.source.startswith(_ON_PLATFORMS)]:
         raise ConfigError(
-            f"the smoke test cannot mount {buckets[0].source}",
-            hint=f'give it a directory: [[smoke.volumes]] source = "…", target = "{buckets[0].target}"',
-            details=tuple(f"run.volumes: {volume.source} has no stand-in" for volume in buckets),
+            f"the smoke test cannot mount {elsewhere[0].source}",
+            hint=f'give it a directory: [[smoke.volumes]] source = "…", target = "{elsewhere[0].target}"',
+            details=tuple(f"run.volumes: {volume.source} has no stand-in" for volume in elsewhere),
         )
     return run.model_copy(update={"volumes": volumes})
 

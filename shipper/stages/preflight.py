@@ -19,6 +19,8 @@ from shipper.targets import RunsOnce, StoresImages, Target
 CONFIGURATION = 2
 """The code of a problem that says: change the configuration."""
 
+_STRATEGY = "rollout.strategy"
+
 SECOND_LOOK = 1.0
 """Seconds from one look that finds drift to the next."""
 
@@ -91,6 +93,8 @@ def looked_at(chosen: TargetSettings, target: Target, report: Reporter) -> Obser
     """
     report.progress(f"looking whether {chosen.name} is as shipper left it")
     found = target.observe()
+    for text in found.remarks:
+        report.remark(text)
     if not found.drift:
         return found
     if found.in_flight is None:
@@ -114,7 +118,10 @@ def problems_of(
     `tried`: the image will go through the smoke test. `command`: what has to be permitted.
     """
     own = own_problems(settings, target, tried=tried)
-    return [*own, *target.preflight(TargetSpec(settings=settings, target=chosen.name, command=command))]
+    theirs = target.preflight(TargetSpec(settings=settings, target=chosen.name, command=command))
+    if any(one.key == _STRATEGY for one in theirs):  # the target knows better why, and what to do
+        own = [one for one in own if one.key != _STRATEGY]
+    return [*own, *theirs]
 
 
 def own_problems(settings: Settings, target: Target, *, tried: bool) -> list[Problem]:
@@ -145,7 +152,7 @@ def _shape(settings: Settings, target: Target) -> list[Problem]:
     try:
         strategy_of(settings, target.traits)
     except UsageError as error:
-        problems.append(Problem(code=2, key="rollout.strategy", message=error.message, hint=error.hint))
+        problems.append(Problem(code=2, key=_STRATEGY, message=error.message, hint=error.hint))
     if settings.image.repository is None and (target.traits.needs_registry or not isinstance(target, StoresImages)):
         problems.append(
             Problem(

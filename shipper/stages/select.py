@@ -88,6 +88,8 @@ def look_back(wanted: Wanted, target: Target, ledger: Ledger | None, report: Rep
     """Choose, find the record, ask the target whether it can come back. Writes nothing."""
     try:
         observation = target.observe()
+        for text in observation.remarks:
+            report.remark(text)
         known, choice = _choose(wanted, target, ledger, observation, report, now)
         if choice.release is None:  # what served before shipper came has no record: it is chosen only while it runs
             return Found(

@@ -35,7 +35,7 @@ def load(kind: str) -> TargetKind:
     except ModuleNotFoundError as error:
         raise UsageError(
             f'the target kind "{kind}" needs the module {error.name}',
-            hint=f'pip install "shipper[{_EXTRAS.get(kind, kind)}]"',
+            hint=f'in a checkout of shipper: pip install ".[{_EXTRAS.get(kind, kind)}]"',
         ) from error
     loaded: TargetKind = found
     return loaded

@@ -74,7 +74,7 @@ def _over_ssh(address: str, timeout: float | None) -> DockerClient:
     except ImportError as error:
         raise UsageError(
             f"{host} cannot be reached: this machine has no ssh client",
-            hint='install OpenSSH\'s, or pip install "shipper[ssh]"',
+            hint='install OpenSSH\'s; or, in a checkout of shipper: pip install ".[ssh]"',
         ) from error
     return _client(LibraryApi(address, host, timeout))
 

@@ -17,19 +17,21 @@ def settings_from_url(
     place: Callable[[SplitResult], dict[str, Any] | None],
     *,
     names: Sequence[str],
+    usual: Sequence[str] = (),
     what: str,
     form: str,
 ) -> dict[str, Any]:
     """The settings that a URL gives, checked by the kind's `model` and as it has them.
 
-    `place` makes settings of scheme, host and path, None when they are not this kind's; `names` may stand in the query.
+    `place` makes settings of scheme, host and path, None when they are not this kind's; `names` may stand in the
+    query, of which `usual` are named to who has made a mistake: all of them when empty.
     `what` ("a docker target") and `form` ("docker://, ssh://user@host") are for the message. Raises UsageError (2).
     """
 
     def refused(reason: str = "") -> UsageError:
         return UsageError(
             f'"{url}" is not an address of {what}' + (f": {reason}" if reason else ""),
-            hint=f"use {form}, then ?name=value for {', '.join(names)}",
+            hint=f"use {form}, then ?name=value for {', '.join(usual or names)}",
         )
 
     try:

@@ -38,7 +38,7 @@ class CloudRunKind:
         if missing:
             raise UsageError(
                 f"a cloudrun target needs Google's libraries: {missing[0]} is not installed",
-                hint='pip install "shipper[gcp]"',
+                hint='in a checkout of shipper: pip install ".[gcp]"',
             )
         from shipper_targets.cloudrun.adapter import CloudRunTarget, ReachableTarget
 

@@ -14,6 +14,8 @@ _IN_URLS = (
     "kubeconfig", "in_cluster", "name", "visibility", "address", "reach", "service_account", "timeout", "http2",
     "gpu_resource", "cpu_limit", "tmp_size", "runtime_class", "priority_class", "unschedulable_window",
 )  # fmt: skip
+_USUAL_IN_URLS = ("name", "address", "reach", "kubeconfig", "in_cluster")
+"""What says which place is meant and how it is reached; the rest is that of the release."""
 
 
 class KnativeKind:
@@ -31,6 +33,7 @@ class KnativeKind:
                 KnativeSettings,
                 _place,
                 names=_IN_URLS,
+                usual=_USUAL_IN_URLS,
                 what="a Knative target",
                 form="knative://context/namespace",
             )
@@ -47,7 +50,7 @@ class KnativeKind:
         if missing:
             raise UsageError(
                 f"a knative target needs the Kubernetes client: {missing[0]} is not installed",
-                hint='pip install "shipper[kubernetes]"',
+                hint='in a checkout of shipper: pip install ".[kubernetes]"',
             )
         own = KnativeSettings.model_validate(dict(context.own))
         own = own.model_copy(update={"kubeconfig": placed(own.kubeconfig, context.settings.service.root)})

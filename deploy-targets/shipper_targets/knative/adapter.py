@@ -43,6 +43,7 @@ from shipper_targets.kubernetes.jobs import Jobs
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.logs import Logs
 from shipper_targets.kubernetes.plan_parts import Stood
+from shipper_targets.kubernetes.preflight_parts import require_namespace
 from shipper_targets.kubernetes.unbuilt import unpushed
 
 
@@ -73,7 +74,10 @@ class KnativeTarget:
 
     def observe(self) -> Observation:
         """What is routed now, every revision of ours, stamp and drift. `seen` is what is ours of the Service."""
-        return self._reading.now().observation()
+        found = self._reading.now()
+        if found.service is None and not found.revisions:
+            require_namespace(self._api, self._own.namespace)
+        return found.observation()
 
     def plan(self, release: Release, observation: Observation) -> Plan:
         """Field by field against what serves; Knative's webhooks judge the request (dry run)."""

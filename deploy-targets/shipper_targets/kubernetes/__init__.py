@@ -12,6 +12,8 @@ from shipper_targets.kubernetes.settings import TRAITS, KubernetesSettings
 
 NEEDS = ("kubernetes", "urllib3", "yaml")
 _NOT_IN_URLS = ("context", "namespace")
+_USUAL_IN_URLS = ("name", "address", "reach", "kubeconfig", "in_cluster")
+"""What says which place is meant and how it is reached; the rest is that of the release."""
 
 
 class KubernetesKind:
@@ -29,6 +31,7 @@ class KubernetesKind:
                 KubernetesSettings,
                 _place,
                 names=[name for name in KubernetesSettings.model_fields if name not in _NOT_IN_URLS],
+                usual=_USUAL_IN_URLS,
                 what="a Kubernetes target",
                 form="kubernetes://context/namespace",
             )
@@ -45,7 +48,7 @@ class KubernetesKind:
         if missing:
             raise UsageError(
                 f"a kubernetes target needs the Kubernetes client: {missing[0]} is not installed",
-                hint='pip install "shipper[kubernetes]"',
+                hint='in a checkout of shipper: pip install ".[kubernetes]"',
             )
         own = KubernetesSettings.model_validate(dict(context.own))
         own = own.model_copy(update={"kubeconfig": placed(own.kubeconfig, context.settings.service.root)})

@@ -46,6 +46,7 @@ from shipper_targets.kubernetes.past import restorable
 from shipper_targets.kubernetes.permitted import refuse_unpermitted
 from shipper_targets.kubernetes.planning import Planning
 from shipper_targets.kubernetes.preflight import Preflight
+from shipper_targets.kubernetes.preflight_parts import require_namespace
 from shipper_targets.kubernetes.readiness import Readiness
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.referenced import made_by_others
@@ -91,7 +92,10 @@ class KubernetesTarget(ABC):
 
     def observe(self) -> Observation:
         """What serves, and everything of ours. `seen` covers what decides traffic: see stamps.seen_of."""
-        return observation_of(self._reading.now(drift=True), self._own)
+        found = self._reading.now(drift=True)
+        if not found.carriers and not found.records:
+            require_namespace(self._api, self._own.namespace)
+        return observation_of(found, self._own)
 
     def plan(self, release: Release, observation: Observation) -> Plan:
         """By server dry runs of every object."""

@@ -132,10 +132,10 @@ class Api:
 
     def create(self, kind: Kind, body: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         """Raises Conflict when it is there already, Invalid."""
-        name = str(body.get("metadata", {}).get("name") or kind.kind)
+        name = str(body.get("metadata", {}).get("name") or "")
         path = kind.path(self._namespace_of(body))
         query = [("fieldManager", MANAGER), ("fieldValidation", "Strict"), *_dry(dry_run)]
-        return self._object(f"create {kind} {name}", "POST", path, query, body, _JSON)
+        return self._object(f"create {kind} {name}".rstrip(), "POST", path, query, body, _JSON)
 
     def apply(self, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> dict[str, Any]:
         """Server-side apply as "shipper". A metadata.resourceVersion in it makes the write conditional.

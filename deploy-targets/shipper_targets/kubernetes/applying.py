@@ -11,9 +11,11 @@ from typing import Any
 
 from shipper.targets import Invalid
 from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.kinds import SERVICE
 from shipper_targets.kubernetes.kube_errors import Owned, manager_of
 from shipper_targets.kubernetes.labels import IDENTITY, MANAGER, owner_of
 from shipper_targets.kubernetes.manifest import CHANGE_CAUSE, Manifest
+from shipper_targets.kubernetes.services import moves_a_port
 from shipper_targets.kubernetes.taking_over import mind_owner
 from shipper_targets.kubernetes.values import mapping
 
@@ -46,6 +48,8 @@ def apply(
     """
     if before is None:
         mind_owner(api, manifest, adopts=adopts, marks=not dry_run)
+    if not version and (moved := _ports_moved(api, manifest, dry_run=dry_run)) is not None and dry_run:
+        return moved
     body = manifest.copied()
     for key, value in (("resourceVersion", version), ("uid", uid)):
         if value:
@@ -62,6 +66,21 @@ def apply(
         if theirs and not force and not (adopts and is_foreign(api, manifest)):
             raise Invalid(refusal(manifest, theirs)) from error
     return api.apply(body, force=True, dry_run=dry_run)
+
+
+def _ports_moved(api: Api, manifest: Manifest, *, dry_run: bool) -> dict[str, Any] | None:
+    """Ahead of an apply, which tells ports apart by their numbers, and would leave one beside ours that somebody else
+    has made. What is there then, or with `dry_run` would be after the apply too; None where no port moves.
+    """
+    if manifest.kind != "Service":
+        return None
+    live = api.find(SERVICE, manifest.name, manifest.namespace or None)
+    if live is None or not moves_a_port(manifest.body, live):
+        return None
+    body = manifest.copied()
+    return api.merge(
+        SERVICE, manifest.name, body if dry_run else {"spec": {"ports": body["spec"]["ports"]}}, dry_run=dry_run
+    )
 
 
 def is_foreign(api: Api, manifest: Manifest) -> bool:

@@ -54,12 +54,20 @@ def _traffic(found: Found) -> Iterator[Drift]:
         now = found.backends() if carrier is found.route else _selected(found, carrier)
         if now is not None and now != asked:
             where = "spec.rules.backendRefs" if carrier is found.route else "spec.selector"
-            yield _drift(carrier, where, _shares(asked), _shares(now))
+            told = "" if carrier is found.route else _selecting(carrier)
+            yield _drift(carrier, where, _shares(asked), _shares(now) + told)
     selector = mapping(found.service, "spec", "selector")
     more = sorted(selector.keys() - {INSTANCE, WORKLOAD}) if WORKLOAD in selector else ()
     if found.service is not None and more and asked_of(found.service) is not None:
         asks = ", ".join(f"{key}={selector[key]}" for key in more)
         yield _drift(found.service, "spec.selector", NOTHING, asks)
+
+
+def _selecting(service: Object) -> str:
+    """What it asks for, where that is no name of ours."""
+    selector = mapping(service, "spec", "selector")
+    asks = ", ".join(f"{key}={value}" for key, value in sorted(selector.items()))
+    return f" ({asks})" if asks and WORKLOAD not in selector else ""
 
 
 def _selected(found: Found, service: Object) -> dict[str, int]:

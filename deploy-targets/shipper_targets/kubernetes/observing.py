@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shipper.model import Address, Observation, Revision
+from shipper_targets.kubernetes.by_hand import added_by_hand
 from shipper_targets.kubernetes.drift import drift_of
 from shipper_targets.kubernetes.exposing import url_of
-from shipper_targets.kubernetes.found import PENDING, Found, pods_of_service
+from shipper_targets.kubernetes.found import PENDING, Found, pods_of_service, selects
 from shipper_targets.kubernetes.labels import NUMBER, WORKLOAD
 from shipper_targets.kubernetes.records import Record
 from shipper_targets.kubernetes.rollouts import (
@@ -52,6 +53,7 @@ def observation_of(found: Found, own: KubernetesSettings) -> Observation:
         highest=max([found.stamp.highest, *numbers]),
         in_flight=in_flight(found),
         drift=drift_of(found),
+        remarks=added_by_hand(found, workload_weights(found)),
         capacity=capacity(found, main.name) if main is not None else None,
         capacity_owner=capacity_owner(found, main.name) if main is not None else OURS,
         address=address_of(found, own),
@@ -218,4 +220,18 @@ def address_of(found: Found, own: KubernetesSettings) -> Address | None:
         where = f"[{where}]" if ":" in where else where
         url = f"http://{where}:{own.service_port}"
         return Address(url=url, reach=own.reach or "public", unreached=UNREACHED)
-    return Address(url=url_of(own, found.base), reach=own.reach or "internal")
+    return Address(url=_own_service_url(found) or url_of(own, found.base), reach=own.reach or "internal")
+
+
+def _own_service_url(found: Found) -> str:
+    """Of own manifests, whose Services have names of the project's own: the first that asks the pods of what serves."""
+    rolling = found.rolling
+    if not found.is_own or rolling is None:
+        return ""
+    asking = (one for one in found.services if selects(mapping(one, "spec", "selector"), rolling))
+    service = next(asking, None)
+    ports = objects(service, "spec", "ports")
+    if service is None or not ports:
+        return ""
+    port, namespace = number(ports[0], "port"), text(service, "metadata", "namespace")
+    return f"http://{name_of(service)}.{namespace}.svc" + ("" if port == 80 else f":{port}")

@@ -26,6 +26,10 @@ from shipper_targets.kubernetes.yaml_files import Document
 _HOOK = "helm.sh/hook"
 
 
+CANNOT_BE_APPLIED = "these manifests cannot be applied"
+"""What a ConfigError says whose details are mistakes each by itself; those of others are where they found what."""
+
+
 def render_own(objects: Sequence[Document], release: Release, own: KubernetesSettings) -> Rendered:
     """As they are to be applied, in the order in which they were written.
 
@@ -45,7 +49,7 @@ def checked(objects: Sequence[Document], own: KubernetesSettings) -> None:
     """Everything but the workload. Raises ConfigError."""
     problems = [*_scope_problems(objects, own), *_twice(objects, own), *_hooks(objects), *_misshapen(objects)]
     if problems:
-        raise ConfigError("these manifests cannot be applied", hint="correct them", details=problems)
+        raise ConfigError(CANNOT_BE_APPLIED, hint="correct them", details=problems)
 
 
 def workload_of(objects: Sequence[Document], settings: Settings, own: KubernetesSettings) -> Document:
@@ -83,7 +87,7 @@ def _named(wanted: str, deployments: Sequence[Document]) -> Document:
     if kind not in ("", "Deployment") or not found:
         raise ConfigError(
             f'manifests_workload "{wanted}" is no Deployment with the service\'s image',
-            hint="name one of those that are",
+            hint="name one of the Deployments that run it",
             details=[_where(one) for one in deployments],
         )
     return found[0]

@@ -217,7 +217,7 @@ def _once(uses: Uses) -> Iterator[Need]:
 def _look(uses: Uses) -> Iterator[Need]:
     """Before a release: only what is said earlier then than the platform would say it."""
     # A Role in the namespace can give the right to read the namespace itself.
-    yield Need("", "namespaces", ("get",), why="whether it is there, and its Pod Security level")
+    yield Need("", "namespaces", ("get",), why="whether the namespace is there, and its Pod Security level")
     yield need(kinds.RESOURCE_QUOTA, ("list",), why="quota that is left")
     yield need(kinds.LIMIT_RANGE, ("list",), why="limits that are allowed")
     yield need(kinds.POD, ("create",), why="admission's opinion of a pod, by a dry run")

@@ -36,6 +36,13 @@ def namespace_of(api: Api, name: str) -> tuple[Object, list[Problem]]:
     return there, []
 
 
+def require_namespace(api: Api, name: str) -> None:
+    """Where nothing was found: is that the right place? Raises Invalid, Transient."""
+    there, problems = namespace_of(api, name)
+    if problems and not there:
+        raise Invalid(f"{problems[0].message} ({problems[0].hint})")
+
+
 def permission_problems(
     api: Api,
     needs: Callable[[Command], Iterable[Need]],
@@ -50,12 +57,12 @@ def permission_problems(
     missing = access.missing(needs(command))
     for one in missing:
         if one.why:
-            remark(f"not known beforehand: {one.why} ({' and '.join(one.verbs)} {one.resource} is missing)")
+            remark(f"not known beforehand: {one.why} ({', '.join(one.verbs)} on {one.resource} is missing)")
     problems = [forbidden(one, namespace) for one in missing if not one.why]
     if command != "release" and not problems:
         lacking = access.missing(required(needs("release")))
         if lacking:
-            shown = "; ".join(f"{' and '.join(one.verbs)} {resource_of(one)}" for one in lacking)
+            shown = "; ".join(f"{', '.join(one.verbs)} on {resource_of(one)}" for one in lacking)
             remark(f"a release would be refused (32), without the permission to {shown}")
     return problems
 

@@ -25,7 +25,7 @@ from shipper_targets.kubernetes.kinds import (
     SERVICE_ACCOUNT,
     Kind,
 )
-from shipper_targets.kubernetes.labels import STAMP, label_query, owner_of
+from shipper_targets.kubernetes.labels import MANAGED_BY, MANAGER, STAMP, label_query, owner_of
 from shipper_targets.kubernetes.managed import refuse_managed
 from shipper_targets.kubernetes.manifest import Key, Manifest
 from shipper_targets.kubernetes.parallel import at_once
@@ -110,9 +110,12 @@ class Removing:
         if kind == SERVICE and (text(one, "metadata", "annotations", ADOPTED) or not is_ours):
             return  # it was there before us, maybe with our stamp by now: it is given back instead
         if is_taken(one):
+            if kind != SERVICE:
+                self._remark(f"{kind} {name_of(one)} was there before shipper, and stays")
             return  # likewise: it stays as it is
         if kind == DEPLOYMENT and self._kept is not None and is_of(self._kept, one):
             self._writing.fence.conditional(one, partial(put_back, self._api, self._kept, one))
+            self._remark(f"Deployment {name_of(one)} is given back as it was before shipper came")
             return
         if not is_ours and not text(one, "metadata", "annotations", STAMP):
             return
@@ -129,6 +132,7 @@ class Removing:
         if found.adopted is None or not text(service, "metadata", "annotations", ADOPTED):
             if is_taken(service) or owner_of(mapping(service, "metadata", "labels")) is None:
                 self._api.merge(SERVICE, name_of(service), {"metadata": _without_marks(service)})
+                self._remark(f"Service {name_of(service)} was there before shipper, and stays")
             return
         before = dict(found.adopted[1])
         now = mapping(service, "spec", "selector")
@@ -137,6 +141,11 @@ class Removing:
         self._api.merge(
             SERVICE, name_of(service), {"metadata": _without_marks(service), "spec": {"selector": selector, **ports}}
         )
+        self._remark(f"Service {name_of(service)} is given back: it asks {found.adopted[0]}, as before shipper came")
+
+    def _remark(self, text: str) -> None:
+        if self._writing.report is not None:
+            self._writing.report.remark(text)
 
     def _until_gone(self, selectors: list[str]) -> None:
         """Pods are given their time to end; what takes longer than that is the nodes' business."""
@@ -154,10 +163,13 @@ def _pods_of(deployment: Object) -> str:
 
 
 def _without_marks(there: Object) -> dict[str, dict[str, None]]:
-    return {
+    marks = {
         member: {key: None for key in mapping(there, "metadata", member) if key.startswith("shipper.dev/")}
         for member in ("labels", "annotations")
     }
+    if text(there, "metadata", "labels", MANAGED_BY) == MANAGER:
+        marks["labels"][MANAGED_BY] = None
+    return marks
 
 
 def _kind_of_carrier(carrier: Object) -> Kind:

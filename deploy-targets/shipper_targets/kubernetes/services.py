@@ -37,12 +37,15 @@ def ports_of(port: int) -> list[dict[str, object]]:
 
 
 def moves_a_port(wanted: Object, live: Object) -> bool:
-    """Whether a port of a Service that is there gets another number under its name."""
+    """Whether a port of a Service that is there gets another number under its name, or has no name and goes."""
     if wanted.get("kind") != "Service":
         return False
     numbers = {text(one, "name"): one.get("port") for one in objects(live, "spec", "ports")}
     asked = {text(one, "name"): one.get("port") for one in objects(wanted, "spec", "ports")}
-    return any(name in numbers and numbers[name] != port for name, port in asked.items())
+    unnamed = numbers.get("")
+    return (unnamed is not None and unnamed not in asked.values()) or any(
+        name in numbers and numbers[name] != port for name, port in asked.items()
+    )
 
 
 def _service(

@@ -228,3 +228,10 @@ def _by_hand(place: KnativePlace, **spec: object) -> None:
     place.until(
         lambda now: now.serving[0].state == "running" and condition(place.service(), "Ready")["status"] == "True"
     )
+
+
+def test_where_there_is_no_namespace_nobody_says_that_nothing_serves(place: KnativePlace) -> None:
+    assert place.target().observe().serving == ()
+    place.own["namespace"] = "nobody-made-this"
+    with pytest.raises(Invalid, match="there is no namespace nobody-made-this"):
+        place.target().observe()

@@ -122,12 +122,44 @@ def test_traffic_that_somebody_moved_is_drift(shop: KubePlace, kube_rig: KubeRig
     ]
 
 
+def test_a_variable_that_kubectl_added_is_told_as_long_as_it_is_there(
+    shop: KubePlace, somebody: Somebody, kube_rig: KubeRig
+) -> None:
+    """It is no drift, and stays: server-side apply takes nothing away that another manager has."""
+    one = shop.release("one")
+    shop.rolls_out(one)
+    assert shop.rolling().observe().remarks == ()
+    kubectl = Somebody(kube_rig, shop.namespace, "kubectl-set")
+    evil = {"name": "EVIL", "value": "1"}
+    name = at(shop.api.get(DEPLOYMENT, "shop"), "spec", "template", "spec", "containers")[0]["name"]
+    kubectl.changes_deployment({"template": {"spec": {"containers": [{"name": name, "env": [evil]}]}}})
+    now = until(shop.rolling(), lambda now: now.in_flight is None)
+    assert now.drift == ()
+    (told,) = now.remarks
+    assert f"kubectl set env -n {shop.namespace} deployment/shop -c {name} EVIL-" in told
+    for release in (shop.release("two"), shop.release(back_to=one)):
+        shop.rolls_out(release)
+        assert evil in at(shop.api.get(DEPLOYMENT, "shop"), "spec", "template", "spec", "containers")[0]["env"]
+        assert shop.rolling().observe().remarks == (told,)
+    away = {"name": "EVIL", "$patch": "delete"}
+    kubectl.changes_deployment({"template": {"spec": {"containers": [{"name": name, "env": [away]}]}}})
+    assert until(shop.rolling(), lambda now: now.in_flight is None).remarks == ()
+
+
 def test_an_object_of_ours_that_somebody_deleted_is_drift(shop: KubePlace) -> None:
     shop.sets(scale={"min": 2, "max": 4})
     shop.rolls_out(shop.release("one"))
     shop.api.delete(HPA, "shop")
     (found,) = [one for one in shop.rolling().observe().drift if "HorizontalPodAutoscaler" in one.field]
     assert found.found == "(nothing)"
+
+
+def test_where_there_is_no_namespace_nobody_says_that_nothing_serves(shop: KubePlace) -> None:
+    assert shop.rolling().observe().serving == ()
+    shop.own["namespace"] = "nobody-made-this"
+    for target in (shop.rolling(), shop.weighted()):
+        with pytest.raises(Invalid, match="there is no namespace nobody-made-this"):
+            target.observe()
 
 
 def test_what_nobody_asked_us_to_take_over_is_refused(shop: KubePlace, somebody: Somebody) -> None:
@@ -141,11 +173,13 @@ def test_what_nobody_asked_us_to_take_over_is_refused(shop: KubePlace, somebody:
     assert "shipper.dev/stamp" not in at(found, "metadata").get("annotations", {})
 
 
+@pytest.mark.parametrize("port", [80, 8080])
 @pytest.mark.parametrize("shape", ["rolling", "blue-green"])
 def test_what_was_there_is_adopted_serves_on_and_is_the_way_back(
-    shop: KubePlace, somebody: Somebody, shape: str
+    shop: KubePlace, somebody: Somebody, shape: str, port: int
 ) -> None:
-    _somebodys_service(shop, somebody)
+    """Its Service has one port without a name, as `kubectl expose` makes it."""
+    _somebodys_service(shop, somebody, port)
     shop.own["adopt"] = True
     shop.sets(rollout={"strategy": shape})
     shop.begins()
@@ -170,9 +204,18 @@ def test_what_was_there_is_adopted_serves_on_and_is_the_way_back(
         now = target.observe()
         assert [(one.name, one.number, one.weight) for one in now.serving] == [("legacy", 0, 100)]
         assert at(shop.api.get(SERVICE, "shop"), "spec", "selector") == {"app": "legacy"}
+        assert {one["port"] for one in objects(shop.api.get(SERVICE, "shop"), "spec", "ports")} == {80, port}
+        shop.goes_over(shop.release("two"))
+        target = shop.weighted()
+        now = target.observe()
+        assert (serving(now), now.drift) == ({2: 100}, ())
+        assert [one["port"] for one in objects(shop.api.get(SERVICE, "shop"), "spec", "ports")] == [80]
     target.remove(shop.stamp(now), now.seen)
     found = shop.api.get(SERVICE, "shop")
     assert at(found, "spec", "selector") == {"app": "legacy"}
+    assert [one["port"] for one in objects(found, "spec", "ports")] == [port]
+    assert at(found, "metadata").get("labels", {}).get("app.kubernetes.io/managed-by") is None
+    assert "Service shop is given back: it asks legacy, as before shipper came" in shop.remarks
     assert not [key for key in at(found, "metadata").get("annotations", {}) if key.startswith("shipper.dev/")]
     assert shop.api.find(DEPLOYMENT, "legacy") is not None
 
@@ -222,7 +265,7 @@ def test_nothing_to_change_is_said_and_a_change_has_no_noise(shop: KubePlace) ->
     assert shop.rolling().observe().seen == now.seen, "planning wrote something"
 
 
-def _somebodys_service(shop: KubePlace, somebody: Somebody) -> None:
+def _somebodys_service(shop: KubePlace, somebody: Somebody, port: int = 80) -> None:
     labels = {"app": "legacy"}
     pod = {"containers": [{"name": "app", "image": "registry.example.com/legacy:1"}]}
     template = {"metadata": {"labels": labels}, "spec": pod}
@@ -232,7 +275,7 @@ def _somebodys_service(shop: KubePlace, somebody: Somebody) -> None:
     )
     somebody.makes(
         f"/api/v1/namespaces/{shop.namespace}/services",
-        {"metadata": {"name": "shop"}, "spec": {"selector": labels, "ports": [{"port": 80}]}},
+        {"metadata": {"name": "shop"}, "spec": {"selector": labels, "ports": [{"port": port}]}},
     )
     until_there(shop)
 

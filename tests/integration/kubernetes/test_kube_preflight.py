@@ -251,6 +251,13 @@ def test_what_somebody_else_made_under_this_name(place: Looking) -> None:
     assert place.named(adopt=True).problems() == []
 
 
+def test_a_service_with_one_unnamed_port_of_another_number_can_be_taken_over(place: Looking) -> None:
+    """As `kubectl expose deployment shop --port 8080` makes it."""
+    place.make(SERVICE, "shop", spec={"ports": [{"port": 8080}], "selector": {"app": "legacy"}})
+
+    assert place.named(adopt=True).problems() == []
+
+
 def test_a_gitops_tool_that_would_put_its_own_back(place: Looking) -> None:
     place.apply(place.release())
 

@@ -74,7 +74,7 @@ def test_without_the_extra_it_says_what_to_install(identity: Identity, monkeypat
 
     with pytest.raises(CredentialsError, match="google-auth is not installed") as refused:
         GoogleCredentials().login()
-    assert "pip install 'shipper[gcp]'" in refused.value.hint
+    assert 'pip install ".[gcp]"' in refused.value.hint
 
 
 def test_without_the_extra_no_repository_is_made(
@@ -86,4 +86,4 @@ def test_without_the_extra_no_repository_is_made(
 
     with pytest.raises(PublishError, match="google-cloud-artifact-registry, which is not installed") as refused:
         ArtifactRegistry(GoogleCredentials(), place, REPOSITORY).ensure(5, told, switch)
-    assert refused.value.hint == "pip install 'shipper[gcp]'"
+    assert refused.value.hint == 'in a checkout of shipper: pip install ".[gcp]"'

@@ -294,7 +294,7 @@ def test_without_client_and_extra_it_says_what_to_install(monkeypatch: pytest.Mo
 
     with pytest.raises(UsageError) as refused:
         open_client("ssh://root@somewhere")
-    assert 'pip install "shipper[ssh]"' in refused.value.hint
+    assert 'pip install ".[ssh]"' in refused.value.hint
 
 
 def _clients(far: SshEngine) -> list[int]:

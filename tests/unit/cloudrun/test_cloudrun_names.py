@@ -107,7 +107,7 @@ def test_without_googles_libraries_the_extra_is_named(monkeypatch: pytest.Monkey
     )
     with pytest.raises(UsageError, match=r"google\.cloud\.run_v2 is not installed") as raised:
         kind.connect(TargetContext(name="run", settings=settings_of(), own=PLACE, secrets=Values({})))
-    assert "shipper[gcp]" in raised.value.hint
+    assert 'pip install ".[gcp]"' in raised.value.hint
 
 
 def test_connecting_asks_nothing_and_imports_nothing_heavy() -> None:

@@ -137,6 +137,17 @@ def test_a_key_that_somebody_added_to_the_selector_is_drift() -> None:
     assert (one.field, one.found) == ("Service/shop spec.selector", "extra=x")
 
 
+def test_another_selector_is_shown_as_it_is() -> None:
+    asked = service("shop", **{"shipper.dev/traffic": '{"shop":100}'})
+    asked["spec"]["selector"] = {"app": "other"}
+    (one,) = drift_of(found(deployments=[deployment(1)], service=asked))
+    assert (one.field, one.ours, one.found) == (
+        "Service/shop spec.selector",
+        "shop 100 %",
+        "pods of shop 100 % (app=other)",
+    )
+
+
 def test_a_rule_that_somebody_added_is_drift() -> None:
     ours = {"spec": {"rules": [{"host": "a"}]}}
     assert list(differences(ours, {"spec": {"rules": [{"host": "a"}]}})) == []

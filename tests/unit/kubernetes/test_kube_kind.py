@@ -74,6 +74,7 @@ def test_urls() -> None:
     assert kind.from_url("kubernetes://arn%3Aaws%3Aeks%2Fone/models")["context"] == "arn:aws:eks/one"
     assert kind.from_url("kubernetes:///models") == {"in_cluster": True, "namespace": "models"}
     assert kind.from_url("kubernetes://c/models?name=shop")["name"] == "shop"
+    assert kind.from_url("kubernetes://c/models?tmp_size=1GiB")["tmp_size"] == 1 << 30
     for wrong in ("kubernetes://c", "kubernetes://c/a/b", "docker://c/a", "kubernetes://c/models?colour=red"):
         with pytest.raises(UsageError):
             kind.from_url(wrong)
@@ -87,3 +88,10 @@ def test_neither_the_kind_nor_connecting_imports_the_client() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_wrong_url_is_told_what_says_which_place_is_meant_and_no_more() -> None:
+    with pytest.raises(UsageError, match="it has no setting adress") as refused:
+        kind.from_url("kubernetes://c/models?adress=http://10.0.0.7")
+    wanted = "name, address, reach, kubeconfig, in_cluster"
+    assert refused.value.hint == f"use kubernetes://context/namespace, then ?name=value for {wanted}"

@@ -250,10 +250,12 @@ def test_how_a_service_is_asked_is_in_no_manifest(tmp_path: Path) -> None:
         ([{"name": "http", "port": 8080}], True),
         ([{"name": "metrics", "port": 8080}], False),
         ([{"name": "http", "port": 8080}, {"name": "metrics", "port": 80}], True),
+        ([{"port": 80}], False),
+        ([{"port": 8080}], True),
         ([], False),
     ],
 )
 def test_a_port_that_has_another_number_under_its_name_was_moved(live: list[dict[str, object]], moves: bool) -> None:
-    """An apply tells ports apart by their numbers, and would leave two of one name."""
+    """An apply tells ports apart by their numbers, and would leave two of one name, or one without."""
     wanted = {"kind": "Service", "spec": {"ports": ports_of(80)}}
     assert moves_a_port(wanted, {"kind": "Service", "spec": {"ports": live}}) is moves

@@ -35,6 +35,9 @@ class Refusing:
         assert dry_run
         return self._asked(body)
 
+    def find(self, *_: object) -> None:
+        """Nothing is there yet."""
+
     def apply(self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool) -> Mapping[str, Any]:
         assert dry_run
         return self._asked(manifest)

@@ -84,3 +84,11 @@ def test_a_builder_elsewhere_that_does_not_answer_is_one_failed_check(bare: Lapt
 
 def test_the_engine_that_builds_itself_is_looked_at_once(bare: Laptop) -> None:
     assert "builder" not in found(bare, "-C", str(bare.project))
+
+
+def test_secrets_of_the_platform_are_not_said_to_be_none(bare: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(bare, "-C", str(bare.project))["secrets"] == ("ok", "none configured")
+    monkeypatch.setenv("SHOP_KEY", "k")
+    bare.configure({"run": {"secrets": {"DB": "secret-manager:db", "KEY": "env:SHOP_KEY"}}})
+    said = "1 resolved, 1 of the platform's own, which the target looks at"
+    assert found(bare, "-C", str(bare.project))["secrets"] == ("ok", said)

@@ -33,9 +33,10 @@ def test_without_stand_ins_everything_is_as_in_production() -> None:
     assert as_tried(run, SmokeSettings()) == run
 
 
-def test_a_bucket_without_a_stand_in_is_refused_with_what_to_write() -> None:
-    with pytest.raises(ConfigError, match="cannot mount gs://models/iris") as refused:
-        as_tried(run_with(BUCKET), SmokeSettings())
+@pytest.mark.parametrize("source", ["gs://models/iris", "pvc:models/iris", "configmap:model"])
+def test_what_only_a_platform_has_is_refused_with_what_to_write(source: str) -> None:
+    with pytest.raises(ConfigError, match=f"cannot mount {source}") as refused:
+        as_tried(run_with({**BUCKET, "source": source}), SmokeSettings())
     assert refused.value.exit_code == 2
     assert refused.value.hint == 'give it a directory: [[smoke.volumes]] source = "…", target = "/models"'
 

@@ -47,6 +47,27 @@ def test_a_place_that_is_as_shipper_left_it_takes_the_release(world: World, stag
     assert world.calls.count("observe") == 1
 
 
+def test_what_is_no_drift_but_stays_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, told = world.target(), Remarks()
+    seen = target.observe().model_copy(update={"remarks": ("somebody added EVIL",)})
+    monkeypatch.setattr(target, "observe", lambda: seen)
+    preflight.preflight(world.settings, TargetSettings(name="here", kind="memory"), target, told)
+    assert told.texts == ["somebody added EVIL"]
+
+
+def test_of_a_strategy_the_targets_own_answer_is_told_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = world.target()
+    traits = target.traits.model_copy(update={"strategies": ("rolling",)})
+    monkeypatch.setattr(type(target), "traits", traits)
+    world.sets(image={"repository": "registry.example.com/shop"}, rollout={"strategy": "canary"})
+    chosen = TargetSettings(name="here", kind="memory")
+    (general,) = preflight.problems_of(world.settings, chosen, target)
+    assert general.message == 'this target cannot roll out "canary"'
+    theirs = Problem(code=2, key="rollout.strategy", message="a canary needs weights", hint="configure gateway")
+    monkeypatch.setattr(target, "preflight", lambda spec: [theirs])
+    assert preflight.problems_of(world.settings, chosen, target) == [theirs]
+
+
 @both
 def test_a_change_by_hand_is_refused_before_the_build_with_the_difference(world: World, stage: Stage) -> None:
     world.place.drift()
