@@ -57,12 +57,12 @@ def permission_problems(
     missing = access.missing(needs(command))
     for one in missing:
         if one.why:
-            remark(f"not known beforehand: {one.why} ({', '.join(one.verbs)} on {one.resource} is missing)")
+            remark(f"not known beforehand: {one.why} ({', '.join(one.verbs)} {one.resource} is missing)")
     problems = [forbidden(one, namespace) for one in missing if not one.why]
     if command != "release" and not problems:
         lacking = access.missing(required(needs("release")))
         if lacking:
-            shown = "; ".join(f"{', '.join(one.verbs)} on {resource_of(one)}" for one in lacking)
+            shown = "; ".join(f"{', '.join(one.verbs)} {resource_of(one)}" for one in lacking)
             remark(f"a release would be refused (32), without the permission to {shown}")
     return problems
 
