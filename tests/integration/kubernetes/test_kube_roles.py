@@ -142,7 +142,7 @@ def _whole_life(place: Guarded) -> None:
         of_plan = TargetSpec(settings=place.settings, target="kube", command="plan")
         assert place.target().preflight(of_plan) == []
         (lacking,) = [told for told in place.remarks if told.startswith("a release would be refused (32)")]
-        assert "create and delete secrets" in lacking
+        assert "create, delete secrets" in lacking
         plan = place.target().plan(place.release(), place.target().observe())
         assert plan.remarks == ()
     with place.commanding("release"):
