@@ -15,6 +15,7 @@ from shipper_targets.kubernetes.limits import limit_problems, remarks_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.names import base_of, shape_of
 from shipper_targets.kubernetes.own_kinds import kinds_of
+from shipper_targets.kubernetes.own_problems import told
 from shipper_targets.kubernetes.permissions import Uses, needs
 from shipper_targets.kubernetes.pod_security import level_of, violations
 from shipper_targets.kubernetes.preflight_parts import (
@@ -68,9 +69,7 @@ class Preflight:
             found += self._asked(settings, target, bool(found))
         except ConfigError as error:
             key = "targets.manifests"
-            found += [
-                Problem(code=2, key=key, message=line, hint=error.hint) for line in error.details or (error.message,)
-            ]
+            found += [Problem(code=2, key=key, message=line, hint=error.hint) for line in told(error)]
         except Denied as error:
             found.append(Problem(code=32, key="targets.context", message=str(error), hint=_ROLES))
         except Transient as error:
