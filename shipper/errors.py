@@ -48,6 +48,12 @@ class ConfigError(UsageError):
     cause = "configuration"
 
 
+class OutputError(UsageError):
+    """What a command that only reads has to say cannot be written where it was told to."""
+
+    cause = "output"
+
+
 class PipelineError(ConfigError):
     """A pipeline cannot be loaded: its stages do not fit together. `details` has one line per problem."""
 
