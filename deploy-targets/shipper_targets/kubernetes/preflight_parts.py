@@ -32,6 +32,11 @@ def namespace_of(api: Api, name: str) -> tuple[Object, list[Problem]]:
     return there, []
 
 
+def nothing_can_be_made(api: Api) -> tuple[str, ...]:
+    """Why, where the namespace is not there, or is on its way out: what runs in it ends by itself. Raises Transient."""
+    return tuple(problem.message for problem in namespace_of(api, api.namespace)[1])
+
+
 def permission_problems(
     api: Api, wanted: Iterable[Need], namespace: str, remark: Callable[[str], None]
 ) -> list[Problem]:
