@@ -243,6 +243,9 @@ class PlatformError(Exception):
     An adapter whose writes are several calls sets it.
     """
 
+    hint = ""
+    """What to do next, where the adapter knows it."""
+
 
 class Transient(PlatformError):
     """The same idempotent call may succeed if it is made again."""

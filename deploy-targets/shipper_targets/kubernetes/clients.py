@@ -56,6 +56,13 @@ class Connection:
         """For messages: the context, or the cluster that we run in."""
         return "the cluster we run in" if self._own.in_cluster else f"context {self._own.context}"
 
+    @property
+    def _hint(self) -> str:
+        """After credentials that cannot be used: nobody but their owner can do something."""
+        if self._own.in_cluster:
+            return "look at the ServiceAccount that this runs as, and at its token"
+        return f"correct the kubeconfig, or log in again, until `kubectl --context {self._own.context} version` works"
+
     def send(
         self,
         method: str,
@@ -116,7 +123,8 @@ class Connection:
     def _proof(self, made: _Made) -> list[tuple[str, str]]:
         try:
             return made.authorization()
-        except PlatformError:
+        except PlatformError as error:
+            error.hint = self._hint
             raise
         except Exception as error:  # noqa: BLE001 - reads a file, or renews a login, which let everything through
             raise Denied(f"{self.who}: its credentials cannot be used: {type(error).__name__}") from None
@@ -157,6 +165,7 @@ class Connection:
         try:
             return _make(self._own, self._cancel)
         except Denied as error:
+            error.hint = self._hint
             self._failed = (time.monotonic(), error)
             raise
 
@@ -166,7 +175,9 @@ class Connection:
             return
         when, error = self._failed
         if when >= came or (isinstance(error, Silent) and self._made is None and time.monotonic() < when + _QUIET):
-            raise type(error)(str(error))
+            again = type(error)(str(error))
+            again.hint = error.hint
+            raise again
 
 
 class _Made:

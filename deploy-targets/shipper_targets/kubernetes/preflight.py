@@ -71,7 +71,7 @@ class Preflight:
             key = "targets.manifests"
             found += [Problem(code=2, key=key, message=line, hint=error.hint) for line in told(error)]
         except Denied as error:
-            found.append(Problem(code=32, key="targets.context", message=str(error), hint=_ROLES))
+            found.append(Problem(code=32, key="targets.context", message=str(error), hint=error.hint or _ROLES))
         except Transient as error:
             found.append(Problem(code=33, key="targets.context", message=str(error), hint="is there a way to it?"))
         except PlatformError as error:

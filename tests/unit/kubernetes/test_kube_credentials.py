@@ -13,6 +13,7 @@ import pytest
 
 from shipper.errors import Interrupted
 from shipper.pipeline.cancellation import RunCancellation
+from shipper.rollout.platform_errors import not_written
 from shipper.targets import Denied
 from shipper_targets.kubernetes import credentials
 from shipper_targets.kubernetes.api import Api
@@ -172,3 +173,16 @@ def test_what_is_put_back_after_an_interruption_has_credentials(tmp_path: Path) 
     with cluster(tmp_path, saying(tmp_path, "t"), cancel=cancel) as (there, api):
         api.list(POD)
     assert there.headers("authorization") == [["Bearer t"]]
+
+
+def test_credentials_that_cannot_be_used_are_their_owners_business(tmp_path: Path) -> None:
+    """Whoever waited is told the same; no `shipper doctor` knows more."""
+    with cluster(tmp_path, plugin(tmp_path, "sleep 0.2; exit 3")) as (_, api):
+        for call in (lambda: api.list(POD), lambda: at_once([lambda: api.list(POD)] * 3)):
+            with pytest.raises(Denied) as caught:
+                call()
+            told = not_written(caught.value)
+            assert (told.exit_code, "kubectl --context prod" in told.hint) == (32, True)
+    with cluster(tmp_path, {"token": "a\nb"}) as (_, api), pytest.raises(Denied) as caught:
+        api.list(POD)
+    assert "log in again" in not_written(caught.value).hint
