@@ -48,6 +48,12 @@ class ConfigError(UsageError):
     cause = "configuration"
 
 
+class OutputError(UsageError):
+    """What a command that only reads has to say cannot be written where it was told to."""
+
+    cause = "output"
+
+
 class PipelineError(ConfigError):
     """A pipeline cannot be loaded: its stages do not fit together. `details` has one line per problem."""
 
@@ -236,6 +242,9 @@ class PlatformError(Exception):
     """Whether the call had written our stamp before this ended it: what it was to write beyond that is not all there.
     An adapter whose writes are several calls sets it.
     """
+
+    hint = ""
+    """What to do next, where the adapter knows it."""
 
 
 class Transient(PlatformError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from shipper.errors import ShipperError
 
 
@@ -9,9 +11,10 @@ def tell(error: Exception, *, as_json: bool) -> int:
     """Show the error and return the exit code. What we did not foresee is kept in a report file (70)."""
     from shipper.reporting.failures import show_failure, write_bug_report
 
-    if isinstance(error, ShipperError):
-        show_failure(error, as_json=as_json)
-        return error.exit_code
-    bug = write_bug_report(error)
-    show_failure(bug, as_json=as_json)
-    return bug.exit_code
+    told = error if isinstance(error, ShipperError) else write_bug_report(error)
+    try:
+        show_failure(told, as_json=as_json)
+    except OSError:
+        with suppress(OSError):  # nothing can be said: the code says it
+            show_failure(told, as_json=False)
+    return told.exit_code

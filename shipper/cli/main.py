@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -82,7 +83,8 @@ def main() -> int:
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # nothing can be said: the code says it
+            error.show()
         return error.exit_code
     except BrokenPipeError:
         _silence_stdout()
@@ -92,12 +94,37 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - the one error handler
         from shipper.cli.failure import tell
 
-        return tell(error, as_json="--json" in sys.argv)
+        told = _of_our_output(error)
+        return tell(told, as_json="--json" in sys.argv and told is error)
     return code if isinstance(code, int) else 0
 
 
+def _of_our_output(error: Exception) -> Exception:
+    """The same, or what to say where it was our own output that could not be written: a full disk is no bug.
+
+    Only of commands that write nothing else: those that do go on without their output.
+    """
+    if not isinstance(error, OSError) or not _came_from_saying(error):
+        return error
+    from shipper.errors import OutputError
+
+    _silence_stdout()
+    return OutputError(
+        f"the output cannot be written: {error.strerror or error}",
+        hint="make room where it goes; nothing was changed by this command",
+    )
+
+
+def _came_from_saying(error: OSError) -> bool:
+    """Whether it was raised in `click.echo`, through which all is said."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code is click.echo.__code__
+
+
 def _silence_stdout() -> None:
-    """The reader of our output is gone (`shipper logs | head`): do not complain at exit."""
+    """Nobody gets our output (`shipper logs | head`, a full disk): do not complain at exit."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shipper.errors import NotPutBack, PlatformError, ShipperError
+from shipper.errors import NotFound, NotPutBack, PlatformError, ShipperError
 from shipper.model import Finished, Release, Remark, RunFinished, Stamp, Started, Verdict, new_release_id
 from shipper.model.quantities import show_count
 from shipper.operations.holding import Held, holding
@@ -40,8 +40,7 @@ def _repair(where: Where, wait: float, telling: Telling) -> RunFinished:
         work = _Repair(held, look(place.target, place.ledger, report), report)
         verdict = work.record_what_serves(workspace, telling)
         work.settle_the_dead()
-        work.write_the_stamp()
-        work.clear_away(workspace)
+        deleted = work.write_what_is_known(workspace)
     for text in work.done:
         telling.events.emit(Remark(stage="repair", text=text))
     if verdict is not None and not verdict.ok:
@@ -49,6 +48,12 @@ def _repair(where: Where, wait: float, telling: Telling) -> RunFinished:
             f"what serves does not answer as it must: {verdict.reason}",
             hint="`shipper rollback` goes back to what did; `shipper logs` shows what it wrote",
             cause="not-verified",
+        )
+    if deleted is not None:
+        raise NotPutBack(
+            f"nothing serves: {deleted}",
+            hint="`shipper rollback` brings back what was verified here; `shipper release` what is in the repository",
+            cause="nothing-serves",
         )
     held.require_recorded("what serves is as it should be")
     serves, rollback = _what_serves(place)
@@ -124,6 +129,19 @@ class _Repair:
                 Finished(number=release.number, outcome="abandoned", cause="died", message=message, serves=serving)
             )
             self.done.append(f"#{release.number} was begun and its run died: recorded as abandoned")
+
+    def write_what_is_known(self, workspace: Workspace) -> NotFound | None:
+        """Everything that is written to the target. Returned: why it cannot be, where nothing is left to be written to:
+        somebody has deleted what served.
+        """
+        try:
+            self.write_the_stamp()
+            self.clear_away(workspace)
+        except NotFound as error:
+            if self.found.main is None:
+                return error
+            raise
+        return None
 
     def write_the_stamp(self) -> None:
         """The mark on the platform says again what the ledger knows."""

@@ -16,7 +16,7 @@ LOST = -255
 """The status of a child whose real one is not known."""
 
 _alive: set[Group] = set()
-_alive_lock = threading.Lock()
+_alive_lock = threading.RLock()  # `kill_all` may come from a signal's handler, between two lines of whoever holds it
 
 
 class Group:
@@ -24,7 +24,7 @@ class Group:
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self.child = child
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._reaped = False
         with _alive_lock:
             _alive.add(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import sys
 import time
 import traceback
@@ -14,6 +15,14 @@ from shipper.errors import BugError, GateRefused, ShipperError
 from shipper.version import __version__
 
 ISSUES = "the project's issue tracker"
+
+_HIDDEN = "(hidden)"
+_CREDENTIALS = (
+    (re.compile(r"(Invalid header value ).*"), rf"\1{_HIDDEN}"),  # http.client's, whatever header it is
+    (re.compile(r"((?:authorization|registry-auth|api-key|cookie)['\"]?\s*[:=]\s*).*", re.IGNORECASE), rf"\1{_HIDDEN}"),
+    (re.compile(r"\b((?:Bearer|Basic|Digest) )(?=\S{6})[^\s'\"]*", re.IGNORECASE), rf"\1{_HIDDEN}"),
+    (re.compile(r"(://)[^/\s@]+(?=@)"), rf"\1{_HIDDEN}"),
+)
 
 
 def show_failure(error: ShipperError, *, as_json: bool) -> None:
@@ -43,6 +52,13 @@ def failure_record(error: ShipperError) -> dict[str, object]:
     }
 
 
+def without_credentials(text: str) -> str:
+    """The same without what proves who asks, in the forms in which libraries print it."""
+    for pattern, instead in _CREDENTIALS:
+        text = pattern.sub(instead, text)
+    return text
+
+
 def write_bug_report(error: BaseException) -> BugError:
     """Keep what is needed to find the bug in a file (0600); no environment, no configuration, no arguments."""
     from platformdirs import user_state_path
@@ -55,6 +71,7 @@ def write_bug_report(error: BaseException) -> BugError:
             *traceback.format_exception(error),
         ]
     )
+    text = without_credentials(text)
     try:
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         kept.touch(mode=0o600)
@@ -63,7 +80,8 @@ def write_bug_report(error: BaseException) -> BugError:
     except OSError as failure:
         where = f"(no report could be written: {failure})"
     name = type(error).__name__
+    lines = without_credentials(str(error)).splitlines()
     return BugError(
-        f"a bug of ours: {name}: {str(error).splitlines()[0] if str(error) else 'no message'}",
+        f"a bug of ours: {name}: {lines[0] if lines else 'no message'}",
         hint=f"nothing is known about what serves: see `shipper status`; send {where} to {ISSUES}",
     )

@@ -18,13 +18,14 @@ from shipper.errors import (
 
 def not_written(error: PlatformError) -> ShipperError:
     """A platform's error before the first write, as ours: 32, 2, 30 or 33."""
+    hint = error.hint or "see `shipper doctor`"
     if isinstance(error, Denied):
-        return CredentialsError(f"the target refuses us: {error}", hint="see `shipper doctor`")
+        return CredentialsError(f"the target refuses us: {error}", hint=hint)
     if isinstance(error, Invalid):
-        return UsageError(f"the target cannot be used like this: {error}", hint="see `shipper doctor`")
+        return UsageError(f"the target cannot be used like this: {error}", hint=hint)
     if isinstance(error, Conflict):
         return LockedError(f"another writer is at work: {error}", hint="release again when it is done")
-    return UnreachableError(f"the target does not answer: {error}", hint="see `shipper doctor`")
+    return UnreachableError(f"the target does not answer: {error}", hint=hint)
 
 
 def as_ours(error: ShipperError | PlatformError) -> ShipperError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,117 @@ def test_a_command_whose_output_is_closed_ends_as_it_should(shipper: Path) -> No
         ["sh", "-c", f"exec '{shipper}' version >&-"], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--version", "--help", "version", "version --exit-codes", "targets --json"],
+)
+def test_output_that_cannot_be_written_is_one_line_and_2(shipper: Path, tmp_path: Path, words: str) -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [str(shipper), *words.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines() == [
+        "error: the output cannot be written: No space left on device",
+        "next: make room where it goes; nothing was changed by this command",
+    ]
+    assert not list(tmp_path.rglob("bugs"))
+
+
+def test_a_failure_keeps_its_code_where_its_json_cannot_be_written(shipper: Path, tmp_path: Path) -> None:
+    (tmp_path / "shipper.toml").write_text('service = "Shop!"\n')
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [str(shipper), "plan", "--json", "-C", str(tmp_path)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Shop!" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_where_nothing_can_be_said_the_code_says_it(shipper: Path, tmp_path: Path) -> None:
+    with FULL.open("w") as full:
+        for words in (["targets", "--json"], ["relase"], ["plan", "-C", str(tmp_path)]):
+            done = subprocess.run([str(shipper), *words], stdout=full, stderr=full, check=False, timeout=60)
+            assert done.returncode == 2
+
+
+def test_a_run_whose_output_is_lost_ends_as_it_went(shipper: Path) -> None:
+    """What was said last, too late to be told of: the code says what serves."""
+    program = "import sys\nfrom shipper.cli.process import end\nsys.stdout.write('said')\nend(21)"
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [str(shipper.parent / "python"), "-c", program],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+            env={"PATH": "/usr/bin:/bin"},  # as it is buffered elsewhere
+        )
+    assert (done.returncode, done.stderr) == (21, "error: the output cannot be written: No space left on device\n")
+
+
+HANGING = """
+import sys, threading
+from shipper.cli.process import start, end
+start()
+import time
+from shipper.processes import run
+from shipper.cli.main import main
+threading.Thread(target=run, args=(["sleep", "86399"],), daemon=True).start()
+try:
+    while True:
+        time.sleep(0.05)
+        from shipper.processes.group import _alive
+        for group in tuple(_alive):
+            print(group.child.pid, flush=True)
+            time.sleep(60)
+except KeyboardInterrupt:
+    end(130)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_no_signal_leaves_a_child_behind(shipper: Path, number: int) -> None:
+    words = [str(shipper.parent / "python"), "-c", HANGING]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        process.send_signal(number)
+        assert process.wait(10) == (130 if number == signal.SIGINT else -number)
+    assert _is_gone(child)
+
+
+def _is_gone(pid: int) -> bool:
+    """Ended, whether or not its new parent has looked after it by now."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def test_the_end_of_the_process_waits_for_what_python_waits_for(shipper: Path, tmp_path: Path) -> None:

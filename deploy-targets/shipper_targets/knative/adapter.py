@@ -202,7 +202,7 @@ class KnativeTarget:
 
     @cached_property
     def _api(self) -> Api:
-        return Api(self._own.cluster)
+        return Api(self._own.cluster, self._context.cancel)
 
     @cached_property
     def _calls(self) -> Calls:

@@ -11,6 +11,7 @@ from shipper_targets.knative.names import name_of_release
 from shipper_targets.knative.observing import lacks_instances
 from shipper_targets.kubernetes.kinds import SECRET
 from shipper_targets.kubernetes.kube_secrets import gone
+from shipper_targets.kubernetes.preflight_parts import nothing_can_be_made
 from shipper_targets.kubernetes.secret_refs import parse_reference
 from shipper_targets.kubernetes.values import Object
 
@@ -28,6 +29,8 @@ class Past:
         """
         found = self._calls.revision(name_of_release(self._calls.name, release))
         warm = found is not None and state_of(found) == "running" and not lacks_instances(found)
+        if not warm and (nowhere := nothing_can_be_made(self._calls.api)):
+            return Restorable(warm=False, problems=nowhere)
         read: dict[str, Object | None] = {}
         problems = [self._secret(name, version, read) for name, version in release.secret_versions.items()]
         lost = tuple(problem for problem in problems if problem)

@@ -50,7 +50,7 @@ class Preflight:
         try:
             return self._asked(settings, target, command)
         except Denied as error:
-            return [Problem(code=32, key="targets.context", message=str(error), hint=_ROLES)]
+            return [Problem(code=32, key="targets.context", message=str(error), hint=error.hint or _ROLES)]
         except Transient as error:
             return [Problem(code=33, key="targets.context", message=str(error), hint="is there a way to it?")]
         except PlatformError as error:

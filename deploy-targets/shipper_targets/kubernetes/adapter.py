@@ -189,7 +189,7 @@ class KubernetesTarget(ABC):
 
     @cached_property
     def _api(self) -> Api:
-        return Api(self._own)
+        return Api(self._own, self._context.cancel)
 
     @cached_property
     def _source(self) -> Source:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from shipper.model.context import Cancellation
 from shipper.targets import Invalid, NotFound, retry_transient
 from shipper_targets.kubernetes.answers import Answer, Listed, Watch, checked, failure
 from shipper_targets.kubernetes.bodies import as_bytes
@@ -38,9 +39,9 @@ __all__ = ["Answer", "Api", "Gone", "Listed", "Watch"]
 class Api:
     """One namespace of one cluster. Safe for threads. Every method may raise Transient, Denied."""
 
-    def __init__(self, own: KubernetesSettings, namespace: str | None = None) -> None:
-        self.namespace = namespace or own.namespace
-        self._connection = Connection(own)
+    def __init__(self, own: KubernetesSettings, cancel: Cancellation | None = None) -> None:
+        self.namespace = own.namespace
+        self._connection = Connection(own, cancel)
         self._kinds: dict[tuple[str, str], Kind] = dict(WELL_KNOWN)
 
     # Reading

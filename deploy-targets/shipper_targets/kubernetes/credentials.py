@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shipper.errors import UnreachableError, UsageError
-from shipper.processes import run
+from shipper.model.context import Cancellation
+from shipper.processes import TimedOut, run
 from shipper.targets import Denied
 from shipper_targets.kubernetes.kube_errors import one_line
 
@@ -23,6 +24,10 @@ DEADLINE = 30.0
 """Seconds for a plugin: a single sign-on that is still valid takes one or two."""
 
 _API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+
+
+class Silent(Denied):
+    """A plugin that said nothing until its deadline."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,12 @@ class Credential:
     expires: float | None = None
 
 
-def ask_plugin(plugin: Mapping[str, Any], cluster: Mapping[str, Any], context: str) -> Credential:
-    """Run the plugin of a user's `exec` entry. Raises Denied, with its name, whatever goes wrong."""
+def ask_plugin(
+    plugin: Mapping[str, Any], cluster: Mapping[str, Any], context: str, cancel: Cancellation | None = None
+) -> Credential:
+    """Run the plugin of a user's `exec` entry. Raises Denied, with its name, whatever goes wrong; and what `cancel`
+    raises, when that comes while it runs. Whoever asks afterwards puts something back: the time that is left is his.
+    """
     command = str(plugin.get("command") or "")
     version = str(plugin.get("apiVersion") or "")
     who = f"context {context}: the credential plugin {command or '(no command)'}"
@@ -47,8 +56,17 @@ def ask_plugin(plugin: Mapping[str, Any], cluster: Mapping[str, Any], context: s
     if shutil.which(command) is None:
         advice = one_line(plugin.get("installHint") or "install it, or set PATH")
         raise Denied(f"{who} is not installed ({advice})")
+    putting_back = cancel is not None and cancel.cancelled
+    left = cancel.remaining if cancel is not None else None
     try:
-        finished = run([command, *_arguments(plugin)], env=_environment(plugin, cluster, version), timeout=DEADLINE)
+        finished = run(
+            [command, *_arguments(plugin)],
+            env=_environment(plugin, cluster, version),
+            timeout=DEADLINE if left is None else min(DEADLINE, left),
+            cancel=None if putting_back else cancel,
+        )
+    except TimedOut as error:
+        raise Silent(f"{who} gave no credentials: {error.message}") from error
     except (UsageError, UnreachableError) as error:
         raise Denied(f"{who} gave no credentials: {error.message}") from error
     if not finished.ok:

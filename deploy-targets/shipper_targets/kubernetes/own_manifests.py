@@ -16,6 +16,7 @@ from shipper_targets.kubernetes.config_hashes import with_config_hash
 from shipper_targets.kubernetes.labels import labels_of, marks_of
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered, rendered
 from shipper_targets.kubernetes.names import base_of
+from shipper_targets.kubernetes.own_problems import ManyProblems, printable
 from shipper_targets.kubernetes.own_shapes import misshapen
 from shipper_targets.kubernetes.pinning import holds, images_in, pin
 from shipper_targets.kubernetes.scopes import CLUSTER_SCOPED, is_cluster_scoped
@@ -24,10 +25,6 @@ from shipper_targets.kubernetes.values import at
 from shipper_targets.kubernetes.yaml_files import Document
 
 _HOOK = "helm.sh/hook"
-
-
-CANNOT_BE_APPLIED = "these manifests cannot be applied"
-"""What a ConfigError says whose details are mistakes each by itself; those of others are where they found what."""
 
 
 def render_own(objects: Sequence[Document], release: Release, own: KubernetesSettings) -> Rendered:
@@ -49,7 +46,8 @@ def checked(objects: Sequence[Document], own: KubernetesSettings) -> None:
     """Everything but the workload. Raises ConfigError."""
     problems = [*_scope_problems(objects, own), *_twice(objects, own), *_hooks(objects), *_misshapen(objects)]
     if problems:
-        raise ConfigError(CANNOT_BE_APPLIED, hint="correct them", details=problems)
+        lines = [printable(line) for line in problems]
+        raise ManyProblems("these manifests cannot be applied", hint="correct them", details=lines)
 
 
 def workload_of(objects: Sequence[Document], settings: Settings, own: KubernetesSettings) -> Document:

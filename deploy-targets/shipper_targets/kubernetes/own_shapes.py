@@ -6,6 +6,7 @@ may be a secret.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ def misshapen(body: Mapping[str, Any]) -> Iterator[Misshapen]:
     if kind in ("Secret", "ConfigMap") and version == "v1":
         for member in _TEXTS:
             yield from _texts(body, (member,))
+        yield from _encoded(body, "data" if kind == "Secret" else "binaryData")
     if kind in RESTARTED:  # whose template gets a hash of its configuration
         for member in ("annotations", "labels"):
             yield from _texts(body, ("spec", "template", "metadata", member))
@@ -56,6 +58,23 @@ def _texts(body: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Misshapen
     for name, value in (at(body, *path) or {}).items():
         if value is not None and not isinstance(value, str):
             yield (*path, name), "text: put it in quotes"
+
+
+def _encoded(body: Mapping[str, Any], member: str) -> Iterator[Misshapen]:
+    """Bytes in base64, with line breaks where somebody likes them (Go's encoding/json)."""
+    found = at(body, member)
+    for name, value in found.items() if isinstance(found, Mapping) else ():
+        if isinstance(value, str) and not _is_base64(value.replace("\r", "").replace("\n", "")):
+            instead = "stringData" if member == "data" else "data"
+            yield (member, name), f"base64: what is plain text belongs into {instead}"
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:  # not ASCII, another alphabet, a wrong length
+        return False
+    return True
 
 
 def _unless(

@@ -13,12 +13,13 @@ MOST = 16
 def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """The results, in the order of the calls; the first error is raised, when all have ended. At most MOST at a time.
 
-    Daemon threads: a run that is told to stop does not wait for an answer that it has no use for.
+    Daemon threads: a run that is told to stop does not wait for an answer that it has no use for, and neither does
+    Ctrl-C, which comes to the caller.
     """
     if len(calls) < 2:
         return [call() for call in calls]
     results: list[Any] = [None] * len(calls)
-    errors: list[BaseException | None] = [None] * len(calls)
+    errors: list[Exception | None] = [None] * len(calls)
 
     left = iter(range(len(calls)))
     taking = threading.Lock()
@@ -31,7 +32,7 @@ def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
                 return
             try:
                 results[index] = calls[index]()
-            except BaseException as error:  # noqa: BLE001 - raised again by the caller
+            except Exception as error:  # noqa: BLE001 - raised again by the caller
                 errors[index] = error
 
     threads = [threading.Thread(target=carry_out, daemon=True) for _ in range(min(MOST, len(calls)) - 1)]

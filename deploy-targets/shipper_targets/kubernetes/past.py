@@ -13,6 +13,7 @@ from shipper_targets.kubernetes.kinds import SECRET
 from shipper_targets.kubernetes.kube_secrets import gone
 from shipper_targets.kubernetes.manifests import Manifests
 from shipper_targets.kubernetes.names import revision_name
+from shipper_targets.kubernetes.preflight_parts import nothing_can_be_made
 from shipper_targets.kubernetes.rollouts import release_in, state_of
 from shipper_targets.kubernetes.secret_refs import parse_reference
 
@@ -30,6 +31,8 @@ def restorable(api: Api, found: Found, manifests: Manifests, release: Release) -
         and state_of(deployment, found.sets) == "running"
     )
     problems = [problem for problem in (_secret(api, one) for one in release.secret_versions.values()) if problem]
+    if not runs and (nowhere := nothing_can_be_made(api)):
+        return Restorable(warm=False, problems=nowhere)
     if not runs and manifests.recorded(release, found) is None:
         problems += _told(lambda: manifests.rendered(release, found))
     return Restorable(warm=runs and not problems, problems=tuple(dict.fromkeys(problems)))

@@ -15,7 +15,7 @@ from shipper_targets.kubernetes.limits import limit_problems, remarks_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.names import base_of, shape_of
 from shipper_targets.kubernetes.own_kinds import kinds_of
-from shipper_targets.kubernetes.own_manifests import CANNOT_BE_APPLIED
+from shipper_targets.kubernetes.own_problems import told
 from shipper_targets.kubernetes.permissions import Uses, needs
 from shipper_targets.kubernetes.pod_security import level_of, violations
 from shipper_targets.kubernetes.preflight_parts import (
@@ -70,9 +70,10 @@ class Preflight:
         try:
             found += self._asked(settings, target, command, bool(found))
         except ConfigError as error:
-            found += manifest_problems(error)
+            key = "targets.manifests"
+            found += [Problem(code=2, key=key, message=line, hint=error.hint) for line in told(error)]
         except Denied as error:
-            found.append(Problem(code=32, key="targets.context", message=str(error), hint=_ROLES))
+            found.append(Problem(code=32, key="targets.context", message=str(error), hint=error.hint or _ROLES))
         except Transient as error:
             found.append(Problem(code=33, key="targets.context", message=str(error), hint="is there a way to it?"))
         except PlatformError as error:
@@ -148,14 +149,6 @@ class Preflight:
         if self._report is not None and text not in self._told:
             self._told.add(text)
             self._report.remark(text)
-
-
-def manifest_problems(error: ConfigError) -> list[Problem]:
-    """Of own manifests that cannot be used: one for each mistake, or one that says where it looked."""
-    lines = error.details
-    if error.message != CANNOT_BE_APPLIED:
-        lines = (f"{error.message}: {'; '.join(error.details)}" if error.details else error.message,)
-    return [Problem(code=2, key="targets.manifests", message=line, hint=error.hint) for line in lines]
 
 
 def _not_secure(namespace: Object, whole: Rendered) -> Iterator[Problem]:

@@ -43,6 +43,11 @@ def require_namespace(api: Api, name: str) -> None:
         raise Invalid(f"{problems[0].message} ({problems[0].hint})")
 
 
+def nothing_can_be_made(api: Api) -> tuple[str, ...]:
+    """Why, where the namespace is not there, or is on its way out: what runs in it ends by itself. Raises Transient."""
+    return tuple(problem.message for problem in namespace_of(api, api.namespace)[1])
+
+
 def permission_problems(
     api: Api,
     needs: Callable[[Command], Iterable[Need]],

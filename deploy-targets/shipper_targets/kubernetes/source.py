@@ -6,15 +6,19 @@ Preflight, fingerprint, plan and apply of one target see the same text, although
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from shipper.config.repository import inside, repository_of
 from shipper.errors import ConfigError
 from shipper.model.context import Cancellation
 from shipper.model.noun import digest_of
-from shipper.processes import run
+from shipper.processes import Finished, TimedOut, run
+from shipper_targets.kubernetes.kube_errors import one_line
+from shipper_targets.kubernetes.own_names import misnamed
+from shipper_targets.kubernetes.own_problems import ManyProblems, printable
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.yaml_files import BadYaml, Document, documents
 
@@ -57,7 +61,8 @@ class Source:
         if not found and not problems:
             problems.append("there is no object in them")
         if problems:
-            raise ConfigError("the manifests cannot be read", hint="correct them", details=problems)
+            lines = [printable(line) for line in problems]
+            raise ManyProblems("the manifests cannot be read", hint="correct them", details=lines)
         return tuple(found)
 
     @cached_property
@@ -68,29 +73,56 @@ class Source:
     def _files(self) -> Iterator[tuple[str, str]]:
         for name in self._own.manifests:
             for one in _paths(self._root / name, name):
+                self._require_inside(one, name)
                 yield os.path.relpath(one, self._root), _read(one, name)
+
+    def _require_inside(self, path: Path, name: str) -> None:
+        """What is in a repository is reviewed there: a link to another place is not."""
+        repository = repository_of(self._root)
+        if not inside(repository, path):
+            found = os.path.relpath(path, self._root)
+            raise ConfigError(
+                f'manifests "{name}": {found} leads out of the repository, to {os.path.realpath(path)}',
+                hint=f"it must be below {repository}, links included",
+            )
 
     def _output(self) -> Iterator[tuple[str, str]]:
         words = self._own.manifests_command
         origin = f"the output of {' '.join(words[:2])}"
         given = {name: os.environ[name] for name in self._own.manifests_env if name in os.environ}
-        ended = run(
-            words,
-            env=given,
-            cwd=self._root,
-            timeout=self._own.manifests_timeout,
-            cancel=self._cancel,
-            keep=_MOST_LINES,
-        )
+        ended = self._run(words, given)
         if not ended.ok:
             raise ConfigError(
-                f"manifests_command ended with status {ended.returncode}: {' '.join(words[:2])}",
+                f"manifests_command failed: {' '.join(words[:2])} ended with status {ended.returncode}",
                 hint="run it by hand in the directory of shipper.toml; variables that it needs go into manifests_env",
-                details=ended.stderr.splitlines()[-40:],
+                details=_said(ended.stderr),
             )
         if ended.dropped or len(ended.stdout.encode()) > LARGEST:
             raise ConfigError(f"{origin} has more than {LARGEST // 2**20} MiB", hint="let it write less")
         yield origin, ended.stdout
+
+    def _run(self, words: Sequence[str], given: Mapping[str, str]) -> Finished:
+        try:
+            return run(
+                words,
+                env=given,
+                cwd=self._root,
+                timeout=self._own.manifests_timeout,
+                cancel=self._cancel,
+                keep=_MOST_LINES,
+            )
+        except TimedOut as error:
+            longest = f"{self._own.manifests_timeout:g} s"
+            raise ConfigError(
+                f"manifests_command was stopped: {' '.join(words[:2])} did not end within {longest}",
+                hint=f"run it by hand in the directory of shipper.toml; manifests_timeout gives it more than {longest}",
+                details=_said("\n".join(error.details)),
+            ) from error
+
+
+def _said(text: str) -> list[str]:
+    """What a command said of its failure: one line, however long it was."""
+    return [printable(one_line(text))] if text.strip() else []
 
 
 def _paths(path: Path, name: str) -> list[Path]:
@@ -146,6 +178,10 @@ def _flattened(one: Document, problems: list[str]) -> Iterator[Document]:
         return
     if missing := _missing(one.value):
         problems.append(f"{one.origin}, line {one.line}: expected {missing}")
+        return
+    if wrong := misnamed(one.value):
+        path, wanted = wrong
+        problems.append(f"{one.origin}, line {one.line_at(path)}: {'.'.join(path)}: expected {wanted}")
         return
     yield one
 

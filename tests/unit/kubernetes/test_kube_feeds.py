@@ -102,3 +102,19 @@ def test_the_first_error_is_raised_when_all_have_ended() -> None:
     with pytest.raises(ValueError, match="3"):
         at_once([partial(call, number) for number in range(40)])
     assert sorted(ended) == list(range(40))
+
+
+def test_an_interruption_waits_for_nobody() -> None:
+    """Python raises it in the caller alone, who is one of those at work."""
+    answer = threading.Event()
+
+    def call() -> None:
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        answer.wait(20.0)
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        at_once([call] * (3 * MOST))
+    answer.set()
+    assert time.monotonic() - started < 10.0

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from shipper.errors import ConfigError
-from shipper.processes import ProgramMissing, TimedOut
+from shipper.processes import ProgramMissing
 from shipper.targets import TargetContext
 from shipper_targets.kubernetes.api import Listed
 from shipper_targets.kubernetes.kinds import Kind
+from shipper_targets.kubernetes.own_problems import told
 from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.rolling import RollingTarget
 from shipper_targets.kubernetes.source import Source
@@ -55,18 +56,36 @@ def test_it_gets_the_variables_that_are_named_and_no_secret_by_accident(
     assert found.value["metadata"]["annotations"]["from"] == "prod, None"
 
 
-def test_a_failure_is_told_in_its_own_words(tmp_path: Path) -> None:
+def test_a_failure_is_told_with_program_status_and_its_own_words_in_one_line(tmp_path: Path) -> None:
+    program = "import sys; sys.exit(chr(10).join(['no overlay prod', chr(27) + '[31mWARN', 'x' * 5000, 'the reason']))"
     with pytest.raises(ConfigError) as caught:
-        _ = source("import sys; sys.exit('no overlay prod')", tmp_path).objects
+        _ = source(program, tmp_path).objects
     assert caught.value.exit_code == 2
-    assert "ended with status 1" in caught.value.message
-    assert caught.value.details == ("no overlay prod",)
+    assert caught.value.message == f"manifests_command failed: {sys.executable} -c ended with status 1"
+    (said,) = caught.value.details
+    assert said.startswith("no overlay prod")
+    assert said.endswith("the reason")
+    assert len(said) < 1000
+    assert said.isprintable()
     assert "manifests_env" in caught.value.hint
+    (problem,) = told(caught.value)
+    assert problem == f"{caught.value.message}: {said}"
 
 
-def test_one_that_does_not_end_is_stopped(tmp_path: Path) -> None:
-    with pytest.raises(TimedOut):
-        _ = source("import time; time.sleep(60)", tmp_path, manifests_timeout="200ms").objects
+def test_a_failure_without_a_word_is_told_too(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _ = source("import sys; sys.exit(7)", tmp_path).objects
+    assert told(caught.value) == (f"manifests_command failed: {sys.executable} -c ended with status 7",)
+
+
+def test_one_that_does_not_end_is_stopped_and_the_setting_is_named(tmp_path: Path) -> None:
+    program = "import time; print(*range(100), sep=chr(10), flush=True); time.sleep(60)"
+    with pytest.raises(ConfigError) as caught:
+        _ = source(program, tmp_path, manifests_timeout="300ms").objects
+    assert caught.value.exit_code == 2
+    assert "did not end within 0.3 s" in caught.value.message
+    assert "manifests_timeout" in caught.value.hint
+    assert len(told(caught.value)) == 1
 
 
 def test_one_that_is_not_there_is_said_so(tmp_path: Path) -> None:

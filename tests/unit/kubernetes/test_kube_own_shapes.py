@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,93 @@ def test_what_has_another_shape_is_refused_with_its_line(text: str, line: int, w
         ("Secret", "stringData:\n  password: 123456\n", "stringData.password: expected text: put it in quotes"),
         ("Secret", "data:\n  password: [123456]\n", "data.password: expected text: put it in quotes"),
         ("Secret", "stringData: {a: b}\ndata: [123456]\n", "data: expected an object"),
+        (
+            "Secret",
+            "data:\n  password: hunter2!\n",
+            "data.password: expected base64: what is plain text belongs into stringData",
+        ),
+        ("Secret", "data:\n  password: aHVudGVyMg\n", "data.password: expected base64"),
+        ("Secret", "data:\n  password: aHVu-_Vy\n", "data.password: expected base64"),
+        ("Secret", "data:\n  password: geheimß\n", "data.password: expected base64"),
+        ("ConfigMap", "binaryData:\n  model: abc\n", "binaryData.model: expected base64"),
         ("ConfigMap", "data:\n  on: true\n", "data.on: expected text: put it in quotes"),
         ("ConfigMap", "binaryData:\n  model: 123456\n", "binaryData.model: expected text: put it in quotes"),
     ],
 )
 def test_a_value_that_is_no_text_is_refused_and_not_told(kind: str, members: str, told: str, tmp_path: Path) -> None:
     text = f"{WEB}---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: c}}\n{members}"
-    assert refused(text, tmp_path) == f"a.yaml, line 11: {kind}/c: {told}"
+    found = refused(text, tmp_path)
+    assert found.startswith(f"a.yaml, line 11: {kind}/c: {told}")
+    assert not any(value in found for value in ("123456", "hunter2", "aHVu", "geheim"))
+
+
+def test_base64_may_be_broken_into_lines_and_be_empty(tmp_path: Path) -> None:
+    secret = (
+        "---\napiVersion: v1\nkind: Secret\nmetadata: {name: c}\ndata:\n  a: |\n    aHVu\n    dGVyMg==\n  b: ''\n  c:\n"
+    )
+    render_text(f"{WEB}{secret}", tmp_path)
+
+
+def of_name(name: str, kind: str = "ConfigMap", version: str = "v1") -> str:
+    head = f"apiVersion: {json.dumps(version)}\nkind: {json.dumps(kind)}\n"
+    return f"{WEB}---\n{head}metadata:\n  labels: {{a: b}}\n  name: {json.dumps(name)}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../../secrets/x?y=z#", "ConfigMap"),
+        ("a\nb", "ConfigMap"),
+        ("a\x1b[31m", "ConfigMap"),
+        ("A", "ConfigMap"),
+        ("a" * 254, "ConfigMap"),
+        ("-a", "Service"),
+        ("a_b", "ExternalSecret"),
+        ("a/b", "Role"),
+        ("a%2Fb", "RoleBinding"),
+        ("..", "Role"),
+        ("a\u202eb", "Role"),
+    ],
+)
+def test_what_is_no_name_is_refused_with_its_line_and_nothing_that_no_terminal_prints(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    told = refused(of_name(name, kind), tmp_path)
+    assert told.startswith("a.yaml, line 11: metadata.name: expected ")
+    assert told.isprintable()
+    assert len(told) < 250
+
+
+@pytest.mark.parametrize(("kind", "version"), [("Config\nMap", "v1"), ("ConfigMap", "../v1"), ("../x", "v1")])
+def test_what_is_no_kind_is_refused(kind: str, version: str, tmp_path: Path) -> None:
+    told = refused(of_name("a", kind, version), tmp_path)
+    assert "expected a " in told
+    assert told.isprintable()
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a", "ConfigMap"), ("a.b-c.9", "ConfigMap"), ("system:reader", "Role")])
+def test_what_is_a_name_is_taken(name: str, kind: str, tmp_path: Path) -> None:
+    render_text(of_name(name, kind), tmp_path)
+
+
+def test_a_key_that_no_terminal_prints_is_told_without(tmp_path: Path) -> None:
+    told = refused(f'{WEB}---\n"a\\n\\e[31m": 1\n"a\\n\\e[31m": 2\n', tmp_path)
+    assert told.isprintable()
+
+
+def test_a_link_that_leads_out_of_the_repository_is_refused(tmp_path: Path) -> None:
+    project = tmp_path / "repository" / "services" / "shop"
+    (project / "deploy").mkdir(parents=True)
+    (tmp_path / "repository" / ".git").mkdir()
+    (tmp_path / "outside.yaml").write_text(WEB)
+    (tmp_path / "repository" / "shared.yaml").write_text(WEB)
+    (project / "deploy" / "shared.yaml").symlink_to("../../../shared.yaml")
+    assert len(Source(own(manifests=["deploy"]), project).objects) == 1
+    (project / "deploy" / "web.yaml").symlink_to(tmp_path / "outside.yaml")
+    for named in ("deploy", "deploy/web.yaml"):
+        with pytest.raises(ConfigError, match=r"deploy/web.yaml leads out of the repository") as caught:
+            _ = Source(own(manifests=[named]), project).objects
+        assert caught.value.exit_code == 2
 
 
 def test_a_null_is_what_it_is_to_kubernetes_the_default(tmp_path: Path) -> None:

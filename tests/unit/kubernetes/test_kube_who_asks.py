@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from shipper.model import ProbeRequest, Revision
+from shipper.pipeline.cancellation import RunCancellation
 from shipper.targets import Denied, TargetContext
 from shipper_targets import knative, kubernetes
 from shipper_targets.kubernetes.api import Api
@@ -82,7 +83,9 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, user: dict[str, Any], status: int = 200) -> Iterator[tuple[Cluster, Api]]:
+def cluster(
+    folder: Path, user: dict[str, Any], status: int = 200, cancel: RunCancellation | None = None
+) -> Iterator[tuple[Cluster, Api]]:
     with Cluster(status) as there:
         content = {
             "contexts": [{"name": "prod", "context": {"cluster": "c", "user": "u"}}],
@@ -91,7 +94,7 @@ def cluster(folder: Path, user: dict[str, Any], status: int = 200) -> Iterator[t
         }
         (folder / "config").write_text(yaml.safe_dump(content))
         own = {"context": "prod", "namespace": "shops", "kubeconfig": str(folder / "config")}
-        yield there, Api(KubernetesSettings.model_validate(own))
+        yield there, Api(KubernetesSettings.model_validate(own), cancel)
 
 
 def test_what_a_kubeconfig_asks_for_as_another_user_is_asked_as_that_user(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from shipper.errors import NotFound
 from shipper.model import Deployment
+from shipper.targets.conformance.memory_target import MemoryTarget
 from tests.unit.operations.imaginary import Laptop
 
 pytestmark = pytest.mark.unit
@@ -149,3 +151,19 @@ def test_with_both_lost_repair_clears_nothing_away(two: Laptop) -> None:
     assert ended.code == 0, ended
     assert "nobody knows what was good" in ended.err
     assert set(two.memory.held) == before
+
+
+def test_where_everything_was_deleted_repair_says_so_and_how_to_get_it_back(
+    two: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing_left(*_: object) -> None:
+        raise NotFound("there is nothing of shop that could carry the stamp")
+
+    two.memory.set_weights({})
+    two.lose_stamp()
+    monkeypatch.setattr(MemoryTarget, "write_stamp", nothing_left)
+    ended = two.run("status", "--service", "shop", "--repair", "--json")
+    assert (ended.code, ended.finished["cause"]) == (22, "nothing-serves"), ended
+    assert "could carry the stamp" in ended.finished["message"]
+    assert "does not answer" not in ended.finished["message"]
+    assert "shipper rollback" in ended.finished["hint"]
