@@ -96,7 +96,9 @@ def weights_of(found: Found) -> dict[str, int]:
 
 
 def workload_weights(found: Found) -> dict[str, int]:
-    """Deployment's name to percent of the traffic, by route, else by the Service."""
+    """Deployment's name to percent of the traffic, by route, else by the Service; by this one, too, where a route that
+    is left from a Gateway of before leads nowhere.
+    """
     backends = found.backends()
     if backends is not None:
         by_name = {name_of(one): one for one in [*found.services, *([found.service] if found.service else [])]}
@@ -105,7 +107,8 @@ def workload_weights(found: Found) -> dict[str, int]:
             workload = found.selected(by_name[name]) if name in by_name else name
             if workload and weight > 0:
                 asked[workload] = asked.get(workload, 0) + weight
-        return percents(asked)
+        if found.routes or any(_has_pods(found, workload) for workload in asked):
+            return percents(asked)
     asks_ours = WORKLOAD in mapping(found.service, "spec", "selector")
     if found.service is not None and (asks_ours or not found.is_own):
         selected = found.selected(found.service)
@@ -113,6 +116,12 @@ def workload_weights(found: Found) -> dict[str, int]:
     # Own manifests name their Services as they like, and what is in front of others: traffic is where the pods are.
     rolling = found.rolling or next(iter(found.foreign), None)
     return {name_of(rolling): 100} if rolling is not None else {}
+
+
+def _has_pods(found: Found, workload: str) -> bool:
+    """Whether it is a Deployment that is to have some."""
+    there = next((one for one in (*found.deployments, *found.foreign) if name_of(one) == workload), None)
+    return there is not None and wanted_pods(there) > 0
 
 
 def _split(found: Found, workload: str, share: int) -> dict[str, int]:

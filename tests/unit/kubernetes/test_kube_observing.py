@@ -104,6 +104,29 @@ def test_a_route_shares_by_weight() -> None:
     assert weights_of(there) == {revision(1): 90, revision(2): 10}
 
 
+@pytest.mark.parametrize(
+    ("backends", "weights"),
+    [
+        ({"shop": 100}, {revision(2): 100}),
+        ({revision(1): 100}, {revision(1): 100}),
+        ({revision(3): 100}, {revision(2): 100}),
+        ({revision(9): 100}, {revision(2): 100}),
+    ],
+    ids=["it leads to the Service", "to what served before", "to what has no pods", "nowhere"],
+)
+def test_the_route_of_a_gateway_of_before_says_who_is_asked_by_it(
+    backends: dict[str, int], weights: dict[str, int]
+) -> None:
+    stopped = deployment(3, name=revision(3), replicas=0, updated=0, total=0, available=0)
+    there = [deployment(1, name=revision(1)), deployment(2, name=revision(2)), stopped]
+    services = [{**service(revision(number)), "metadata": {"name": revision(number)}} for number in (1, 3)]
+    refs = [{"name": name, "weight": weight} for name, weight in backends.items()]
+    route = {"kind": "HTTPRoute", "metadata": {"name": "shop"}, "spec": {"rules": [{"backendRefs": refs}]}}
+    asked = service(revision(2))
+    state = found(shape="weighted", deployments=there, services=services, service=asked, route=route)
+    assert weights_of(state) == weights
+
+
 def test_the_one_deployment_waits_for_what_serves_until_the_service_is_given_to_it() -> None:
     pending = {"shipper.dev/waits-for": f"{revision(1)}@3.7"}
     rolling, blue = deployment(2, annotations=pending), deployment(1, name=revision(1))
