@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shipper.model import Address, Observation, Revision
-from shipper_targets.kubernetes.drift import drift_of
+from shipper_targets.kubernetes.drift import REPLICAS, drift_of
 from shipper_targets.kubernetes.exposing import url_of
 from shipper_targets.kubernetes.found import PENDING, Found, pods_of_service
 from shipper_targets.kubernetes.labels import NUMBER, WORKLOAD
@@ -118,6 +118,12 @@ def workload_weights(found: Found) -> dict[str, int]:
     return {name_of(rolling): 100} if rolling is not None else {}
 
 
+def _is_scaled_down(found: Found, deployment: Object) -> bool:
+    """Whether the one Deployment has no pods, and not because we stopped it: it has the traffic, and nobody answers."""
+    is_ours = text(deployment, "metadata", "annotations", REPLICAS) == "0"
+    return found.shape == "rolling" and deployment is found.rolling and not wanted_pods(deployment) and not is_ours
+
+
 def _has_pods(found: Found, workload: str) -> bool:
     """Whether it is a Deployment that is to have some."""
     there = next((one for one in (*found.deployments, *found.foreign) if name_of(one) == workload), None)
@@ -133,6 +139,8 @@ def _split(found: Found, workload: str, share: int) -> dict[str, int]:
             return {workload: share} if wanted_pods(there) else {}
         # One of ours that somebody deleted answers nobody; pods of something else may.
         return {workload: share} if found.service is not None and workload == pods_of_service(found.service) else {}
+    if _is_scaled_down(found, deployment):
+        return {found.named_after_release(deployment): share}
     names = {release_in(one): found.named_after_release(one) for one in sets_of(deployment, found.sets)}
     names[release_in(deployment)] = found.named_after_release(deployment)
     shares = percents(release_shares(deployment, found.sets), share)

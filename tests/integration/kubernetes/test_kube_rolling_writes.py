@@ -437,6 +437,18 @@ def test_a_finalizer_that_keeps_a_deployment_keeps_its_records(
     assert [*target.records(), *shop.api.list(DEPLOYMENT).items, *shop.api.list(SERVICE).items] == []
 
 
+def test_what_somebody_scaled_to_nothing_is_drift_and_comes_back(shop: KubePlace) -> None:
+    first = shop.release("one")
+    shop.rolls_out(first)
+    shop.api.merge(DEPLOYMENT, "shop", {"spec": {"replicas": 0}}, subresource="scale")
+    now = until(shop.rolling(), lambda now: now.drift and now.in_flight is None)
+    assert serving(now) == {1: 100}
+    assert [(one.field, one.ours, one.found) for one in now.drift] == [("Deployment/shop spec.replicas", "1", "0")]
+    shop.rolls_out(shop.release(back_to=first))
+    now = shop.rolling().observe()
+    assert (serving(now), now.capacity, now.drift) == ({2: 100}, 1, ())
+
+
 def test_a_stamp_without_anything_to_carry_it(shop: KubePlace) -> None:
     target = shop.rolling()
     now = target.observe()

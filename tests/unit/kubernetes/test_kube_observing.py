@@ -79,6 +79,17 @@ def test_states(there: dict[str, Any], state: str) -> None:
     assert state_of(there) == state
 
 
+def test_one_that_somebody_scaled_to_nothing_has_the_traffic_and_is_drift() -> None:
+    nothing: dict[str, Any] = {"replicas": 0, "updated": 0, "total": 0, "available": 0}
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}, "spec": {"replicas": 2}}
+    by_hand = found(deployments=[deployment(4, **nothing)], service=service("shop"), applied=[Manifest(body)])
+    now = observation_of(by_hand, OWN)
+    assert [(one.name, one.weight, one.state) for one in now.serving] == [(revision(4), 100, "stopped")]
+    assert [(one.field, one.ours, one.found) for one in now.drift] == [("Deployment/shop spec.replicas", "2", "0")]
+    by_us = deployment(4, annotations={"shipper.dev/replicas": "0"}, **nothing)
+    assert weights_of(found(deployments=[by_us], service=service("shop"))) == {}
+
+
 def test_of_one_deployment_per_release_the_selector_says_who_serves() -> None:
     blue, green = deployment(1, name=revision(1)), deployment(2, name=revision(2))
     there = found(shape="weighted", deployments=[blue, green], service=service(revision(2)))
