@@ -10,7 +10,7 @@ from shipper.model import Change, Observation, Plan, Release
 from shipper.targets import Conflict, Denied, Invalid, NotFound, PlatformError, change_of
 from shipper_targets.kubernetes.applying import apply
 from shipper_targets.kubernetes.differences import object_changes
-from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.found import Found, is_route
 from shipper_targets.kubernetes.kube_errors import Immutable
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered, renamed
 from shipper_targets.kubernetes.names import revision_name
@@ -37,7 +37,7 @@ class Planning:
         found = self._writing.reading.now()
         whole = self._writing.manifests.of(release, found)
         main = observation.main
-        remarks = [*_shape_changes(found), *_adopts(found, self._own)]
+        remarks = [*_shape_changes(found), *_left_route(found, whole), *_adopts(found, self._own)]
         changes = [*self._objects(found, whole, remarks), *self._removed(found, whole, remarks)]
         image = _image(observation, release)
         new = revision_name(found.base, release)
@@ -136,6 +136,12 @@ def _shape_changes(found: Found) -> Sequence[str]:
         if found.shape == "weighted" and not found.is_per_release(one):
             return [f"changes from rolling to one Deployment per release: Deployment {name_of(one)} is the way back"]
     return ()
+
+
+def _left_route(found: Found, whole: Rendered) -> Sequence[str]:
+    if found.route is None or found.routes or any(is_route(one, found) for one in whole.manifests):
+        return ()
+    return [f"HTTPRoute {found.base} is from a Gateway of before: it leads to what serves until it is removed"]
 
 
 def _adopts(found: Found, own: KubernetesSettings) -> Sequence[str]:
