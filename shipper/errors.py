@@ -267,6 +267,10 @@ class Invalid(PlatformError):
     """The platform refuses this request as it is; repeating it cannot help."""
 
 
+class HalfDone(PlatformError):
+    """A part of what was asked for is done, and the rest is in somebody else's hands: asked again later, it goes on."""
+
+
 def caused_by(error: BaseException, kind: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
     """Whether an error of this kind is at the bottom, however deep an SDK and its HTTP libraries have wrapped it."""
     seen: list[object] = [error]

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from shipper.errors import LedgerError, NotPutBack, PlatformError, UsageError
+from shipper.errors import HalfDone, LedgerError, NotPutBack, PlatformError, UsageError
 from shipper.model import Removed, RunFinished
 from shipper.model.shown import ToRemove
 from shipper.operations.holding import Held, holding
@@ -82,7 +82,7 @@ def _take_away(held: Held) -> None:
     try:
         writer.write(lambda now, stamp: target.remove(stamp, now.seen), "remove the service")
     except PlatformError as error:
-        if _serves_still(target, before):
+        if not isinstance(error, HalfDone) and _serves_still(target, before):
             raise
         raise NotPutBack(
             f"the service is removed in part: {error}",

@@ -241,6 +241,7 @@ class KubernetesTarget(ABC):
             self._as_rendered,
             managed_by=managed_by,
             before=self._applied_before,
+            routed=self._is_routed,
             report=self._context.report,
         )
 
@@ -264,6 +265,11 @@ class KubernetesTarget(ABC):
 
     def _applied_before(self, manifest: Manifest) -> Manifest | None:
         return self._last.find(manifest.key) if self._last is not None else None
+
+    def _is_routed(self) -> bool:
+        with suppress(Denied):  # preflight says itself what may not be read
+            return self._reading.now().route is not None
+        return False
 
     def _own_workload(self) -> str | None:
         """The Deployment of own manifests, where these, and the program that makes them, are on this machine."""

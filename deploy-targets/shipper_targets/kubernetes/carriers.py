@@ -89,6 +89,9 @@ class Fence:
         if carrier is not found.service and found.service is not None and of_both_shapes(found):
             # A run of the other shape begins with the Service: one of the two is refused there.
             found = self._marked(found, value, found.service)
+        if found.shape == "weighted" and found.route is not None and not found.routes:
+            # A run that has the Gateway in its settings begins with the route: likewise.
+            found = self._marked(found, value, found.route)
         return found
 
     def expected(self, stamp: Stamp, seen: str) -> Found:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shipper.model import Drift
 from shipper_targets.kubernetes.amounts import exact
+from shipper_targets.kubernetes.found import Found, is_route
 from shipper_targets.kubernetes.labels import INSTANCE, MANAGER, NUMBER, RELEASE, WORKLOAD
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
 from shipper_targets.kubernetes.scaling import scales
 from shipper_targets.kubernetes.showing import shown
 from shipper_targets.kubernetes.values import Object, at, mapping, name_of, objects, text
-
-if TYPE_CHECKING:
-    from shipper_targets.kubernetes.found import Found
 
 REPLICAS = "shipper.dev/replicas"
 """Annotation of a Deployment: the number of pods that shipper asked for after it was applied."""
@@ -114,7 +112,8 @@ def _objects(found: Found) -> Iterator[Drift]:
     for manifest in found.applied:
         live = _live(found, manifest)
         if live is None:
-            if manifest.key in found.others or manifest.kind in ("Deployment", "Service"):
+            known = manifest.kind in ("Deployment", "Service") or is_route(manifest, found)
+            if known or manifest.key in found.others:
                 yield Drift(field=str(manifest.key), ours="(there)", found=NOTHING)
             continue
         ignored = _not_compared(found, manifest, live)

@@ -37,7 +37,9 @@ class Found:
     base: str
     shape: Shape
     routes: bool
-    """Whether traffic is split by an HTTPRoute (a Gateway is configured)."""
+    """Whether a Gateway is configured, so that an HTTPRoute splits the traffic. One of ours that is left from before
+    is moved with the Service's traffic until it goes.
+    """
     deployments: Sequence[Object] = ()
     sets: Sequence[Object] = ()
     services: Sequence[Object] = ()
@@ -52,6 +54,8 @@ class Found:
     """What was applied for what serves, from its record."""
     unfinished: Sequence[Rendered] = ()
     """What newer releases were to be that never were verified: some of it may have been applied."""
+    own_manifests: bool = False
+    """Whether manifests are the project's own: these say themselves where their routes lead."""
 
     @property
     def rolling(self) -> Object | None:
@@ -100,7 +104,10 @@ class Found:
     def carriers(self) -> list[Object]:
         """What may carry the stamp, the one whose write moves traffic first."""
         rolling, service, route = self.rolling, self.service, self.route
-        order = [rolling, service, route] if self.shape == "rolling" else [route, service, rolling]
+        if self.shape == "rolling":
+            order = [rolling, service, route]
+        else:
+            order = [route, service, rolling] if self.routes else [service, route, rolling]
         return [one for one in order if one is not None]
 
     @property
@@ -185,7 +192,7 @@ class Found:
     def backends(self) -> dict[str, int] | None:
         """Service's name to weight, as the route says; None without a route of ours."""
         route = self.route
-        if route is None or not self.routes:
+        if route is None:
             return None
         found: dict[str, int] = {}
         for rule in objects(route, "spec", "rules"):
@@ -194,6 +201,11 @@ class Found:
                 found[text(backend, "name")] = weight if isinstance(weight, int) else 1
             break  # all of our rules have the same backends; more are drift
         return found
+
+
+def is_route(manifest: Manifest, found: Found) -> bool:
+    """Whether it is the HTTPRoute that leads to the service, and that is moved with its traffic."""
+    return manifest.kind == "HTTPRoute" and manifest.name == found.base and not found.own_manifests
 
 
 def pods_of_service(service: Object) -> str:

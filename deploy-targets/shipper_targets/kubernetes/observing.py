@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from shipper.model import Address, Observation, Revision
 from shipper_targets.kubernetes.by_hand import added_by_hand
-from shipper_targets.kubernetes.drift import drift_of
+from shipper_targets.kubernetes.drift import REPLICAS, drift_of
 from shipper_targets.kubernetes.exposing import url_of
 from shipper_targets.kubernetes.found import PENDING, Found, pods_of_service, selects
 from shipper_targets.kubernetes.labels import NUMBER, WORKLOAD
@@ -99,7 +99,9 @@ def weights_of(found: Found) -> dict[str, int]:
 
 
 def workload_weights(found: Found) -> dict[str, int]:
-    """Deployment's name to percent of the traffic, by route, else by the Service."""
+    """Deployment's name to percent of the traffic, by route, else by the Service; by this one, too, where a route that
+    is left from a Gateway of before leads nowhere.
+    """
     backends = found.backends()
     if backends is not None:
         by_name = {name_of(one): one for one in [*found.services, *([found.service] if found.service else [])]}
@@ -108,7 +110,8 @@ def workload_weights(found: Found) -> dict[str, int]:
             workload = found.selected(by_name[name]) if name in by_name else name
             if workload and weight > 0:
                 asked[workload] = asked.get(workload, 0) + weight
-        return percents(asked)
+        if found.routes or any(_has_pods(found, workload) for workload in asked):
+            return percents(asked)
     asks_ours = WORKLOAD in mapping(found.service, "spec", "selector")
     if found.service is not None and (asks_ours or not found.is_own):
         selected = found.selected(found.service)
@@ -116,6 +119,18 @@ def workload_weights(found: Found) -> dict[str, int]:
     # Own manifests name their Services as they like, and what is in front of others: traffic is where the pods are.
     rolling = found.rolling or next(iter(found.foreign), None)
     return {name_of(rolling): 100} if rolling is not None else {}
+
+
+def _is_scaled_down(found: Found, deployment: Object) -> bool:
+    """Whether the one Deployment has no pods, and not because we stopped it: it has the traffic, and nobody answers."""
+    is_ours = text(deployment, "metadata", "annotations", REPLICAS) == "0"
+    return found.shape == "rolling" and deployment is found.rolling and not wanted_pods(deployment) and not is_ours
+
+
+def _has_pods(found: Found, workload: str) -> bool:
+    """Whether it is a Deployment that is to have some."""
+    there = next((one for one in (*found.deployments, *found.foreign) if name_of(one) == workload), None)
+    return there is not None and wanted_pods(there) > 0
 
 
 def _split(found: Found, workload: str, share: int) -> dict[str, int]:
@@ -127,6 +142,8 @@ def _split(found: Found, workload: str, share: int) -> dict[str, int]:
             return {workload: share} if wanted_pods(there) else {}
         # One of ours that somebody deleted answers nobody; pods of something else may.
         return {workload: share} if found.service is not None and workload == pods_of_service(found.service) else {}
+    if _is_scaled_down(found, deployment):
+        return {found.named_after_release(deployment): share}
     names = {release_in(one): found.named_after_release(one) for one in sets_of(deployment, found.sets)}
     names[release_in(deployment)] = found.named_after_release(deployment)
     shares = percents(release_shares(deployment, found.sets), share)

@@ -31,6 +31,7 @@ def refuse_unpermitted(writing: Writing, release: Release, found: Found, report:
         stays = [one for one in whole.manifests if is_around(one, found) and _is_there(last, one)]
         written = {*_kinds(writing.api, (one for one in whole.manifests if one not in stays))}
         uses = Uses.of(release.settings, writing.own, written)
+        uses = replace(uses, gateway=uses.gateway or found.route is not None)
         reads = [need(kind, ("get",)) for kind in {*_kinds(writing.api, stays)} - written]
         goes = _deletions(writing.api, _gone(last, whole)) if last is not None else ()
         missing = Access(writing.api).missing([*_unavoidable(needs("rollback", uses)), *reads, *goes])

@@ -11,7 +11,7 @@ from shipper.model import Change, Observation, Plan, Release
 from shipper.targets import Conflict, Denied, Invalid, NotFound, PlatformError, as_planned, change_of
 from shipper_targets.kubernetes.applying import apply
 from shipper_targets.kubernetes.differences import object_changes
-from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.found import Found, is_route
 from shipper_targets.kubernetes.kube_errors import Immutable
 from shipper_targets.kubernetes.labels import SECRETS
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered, renamed
@@ -61,7 +61,7 @@ class Planning:
         then = self._then(observation, found)
         stood = Stood.of(revision_name(found.base, release), found.base, unpushed(release.settings))
         whole = self._writing.manifests.of(as_planned(release, _reference(then) or unpushed(release.settings)), found)
-        remarks = [*_shape_changes(found), *_adopts(found, self._own)]
+        remarks = [*_shape_changes(found), *_left_route(found, whole), *_adopts(found, self._own)]
         changes = [*self._objects(found, whole, stood, remarks), *self._removed(found, whole, remarks)]
         changes = [*_with_secrets(changes, list(secret_changes(then, release)))]
         new = change_of("revision", "", planned_name(found.base))
@@ -177,6 +177,12 @@ def _shape_changes(found: Found) -> Sequence[str]:
         if found.shape == "weighted" and not found.is_per_release(one):
             return [f"changes from rolling to one Deployment per release: Deployment {name_of(one)} is the way back"]
     return ()
+
+
+def _left_route(found: Found, whole: Rendered) -> Sequence[str]:
+    if found.route is None or found.routes or any(is_route(one, found) for one in whole.manifests):
+        return ()
+    return [f"HTTPRoute {found.base} is from a Gateway of before: it leads to what serves until it is removed"]
 
 
 def _adopts(found: Found, own: KubernetesSettings) -> Sequence[str]:

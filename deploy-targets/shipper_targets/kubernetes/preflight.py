@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from shipper.errors import ConfigError
 from shipper.model import Problem, Release, Settings
@@ -42,6 +43,7 @@ class Preflight:
 
     `render` makes a release's manifests; `managed_by` says which GitOps tool an object belongs to, "" for none;
     `before` gives what was applied last of the same object, so that drift is not taken for somebody else's field.
+    `routed` says whether there is an HTTPRoute to be moved, which may be from a Gateway of before.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Preflight:
         *,
         managed_by: Callable[[Object], str] = lambda _: "",
         before: Callable[[Manifest], Manifest | None] = lambda _: None,
+        routed: Callable[[], bool] = lambda: False,
         report: Reporter | None = None,
     ) -> None:
         self._api = api
@@ -59,6 +62,7 @@ class Preflight:
         self._render = render
         self._managed_by = managed_by
         self._before = before
+        self._routed = routed
         self._report = report
         self._told = set[str]()
 
@@ -118,6 +122,7 @@ class Preflight:
 
     def _permissions(self, settings: Settings, others: Sequence[Kind] | None, command: Command) -> list[Problem]:
         uses = Uses.of(settings, self._own, others)
+        uses = replace(uses, gateway=uses.gateway or self._routed())
         return permission_problems(self._api, lambda one: needs(one, uses), command, self._own.namespace, self._remark)
 
     def _somebody_elses(self, settings: Settings, own: Rendered | None) -> Iterator[Problem]:

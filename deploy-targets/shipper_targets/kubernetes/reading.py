@@ -11,9 +11,9 @@ from typing import Any
 from shipper.model import Settings
 from shipper.targets import Denied, Invalid, NotFound
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.found import Found, selects
+from shipper_targets.kubernetes.found import Found, is_route, selects
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, HPA, HTTP_ROUTE, REPLICA_SET, SERVICE, Kind
-from shipper_targets.kubernetes.labels import WORKLOAD, label_query, marks_of
+from shipper_targets.kubernetes.labels import WORKLOAD, is_ours, label_query, marks_of
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered
 from shipper_targets.kubernetes.names import Shape, base_of
 from shipper_targets.kubernetes.observing import weights_of
@@ -55,7 +55,7 @@ class Reading:
 
     def now(self, *, drift: bool = False) -> Found:
         """What is there. With `drift` also everything else that was applied for what serves."""
-        deployments, sets, services, service, route, autoscalers, records = at_once(
+        deployments, sets, services, service, (route, is_hidden), autoscalers, records = at_once(
             [
                 partial(self._ours, DEPLOYMENT),
                 partial(self._ours, REPLICA_SET),
@@ -77,7 +77,9 @@ class Reading:
             route=route,
             autoscalers=autoscalers,
             records=records,
+            own_manifests=self._own.has_own_manifests,
         )
+        self._refuse_hidden_route(found, is_hidden=is_hidden)
         found = self._with_foreign(found)
         found = replace(found, sets=(*found.sets, *self._sets_of_own(found)))
         return self._with_applied(found) if drift else found
@@ -85,8 +87,28 @@ class Reading:
     def _ours(self, kind: Kind) -> Objects:
         return self._api.list(kind, labels=self.query).items
 
-    def _route(self) -> Object | None:
-        return self._api.find(HTTP_ROUTE, self.base) if self._own.gateway is not None else None
+    def _route(self) -> tuple[dict[str, Any] | None, bool]:
+        """That of the Gateway, or one of ours that is left from when there was one; and whether we may not look."""
+        if self._own.has_own_manifests:
+            return None, False
+        if self._own.gateway is not None:
+            return self._api.find(HTTP_ROUTE, self.base), False
+        try:
+            there = self._api.find(HTTP_ROUTE, self.base)
+        except Denied:
+            return None, True
+        is_left = there is not None and is_ours(mapping(there, "metadata", "labels"), self.base)
+        return (there if is_left else None), False
+
+    def _refuse_hidden_route(self, found: Found, *, is_hidden: bool) -> None:
+        """Raises Denied where a route of ours may lead to what served before, and may not be looked at."""
+        newest = found.records[-1:] if is_hidden else ()
+        whole = self.records.manifests(newest[0]) if newest else None
+        if whole is not None and any(is_route(one, found) for one in whole.manifests):
+            raise Denied(
+                f"HTTPRoute {self.base} of release {newest[0].number} may still lead to it, and may not be read: "
+                "the Role needs httproutes until it is gone"
+            )
 
     def _autoscalers(self) -> Objects:
         """Of the whole namespace: an autoscaler may be somebody else's. None for whoever may not look at them."""
@@ -139,7 +161,7 @@ class Reading:
             return found
         applied = tuple(one for one in whole.manifests if one.key != whole.workload)
         found = replace(found, applied=(*applied, whole.main), unfinished=self._unfinished(found, record))
-        others = [one for one in applied if one.kind not in _READ and one.kind != "HTTPRoute"]
+        others = [one for one in applied if one.kind not in _READ and not is_route(one, found)]
         return replace(found, others=self._read_others(f"{found.seen} {main}", others))
 
     def _read_others(self, when: str, manifests: Sequence[Manifest]) -> Mapping[Key, Object | None]:

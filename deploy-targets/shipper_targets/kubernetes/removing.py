@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any
 
 from shipper.model import Stamp
-from shipper.targets import Conflict, Denied, NotFound
+from shipper.targets import Conflict, Denied, HalfDone, NotFound
 from shipper_targets.kubernetes.adopting import is_of, put_back, snapshot, snapshot_name
 from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import (
     CONFIG_MAP,
+    CRON_JOB,
+    DAEMON_SET,
     DEPLOYMENT,
     HPA,
     HTTP_ROUTE,
@@ -23,6 +25,7 @@ from shipper_targets.kubernetes.kinds import (
     SECRET,
     SERVICE,
     SERVICE_ACCOUNT,
+    STATEFUL_SET,
     Kind,
 )
 from shipper_targets.kubernetes.labels import MANAGED_BY, MANAGER, STAMP, label_query, owner_of
@@ -31,10 +34,15 @@ from shipper_targets.kubernetes.manifest import Key, Manifest
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.prune import NEVER, may_go
 from shipper_targets.kubernetes.taking_over import is_taken
-from shipper_targets.kubernetes.values import Object, mapping, name_of, text, uid_of
+from shipper_targets.kubernetes.values import Object, at, mapping, name_of, text, uid_of
 from shipper_targets.kubernetes.writing import Writing
 
 LOOK = 0.2
+LET_GO_WITHIN = 10.0
+"""Seconds in which whoever has a finalizer on a workload has to take it away."""
+
+_WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, CRON_JOB)
+
 LEAST_PATIENCE = 15.0
 """Seconds, besides `[run] stop_grace`, in which pods have to be gone."""
 
@@ -46,11 +54,13 @@ class Removing:
         self._writing = writing
         self._api = writing.api
         self._kept: Mapping[str, Any] | None = None
+        self._held: list[tuple[Kind, Object, str | None]] = []
+        """Workloads that go when somebody takes a finalizer away: their pods run until then."""
 
     def remove(self, stamp: Stamp, seen: str) -> None:
         """What runs first, then what it was made of, records, and what carries the stamp last: killed in between, it
         is done again. Gone already is no error. A Deployment that was adopted in place is put back instead, and what
-        it was is kept until then.
+        it was is kept until then. Raises HalfDone where a finalizer keeps what runs: its records stay, too.
         """
         found = self._writing.fence.expected(stamp, seen)
         if found.carrier is not None:
@@ -64,6 +74,9 @@ class Removing:
         known = [(one.key, kind) for one in self._applied(found) if (kind := self._kind(one)) not in (None, *kinds)]
         at_once([partial(self._all_of, kind, found, last) for kind in kinds])
         at_once([partial(self._one, found, key, kind) for key, kind in known if kind is not None])
+        if last is not None and _finalizers(last) and _kind_of_carrier(last) == DEPLOYMENT:
+            self._delete(DEPLOYMENT, last, found)
+        self._until_let_go()
         self._all_of(SECRET, found, last)
         self._give_back(found)
         if last is not None:
@@ -123,6 +136,8 @@ class Removing:
             self._api.delete(kind, name_of(one), uid=uid_of(one), namespace=namespace)
         except Conflict:
             return  # somebody made another one of this name meanwhile
+        if kind in _WORKLOADS and _finalizers(one):
+            self._held.append((kind, one, namespace))
 
     def _give_back(self, found: Found) -> None:
         """The Service that was there before us asks whom it asked, and has no mark of ours."""
@@ -147,6 +162,24 @@ class Removing:
         if self._writing.report is not None:
             self._writing.report.remark(text)
 
+    def _until_let_go(self) -> None:
+        until = time.monotonic() + LET_GO_WITHIN
+        while held := [text for kind, one, namespace in self._held if (text := self._told(kind, one, namespace))]:
+            if time.monotonic() >= until:
+                raise HalfDone("; ".join(held))
+            time.sleep(LOOK)
+
+    def _told(self, kind: Kind, one: Object, namespace: str | None) -> str:
+        """What keeps a workload that was deleted; "" when it is gone."""
+        now = self._api.find(kind, name_of(one), namespace)
+        if now is None or uid_of(now) != uid_of(one):
+            return ""
+        names = " and ".join(_finalizers(now)) or "(none by now)"
+        return (
+            f"{kind} {name_of(one)} is deleted and still there, with its pods: finalizer {names} keeps it until "
+            "whoever set it takes it away"
+        )
+
     def _until_gone(self, selectors: list[str]) -> None:
         """Pods are given their time to end; what takes longer than that is the nodes' business."""
         until = time.monotonic() + LEAST_PATIENCE + self._writing.settings.run.stop_grace
@@ -160,6 +193,10 @@ def _pods_of(deployment: Object) -> str:
     return label_query(
         {key: str(value) for key, value in mapping(deployment, "spec", "selector", "matchLabels").items()}
     )
+
+
+def _finalizers(one: Object) -> list[str]:
+    return [str(name) for name in at(one, "metadata", "finalizers") or ()]
 
 
 def _without_marks(there: Object) -> dict[str, dict[str, None]]:

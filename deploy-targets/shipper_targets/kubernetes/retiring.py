@@ -82,10 +82,16 @@ class Retiring:
         return self.delete(found, [key for key in keys if key not in immutable])
 
     def delete(self, found: Found, keys: Iterable[Key]) -> list[Key]:
-        """Those of these objects that are there and ours; never a Deployment or Service that has traffic."""
+        """Those of these objects that are there and ours; never a Deployment or Service that has traffic, and a route
+        only when the Service has its traffic.
+        """
         asked = {name_of(one) for one in found.deployments if found.named_after_release(one) in weights_of(found)}
         serving = {found.base, *asked}
-        wanted = [key for key in keys if key.kind not in _TRAFFIC or key.name not in serving]
+        wanted = [
+            key
+            for key in keys
+            if key.kind not in _TRAFFIC or key.name not in serving or (key.kind == "HTTPRoute" and _is_left(found))
+        ]
         done = at_once([partial(self._delete, found, key) for key in wanted])
         return [key for key, gone in zip(wanted, done, strict=True) if gone]
 
@@ -176,3 +182,8 @@ class Retiring:
 
     def _record(self, found: Found, name: str) -> Record | None:
         return next((one for one in found.records if one.revision == name), None)
+
+
+def _is_left(found: Found) -> bool:
+    """Whether the route is from a Gateway of before, and nobody comes by it to anything but the Service."""
+    return not found.routes and bool(weights_of(found)) and found.backends() == {found.base: 100}

@@ -13,7 +13,7 @@ from shipper.targets import Invalid
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.carriers import Fence, exchanged
 from shipper_targets.kubernetes.drift import TRAFFIC
-from shipper_targets.kubernetes.exposing import routed
+from shipper_targets.kubernetes.exposing import backends, routed
 from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import HTTP_ROUTE, SERVICE
 from shipper_targets.kubernetes.labels import NOTHING, STAMP, selector
@@ -98,6 +98,21 @@ def also_at(ports: list[dict[str, Any]], port: int) -> list[dict[str, Any]]:
 def as_routed(route: Manifest, weights: Mapping[str, int], port: int, ports: Mapping[str, int]) -> Manifest:
     """A route with these weights by Service's name, and the note of them. `ports`: see `ports_there`."""
     return routed(route, weights, port, ports).marked(annotations=traffic_note(weights))
+
+
+def rerouted(api: Api, fence: Fence, found: Found) -> Found:
+    """The route leads to the Service, and so to whom that gives its traffic; as it is where it does, or is none."""
+    route = found.route
+    if route is None or found.backends() == {found.base: 100}:
+        return found
+    refs = backends({found.base: 100}, fence.port, ports_there(found))
+    rules = [{**rule, "backendRefs": refs} for rule in objects(route, "spec", "rules")]
+
+    def write(version: str) -> dict[str, Any]:
+        metadata = {"resourceVersion": version, "annotations": traffic_note({found.base: 100})}
+        return api.merge(HTTP_ROUTE, found.base, {"metadata": metadata, "spec": {"rules": rules}})
+
+    return exchanged(found, route, fence.conditional(route, write))
 
 
 def ports_there(found: Found, *more: Object) -> dict[str, int]:

@@ -16,7 +16,7 @@ from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.applying import apply
 from shipper_targets.kubernetes.carriers import Fence, exchanged
 from shipper_targets.kubernetes.drift import TRAFFIC, differences
-from shipper_targets.kubernetes.found import ADOPTED, Found
+from shipper_targets.kubernetes.found import ADOPTED, Found, is_route
 from shipper_targets.kubernetes.kinds import SERVICE
 from shipper_targets.kubernetes.labels import STAMP, labels_of, owner_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
@@ -225,9 +225,8 @@ class Writing:
 
 
 def is_carrier(manifest: Manifest, found: Found) -> bool:
-    """Whether an object decides who is asked: the Service of this name, and with a Gateway the HTTPRoute."""
-    kinds = ("Service", "HTTPRoute") if found.routes else ("Service",)
-    return manifest.kind in kinds and manifest.name == found.base
+    """Whether an object decides who is asked: the Service of this name, and the HTTPRoute."""
+    return is_route(manifest, found) or (manifest.kind == "Service" and manifest.name == found.base)
 
 
 def is_around(manifest: Manifest, found: Found) -> bool:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from shipper.model import Release, Revision, Stamp
 from shipper.targets import Invalid, NotFound
 from shipper_targets.kubernetes.adopting import is_of, keep_snapshot, put_back, snapshot
-from shipper_targets.kubernetes.carriers import exchanged
-from shipper_targets.kubernetes.exposing import backends
 from shipper_targets.kubernetes.found import PENDING, Found
-from shipper_targets.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE
+from shipper_targets.kubernetes.kinds import DEPLOYMENT
 from shipper_targets.kubernetes.labels import STAMP, labels_of, owner_of, selector
 from shipper_targets.kubernetes.manifest import Manifest, Rendered, identified
 from shipper_targets.kubernetes.names import revision_name
@@ -20,8 +16,8 @@ from shipper_targets.kubernetes.records import Record
 from shipper_targets.kubernetes.rollouts import release_in, state_of
 from shipper_targets.kubernetes.services import selecting
 from shipper_targets.kubernetes.stamps import carries_stamp, stamp_text, stamped_at
-from shipper_targets.kubernetes.switching import adopted_note, as_routed, ports_there, select, traffic_note
-from shipper_targets.kubernetes.values import Object, mapping, name_of, objects, text, uid_of
+from shipper_targets.kubernetes.switching import adopted_note, as_routed, ports_there, rerouted, select, traffic_note
+from shipper_targets.kubernetes.values import Object, mapping, name_of, text, uid_of
 from shipper_targets.kubernetes.writing import Writing, as_selected, carried, going_on, is_carrier
 
 WHOLE = 100
@@ -132,19 +128,14 @@ class RollingWriting(Writing):
         return selected != name_of(rolling) or found.backends() not in (None, {found.base: WHOLE})
 
     def _switch(self, found: Found, workload: str, stamp: Stamp) -> Found:
-        """Service first: the route's backend is the Service."""
+        """Service first: the route's backend is the Service. A route that is left from a Gateway of before leads to it
+        ahead of that, so that its users move in the same write.
+        """
+        if not found.routes:
+            found = rerouted(self.api, self.fence, found)
         if found.service is None or found.selected(found.service) != workload:
             found = select(self.api, self.fence, found, workload, stamp)
-        route = found.route
-        if route is None or found.backends() in (None, {found.base: WHOLE}):
-            return found
-        body = {"spec": {"rules": _with_backend(route, found.base, self.own.service_port, ports_there(found))}}
-        notes = {"annotations": traffic_note({found.base: WHOLE})}
-
-        def write(version: str) -> dict[str, object]:
-            return self.api.merge(HTTP_ROUTE, found.base, {"metadata": {"resourceVersion": version, **notes}, **body})
-
-        return exchanged(found, route, self.fence.conditional(route, write))
+        return rerouted(self.api, self.fence, found)
 
     # The Deployment.
 
@@ -208,7 +199,3 @@ def refuse_other_name(found: Found, whole: Rendered) -> None:
             f"Deployment {name_of(rolling)} serves, and this release is Deployment {name}: keep its name, "
             "or release it under a name of its own (name = … in the target's settings)"
         )
-
-
-def _with_backend(route: Object, name: str, port: int, ports: Mapping[str, int]) -> list[object]:
-    return [{**rule, "backendRefs": backends({name: WHOLE}, port, ports)} for rule in objects(route, "spec", "rules")]

@@ -9,7 +9,7 @@ from shipper.model import Release, Revision, Stamp
 from shipper.targets import Invalid
 from shipper_targets.kubernetes.drift import REPLICAS
 from shipper_targets.kubernetes.exposing import route_of
-from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.found import Found, is_route
 from shipper_targets.kubernetes.kinds import DEPLOYMENT
 from shipper_targets.kubernetes.labels import STAMP, WORKLOAD, labels_of
 from shipper_targets.kubernetes.manifest import Manifest, Rendered, identified
@@ -19,7 +19,7 @@ from shipper_targets.kubernetes.observing import capacity, weights_of
 from shipper_targets.kubernetes.rollouts import release_in, state_of, wanted_pods
 from shipper_targets.kubernetes.services import revision_service, selecting
 from shipper_targets.kubernetes.stamps import stamp_text
-from shipper_targets.kubernetes.switching import adopted_note, as_routed, ports_there, select, until_accepted
+from shipper_targets.kubernetes.switching import adopted_note, as_routed, ports_there, rerouted, select, until_accepted
 from shipper_targets.kubernetes.values import Object, name_of, number, text
 from shipper_targets.kubernetes.writing import Writing, as_selected, carried, going_on, is_carrier
 
@@ -54,11 +54,14 @@ class WeightedWriting(Writing):
         self.fence.refuse_foreign(found)
         workloads = self._workloads(found, weights)
         main = max(workloads, key=lambda name: workloads[name], default="")
-        if found.routes:
-            found = self._split(found, weights, stamp)
+        splitting = self._route_manifest(found, weights)
+        if splitting is not None:
+            found = self._split(found, splitting, weights, stamp)
         elif len(workloads) > 1:
             raise Invalid("two revisions share traffic only behind a Gateway: set gateway in the target's settings")
-        route = found.route if found.routes else None
+        else:
+            found = rerouted(self.api, self.fence, found)
+        route = found.route if splitting is not None else None
         if found.service is None or found.selected(found.service) != main or route is None:
             found = select(self.api, self.fence, found, main, stamp)
         self._around(found, main)
@@ -130,30 +133,28 @@ class WeightedWriting(Writing):
             wanted[name] = wanted.get(name, 0) + weight
         return wanted
 
-    def _split(self, found: Found, weights: Mapping[str, int], stamp: Stamp) -> Found:
+    def _split(self, found: Found, manifest: Manifest, weights: Mapping[str, int], stamp: Stamp) -> Found:
         """The route: each revision's Service with its share, and the stamp, in one write."""
         services = {name: self._backend(found, name) for name, weight in weights.items() if weight}
         backends = {name_of(service): weights[name] for name, service in services.items()}
-        manifest = self._route_manifest(found, weights)
         ports = ports_there(found, *services.values())
         wanted = as_routed(manifest, backends, self.own.service_port, ports)
         notes = {**wanted.metadata["annotations"], STAMP: stamp_text(stamp, found.carriers)}
         return self.carrier_applied(found, found.route, carried(wanted, found.route, notes))
 
-    def _route_manifest(self, found: Found, weights: Mapping[str, int]) -> Manifest:
-        """As the release with the most traffic was applied with; of what has none recorded, as it is rendered now."""
+    def _route_manifest(self, found: Found, weights: Mapping[str, int]) -> Manifest | None:
+        """As the release with the most traffic was applied with; of what has none recorded, as it is rendered now; None
+        without a Gateway.
+        """
         main = max(weights, key=lambda name: weights[name], default="")
         deployment = found.workload(main)
         record = found.record(release_in(deployment)) if deployment is not None else None
         whole = self.manifests.applied(record)
         for manifest in whole.of_kind("HTTPRoute") if whole is not None else ():
-            if manifest.name == found.base:
+            if is_route(manifest, found):
                 return manifest
         labels = {**self.own.labels, **labels_of(self.settings, found.base)}
-        rendered = route_of(self.own, found.base, labels, {})
-        if rendered is None:
-            raise Invalid("no gateway is configured for this target")
-        return rendered
+        return route_of(self.own, found.base, labels, {})
 
     def _backend(self, found: Found, revision: str) -> Object:
         """The Service of a revision, made where it has none: the one Deployment of the other shape, and #0."""

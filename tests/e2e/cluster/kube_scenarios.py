@@ -21,6 +21,13 @@ def _another_shape(places: KubePlaces, shape: Shape) -> Attempt:
     return attempts.second(place)
 
 
+def _leaving_the_gateway(places: KubePlaces, shape: Shape) -> Attempt:
+    """What serves is behind an HTTPRoute, and the next release has an Ingress for the same host."""
+    place = places.fresh(shape)
+    replace(place, shape="canary").served()
+    return attempts.second(place)
+
+
 def under_way(attempt: Attempt) -> Run:
     """The release, when its pods have been asked for: give it a slow start."""
     place, before = attempt.place, attempt.place.generations
@@ -37,4 +44,5 @@ SCENARIOS = (
     *SECOND.values(),
     *ROLLBACK.values(),
     *(Scenario("change of shape", shape, _another_shape) for shape in CHANGED),
+    *(Scenario("leaving the gateway", shape, _leaving_the_gateway) for shape in CHANGED),
 )

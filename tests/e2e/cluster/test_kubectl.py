@@ -81,6 +81,7 @@ def test_an_undo_is_found_by_the_next_release_and_a_rollback_takes_over(cluster:
 
 BY_HAND = {
     "scale": (("scale", WORKLOAD, "--replicas", "3"), "Deployment/shop-dev spec.replicas"),
+    "scale to nothing": (("scale", WORKLOAD, "--replicas", "0"), "Deployment/shop-dev spec.replicas"),
     "set image": (("set", "image", WORKLOAD, "*=IMAGE"), "Deployment/shop-dev spec.template.spec.containers"),
     "edit": (("edit", "ingress/shop-dev"), "Ingress/shop-dev spec.rules"),
 }

@@ -1,4 +1,5 @@
-"""SIGKILL before and after every write to a cluster: of a first release, the next one, a rollback, a change of shape.
+"""SIGKILL before and after every write to a cluster: of a first release, the next one, a rollback, a change of shape
+or of the way in.
 
 Whatever dies where: what served serves on or the new one does already, the next run of the same command finishes the
 work, and nothing is left over.
@@ -15,7 +16,7 @@ from tests.e2e.cluster.tiny_cluster import KubePlaces
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(5400 if SWEEP else 400)]
 
-FEWEST = {"first release": 4, "second release": 2, "rollback": 2, "change of shape": 3}
+FEWEST = {"first release": 4, "second release": 2, "rollback": 2, "change of shape": 3, "leaving the gateway": 4}
 """Writes that each makes at least: a stamp, a record, what runs it, and what moves the traffic."""
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from shipper.model import Observation
-from shipper.targets import Conflict, Invalid, NotFound, PlatformError, Transient
+from shipper.targets import Conflict, HalfDone, Invalid, NotFound, PlatformError, Transient
 from shipper_targets.kubernetes.kinds import (
     CONFIG_MAP,
     DEPLOYMENT,
@@ -412,6 +412,41 @@ def test_removal_leaves_nothing_of_ours(shop: KubePlace) -> None:
         for one in shop.api.list(kind).items
     ]
     assert sorted(left) == ["ConfigMap kube-root-ca.crt", "ConfigMap somebody-elses"]
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "blue-green"])
+def test_a_finalizer_that_keeps_a_deployment_keeps_its_records(
+    shop: KubePlace, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shipper_targets.kubernetes.removing.LET_GO_WITHIN", 0.5)
+    shop.sets(rollout={"strategy": strategy})
+    rolls = strategy == "rolling"
+    one = (shop.rolls_out if rolls else shop.goes_over)(shop.release("one"))
+    name = "shop" if rolls else one.name
+    shop.api.merge(DEPLOYMENT, name, {"metadata": {"finalizers": ["example.com/hang"]}})
+    for _ in range(2):
+        target = shop.rolling() if rolls else shop.weighted()
+        now = target.observe()
+        with pytest.raises(HalfDone, match=f"Deployment {name} is deleted and still there.*example.com/hang"):
+            target.remove(shop.stamp(now), now.seen)
+        assert [record.number for record in target.records()] == [1]
+    shop.api.merge(DEPLOYMENT, name, {"metadata": {"finalizers": None}})
+    target = shop.rolling() if rolls else shop.weighted()
+    now = target.observe()
+    target.remove(shop.stamp(now), now.seen)
+    assert [*target.records(), *shop.api.list(DEPLOYMENT).items, *shop.api.list(SERVICE).items] == []
+
+
+def test_what_somebody_scaled_to_nothing_is_drift_and_comes_back(shop: KubePlace) -> None:
+    first = shop.release("one")
+    shop.rolls_out(first)
+    shop.api.merge(DEPLOYMENT, "shop", {"spec": {"replicas": 0}}, subresource="scale")
+    now = until(shop.rolling(), lambda now: now.drift and now.in_flight is None)
+    assert serving(now) == {1: 100}
+    assert [(one.field, one.ours, one.found) for one in now.drift] == [("Deployment/shop spec.replicas", "1", "0")]
+    shop.rolls_out(shop.release(back_to=first))
+    now = shop.rolling().observe()
+    assert (serving(now), now.capacity, now.drift) == ({2: 100}, 1, ())
 
 
 def test_a_stamp_without_anything_to_carry_it(shop: KubePlace) -> None:

@@ -314,6 +314,81 @@ def test_from_rolling_to_a_canary_the_old_one_keeps_its_share(canary: KubePlace)
     assert (serving(now), now.in_flight, now.drift) == ({3: 100}, None, ())
 
 
+def _leaves_the_gateway(place: KubePlace, strategy: str) -> None:
+    place.own["ingress"] = {"host": place.own.pop("gateway")["hosts"][0]}
+    place.sets(rollout={"strategy": strategy})
+
+
+def test_the_route_of_a_gateway_that_was_left_leads_to_what_serves_and_goes_after_it(canary: KubePlace) -> None:
+    gateway = canary.own["gateway"]
+    first = canary.release("one")
+    one = canary.goes_over(first)
+    _leaves_the_gateway(canary, "blue-green")
+    two = canary.goes_over(canary.release("two"))
+    assert _backends(canary) == {"shop": 100}
+    target = canary.weighted()
+    now = target.observe()
+    assert (serving(now), now.drift) == ({2: 100}, ())
+
+    target.shift({one.name: 100}, canary.stamp(now), now.seen)
+    now = target.observe()
+    assert (_backends(canary), serving(now), now.drift) == ({one.name: 100}, {1: 100}, ())
+    target.shift({two.name: 100}, canary.stamp(now), now.seen)
+    now = target.observe()
+    assert (_backends(canary), serving(now), now.drift) == ({"shop": 100}, {2: 100}, ())
+
+    target.retire([one], "stopped", canary.stamp(now), now.seen)
+    assert _backends(canary) == {"shop": 100}, "what comes back has it"
+    now = target.observe()
+    target.retire([one], "removed", canary.stamp(now, verified=(1, 2)), now.seen)
+    assert canary.api.find(HTTP_ROUTE, "shop") is None
+    now = target.observe()
+    assert (serving(now), now.drift, now.stamp.verified) == ({2: 100}, (), (1, 2))
+
+    back = canary.goes_over(canary.release(back_to=first))
+    assert _backends(canary) == {back.name: 100}
+    assert serving(canary.weighted().observe()) == {3: 100}
+    canary.goes_over(canary.release("four"))
+    assert _backends(canary) == {"shop": 100}
+    canary.own["gateway"] = gateway
+    del canary.own["ingress"]
+    five = canary.goes_over(canary.release("five"))
+    assert _backends(canary) == {five.name: 100}
+
+
+def test_the_route_of_a_gateway_that_was_left_for_rolling_moves_when_the_pods_are_ready(canary: KubePlace) -> None:
+    first = canary.release("one")
+    one = canary.goes_over(first)
+    _leaves_the_gateway(canary, "rolling")
+    canary.begins()
+    target = canary.rolling()
+    now = target.observe()
+    two = target.replace(canary.release("two"), canary.stamp(now), now.seen)
+    assert (_backends(canary), serving(target.observe())) == ({one.name: 100}, {1: 100})
+    until_ready(target, two)
+    now = target.observe()
+    target.finish(two, canary.stamp(now), now.seen)
+    now = target.observe()
+    assert (_backends(canary), serving(now), now.in_flight, now.drift) == ({"shop": 100}, {2: 100}, None, ())
+    target.retire([one], "removed", canary.stamp(now), now.seen)
+    assert canary.api.find(HTTP_ROUTE, "shop") is None
+    canary.rolls_out(canary.release(back_to=first))
+    now = canary.rolling().observe()
+    assert (serving(now), now.drift) == ({3: 100}, ())
+
+
+def test_a_route_that_somebody_deleted_is_drift(canary: KubePlace) -> None:
+    canary.goes_over(canary.release("one"))
+    canary.api.delete(HTTP_ROUTE, "shop")
+    (one,) = canary.weighted().observe().drift
+    assert (one.field, one.found) == ("HTTPRoute/shop", "(nothing)")
+
+
+def _backends(place: KubePlace) -> dict[str, int]:
+    (rule,) = at(place.api.get(HTTP_ROUTE, "shop"), "spec", "rules")
+    return {one["name"]: one["weight"] for one in rule["backendRefs"]}
+
+
 def test_two_revisions_do_not_share_without_a_gateway(shop: KubePlace) -> None:
     one = shop.goes_over(shop.release("one"))
     two = shop.goes_over(shop.release("two"))

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from shipper.model import Stamp
-from shipper.targets import Invalid
+from shipper.targets import HalfDone, Invalid
 from shipper_targets.kubernetes.adopting import is_of, keep_snapshot, put_back, snapshot
 from shipper_targets.kubernetes.carriers import Fence
 from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.kinds import Kind
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.manifests import Manifests
 from shipper_targets.kubernetes.observing import in_flight
@@ -152,6 +153,33 @@ def test_a_deployment_that_shipper_made_is_deleted() -> None:
     server: Any = Server(live)
     removed(server, found(deployments=[live]))
     assert ("delete", "Deployment/web", None) in server.writes
+
+
+class Holding(Server):
+    """What has a finalizer is only marked when it is deleted."""
+
+    def delete(self, kind: Kind, name: str, **more: Any) -> None:
+        there = self.objects.get(f"{kind.kind}/{name}")
+        super().delete(kind, name, **more)
+        if there is not None and there["metadata"].get("finalizers"):
+            self.objects[f"{kind.kind}/{name}"] = there
+
+
+@pytest.mark.parametrize("carries", [True, False], ids=["it carries the stamp", "it does not"])
+def test_while_a_finalizer_keeps_a_deployment_its_records_stay(carries: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shipper_targets.kubernetes.removing.LET_GO_WITHIN", 0.0)
+    live = deployment(1, name="shop" if carries else "shop-1-900001")
+    live["metadata"]["finalizers"] = ["example.com/hang"]
+    kept = {"kind": "Secret", "metadata": {"name": "shipper-shop-1-900001", "labels": LABELS, "uid": "record"}}
+    server: Any = Holding(live, kept, service("shop"))
+    state = found(shape="rolling" if carries else "weighted", deployments=[live], service=service("shop"))
+    with pytest.raises(HalfDone, match=r"Deployment shop.* is deleted and still there.*finalizer example.com/hang"):
+        removed(server, state)
+    assert "Secret/shipper-shop-1-900001" in server.objects
+
+    live["metadata"]["finalizers"].clear()
+    removed(server, state)
+    assert list(server.objects) == []
 
 
 OURS = Manifest(

@@ -38,10 +38,11 @@ def test_what_changes_only_with_the_traffic(shape: Shape, around: set[str]) -> N
     assert {one.kind for one in whole.others if is_around(one, found(shape=shape))} == around
 
 
-def test_a_route_carries_the_stamp_only_where_a_gateway_is_configured() -> None:
+def test_a_route_is_moved_with_the_traffic_unless_it_is_of_own_manifests() -> None:
     route = Manifest({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "shop"}})
     assert is_carrier(route, found(routes=True))
-    assert not is_carrier(route, found())
+    assert is_carrier(route, found()), "a Gateway of before, or that comes back"
+    assert not is_carrier(route, found(own_manifests=True))
 
 
 def test_whom_an_object_asks_makes_it_no_other_object() -> None:

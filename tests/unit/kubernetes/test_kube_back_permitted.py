@@ -111,7 +111,14 @@ def recorded(api: Cluster, release: Release, whole: Rendered) -> Record:
     return Record(secret)
 
 
-def goes_back(api: Cluster, *kinds: Kind, serving: Rendered | None = None, again: bool = False, **target: Any) -> Told:
+def goes_back(
+    api: Cluster,
+    *kinds: Kind,
+    serving: Rendered | None = None,
+    again: bool = False,
+    route: dict[str, Any] | None = None,
+    **target: Any,
+) -> Told:
     """From #2, which is applied as `serving`, to #1 with an object of each of these kinds."""
     first, second = (release_of(number=number, release_id=_id(number)) for number in (1, 2))
     back = first.model_copy(update={"id": _id(3), "number": 3, "rollback_to": 1})
@@ -122,7 +129,7 @@ def goes_back(api: Cluster, *kinds: Kind, serving: Rendered | None = None, again
     ]
     marks = {"shipper.dev/release": second.id, "shipper.dev/number": "2"}
     deployment = {"kind": "Deployment", "metadata": {"name": "shop", "labels": LABELS, "annotations": marks}}
-    found = Found(base="shop", shape="rolling", routes=False, deployments=[deployment], records=records)
+    found = Found(base="shop", shape="rolling", routes=False, deployments=[deployment], records=records, route=route)
     told = Told()
     report: Any = told
     rolling = RollingTarget(TargetContext("kube", settings_of(), {}, Values({}), report), own(**target))
@@ -167,6 +174,13 @@ def test_what_belongs_to_no_namespace_is_asked_of_the_whole_cluster() -> None:
         goes_back(api, POLICY, **OWN)
 
     assert ("patch", "clusterpolicies", "") in api.asked
+
+
+def test_a_route_of_a_gateway_of_before_is_moved_and_that_has_to_be_permitted() -> None:
+    forbidden = [("patch", "httproutes")]
+    goes_back(Cluster(forbidden))
+    with pytest.raises(Denied, match="permission to patch httproutes"):
+        goes_back(Cluster(forbidden), route={"kind": "HTTPRoute", "metadata": {"name": "shop"}})
 
 
 def test_what_those_manifests_do_not_have_is_not_asked_for() -> None:

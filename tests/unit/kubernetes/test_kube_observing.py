@@ -89,6 +89,17 @@ def test_states(there: dict[str, Any], state: str) -> None:
     assert state_of(there) == state
 
 
+def test_one_that_somebody_scaled_to_nothing_has_the_traffic_and_is_drift() -> None:
+    nothing: dict[str, Any] = {"replicas": 0, "updated": 0, "total": 0, "available": 0}
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}, "spec": {"replicas": 2}}
+    by_hand = found(deployments=[deployment(4, **nothing)], service=service("shop"), applied=[Manifest(body)])
+    now = observation_of(by_hand, OWN)
+    assert [(one.name, one.weight, one.state) for one in now.serving] == [(revision(4), 100, "stopped")]
+    assert [(one.field, one.ours, one.found) for one in now.drift] == [("Deployment/shop spec.replicas", "2", "0")]
+    by_us = deployment(4, annotations={"shipper.dev/replicas": "0"}, **nothing)
+    assert weights_of(found(deployments=[by_us], service=service("shop"))) == {}
+
+
 def test_of_one_deployment_per_release_the_selector_says_who_serves() -> None:
     blue, green = deployment(1, name=revision(1)), deployment(2, name=revision(2))
     there = found(shape="weighted", deployments=[blue, green], service=service(revision(2)))
@@ -112,6 +123,29 @@ def test_a_route_shares_by_weight() -> None:
         route=route,
     )
     assert weights_of(there) == {revision(1): 90, revision(2): 10}
+
+
+@pytest.mark.parametrize(
+    ("backends", "weights"),
+    [
+        ({"shop": 100}, {revision(2): 100}),
+        ({revision(1): 100}, {revision(1): 100}),
+        ({revision(3): 100}, {revision(2): 100}),
+        ({revision(9): 100}, {revision(2): 100}),
+    ],
+    ids=["it leads to the Service", "to what served before", "to what has no pods", "nowhere"],
+)
+def test_the_route_of_a_gateway_of_before_says_who_is_asked_by_it(
+    backends: dict[str, int], weights: dict[str, int]
+) -> None:
+    stopped = deployment(3, name=revision(3), replicas=0, updated=0, total=0, available=0)
+    there = [deployment(1, name=revision(1)), deployment(2, name=revision(2)), stopped]
+    services = [{**service(revision(number)), "metadata": {"name": revision(number)}} for number in (1, 3)]
+    refs = [{"name": name, "weight": weight} for name, weight in backends.items()]
+    route = {"kind": "HTTPRoute", "metadata": {"name": "shop"}, "spec": {"rules": [{"backendRefs": refs}]}}
+    asked = service(revision(2))
+    state = found(shape="weighted", deployments=there, services=services, service=asked, route=route)
+    assert weights_of(state) == weights
 
 
 def test_the_one_deployment_waits_for_what_serves_until_the_service_is_given_to_it() -> None:

@@ -116,6 +116,14 @@ def test_a_plan_does_not_say_that_it_goes() -> None:
     assert kept == ([], ["Thing/t is not rendered any more, and is left alone: its helm.sh/resource-policy is keep"])
 
 
+def test_a_plan_says_what_becomes_of_the_route_of_a_gateway_of_before() -> None:
+    route = {"kind": "HTTPRoute", "metadata": {"name": "shop"}}
+    told = ["HTTPRoute shop is from a Gateway of before: it leads to what serves until it is removed"]
+    for gateway, remarks in ((False, told), (True, [])):
+        there = found(deployments=[deployment(3, name="web")], route=route, routes=gateway)
+        assert planned(Cluster(), of(), of(), there) == ([], remarks)
+
+
 def test_a_plan_shows_whom_a_service_of_own_manifests_is_to_ask() -> None:
     metadata = {"name": "shop", "namespace": "shops", "labels": LABELS}
     front = Manifest(

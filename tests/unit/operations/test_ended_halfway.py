@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shipper.errors import Invalid, Transient
+from shipper.errors import HalfDone, Invalid, Transient
 from shipper.model import Deployment, Stamp
 from shipper.operations.places import remembered
 from shipper.operations.services import Place
@@ -46,6 +46,18 @@ def test_a_removal_that_fails_after_the_traffic_went_ends_22(two: Laptop, monkey
     ended = two.run("remove", "--service", "shop", "--yes", "--json")
     assert (ended.code, ended.finished["cause"]) == (22, "removed-in-part"), ended
     assert "run `shipper remove` again" in ended.finished["hint"]
+
+
+def test_a_removal_that_waits_for_somebody_ends_22_although_pods_still_answer(
+    two: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(self: Collecting, stamp: Stamp, seen: str) -> None:
+        raise HalfDone("Deployment shop is deleted and still there")
+
+    monkeypatch.setattr(Collecting, "remove", held)
+    ended = two.run("remove", "--service", "shop", "--yes", "--json")
+    assert (ended.code, ended.finished["cause"]) == (22, "removed-in-part"), ended
+    assert "Deployment shop is deleted and still there" in ended.finished["message"]
 
 
 def test_a_removal_that_is_refused_leaves_all_as_it_was(two: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
