@@ -88,7 +88,7 @@ def choose(
         if not why:
             return _adopted(known, observation, adopted, _bad(known, serving, wanted))
         details.append(f"#0: {why}")
-    raise _impossible(known, details)
+    raise _impossible(known, serving, details)
 
 
 def newest_serving(observation: Observation) -> Revision | None:
@@ -206,7 +206,7 @@ def _taken_up(known: Known, observation: Observation, release: KnownRelease, now
     return _choice(known, observation, release, now, quarantine=quarantine, remarks=(remark,))
 
 
-def _impossible(known: Known, details: list[str]) -> RollbackImpossible:
+def _impossible(known: Known, serving: Revision | None, details: list[str]) -> RollbackImpossible:
     if not known.releases:
         return RollbackImpossible("nothing was released here before", hint="`shipper release` makes a first release")
     if {"ledger", "stamp"} <= set(known.missing):
@@ -215,8 +215,12 @@ def _impossible(known: Known, details: list[str]) -> RollbackImpossible:
             hint=f"name the one to bring back: --to #{known.releases[-1].number}; it is proved before it serves",
             details=details,
         )
+    now = serving.fingerprint if serving is not None else None
+    earlier = [one for one in _by_content(known) if one.verified and one.fingerprint != now]
+    kept_out = [one.name for one in earlier if {one.short, short(one.image)} & {*known.quarantined}]
+    but = f" but what is quarantined ({', '.join(kept_out)})" if kept_out else ""
     return RollbackImpossible(
-        "there is no earlier verified release to go back to",
+        f"there is no earlier verified release to go back to{but}",
         hint="`shipper history` shows all; --to brings back any of them, a quarantined one too",
         details=details,
     )

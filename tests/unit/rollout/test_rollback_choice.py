@@ -128,6 +128,7 @@ def test_a_rollback_whose_run_died_after_moving_traffic_is_taken_up_again() -> N
 def test_nothing_earlier_says_why_each_was_passed_over() -> None:
     releases = (made(1, "a"), made(2, "b", "failed", cause="crashed"), made(3, "c"))
     error = refused(Known(releases, quarantined=(short(hashed("a")),)), seen(revision(3, "c", 100)))
+    assert error.message == "there is no earlier verified release to go back to but what is quarantined (#1)"
     assert error.details == (
         "#3: it is what serves",
         "#2: it was never verified here: failed (crashed)",
