@@ -161,7 +161,7 @@ def _passed_over(
         return f"it was never verified here{_ended(release)}"
     if release.gave_back:
         return _why_not_given_back(known, observation)
-    if release.short in known.quarantined or short(release.image) in known.quarantined:
+    if _kept_out(known, release):
         return f"it is quarantined (--to #{release.number} brings it back all the same)"
     if wanted.quarantine_image and release.image and release.image == _image_of(known, serving):
         return "it runs the image that is to be quarantined"
@@ -172,6 +172,11 @@ def _ended(release: KnownRelease) -> str:
     if release.outcome is None:
         return ""
     return f": {release.outcome}" + (f" ({release.cause})" if release.cause else "")
+
+
+def _kept_out(known: Known, release: KnownRelease) -> tuple[str, ...]:
+    """What of it is quarantined: its fingerprint, its image, or both."""
+    return tuple(one for one in (release.short, short(release.image)) if one in known.quarantined)
 
 
 def _dead_rollback(known: Known, serving: Revision | None) -> KnownRelease | None:
@@ -217,7 +222,7 @@ def _impossible(known: Known, serving: Revision | None, details: list[str]) -> R
         )
     now = serving.fingerprint if serving is not None else None
     earlier = [one for one in _by_content(known) if one.verified and one.fingerprint != now]
-    kept_out = [one.name for one in earlier if {one.short, short(one.image)} & {*known.quarantined}]
+    kept_out = [one.name for one in earlier if _kept_out(known, one)]
     but = f" but what is quarantined ({', '.join(kept_out)})" if kept_out else ""
     return RollbackImpossible(
         f"there is no earlier verified release to go back to{but}",
@@ -246,7 +251,7 @@ def _as_asked(
     why = same(release)
     if why:
         return _no_other(known, observation, wanted, release, why, now)
-    lift = tuple(one for one in (release.short, short(release.image)) if one in known.quarantined)
+    lift = _kept_out(known, release)
     remarks = [] if release.verified else [f"{release.name} was never verified here{_ended(release)}"]
     if lift:
         remarks.append(f"{release.name} was quarantined here: it is asked for by name, so that is lifted")

@@ -8,14 +8,13 @@ from urllib.parse import SplitResult, unquote
 from shipper.targets import Target, TargetContext, UsageError, settings_from_url
 from shipper_targets.knative.settings import TRAITS, KnativeSettings
 from shipper_targets.kubernetes.contexts import from_here, placed, require_context
+from shipper_targets.kubernetes.settings_parts import USUAL_IN_URLS
 
 NEEDS = ("kubernetes", "urllib3", "yaml")
 _IN_URLS = (
     "kubeconfig", "in_cluster", "name", "visibility", "address", "reach", "service_account", "timeout", "http2",
     "gpu_resource", "cpu_limit", "tmp_size", "runtime_class", "priority_class", "unschedulable_window",
 )  # fmt: skip
-_USUAL_IN_URLS = ("name", "address", "reach", "kubeconfig", "in_cluster")
-"""What says which place is meant and how it is reached; the rest is that of the release."""
 
 
 class KnativeKind:
@@ -33,7 +32,7 @@ class KnativeKind:
                 KnativeSettings,
                 _place,
                 names=_IN_URLS,
-                usual=_USUAL_IN_URLS,
+                usual=USUAL_IN_URLS,
                 what="a Knative target",
                 form="knative://context/namespace",
             )

@@ -9,11 +9,10 @@ from shipper.targets import Target, TargetContext, UsageError, settings_from_url
 from shipper_targets.kubernetes.contexts import from_here, placed, require_context
 from shipper_targets.kubernetes.names import shape_of
 from shipper_targets.kubernetes.settings import TRAITS, KubernetesSettings
+from shipper_targets.kubernetes.settings_parts import USUAL_IN_URLS
 
 NEEDS = ("kubernetes", "urllib3", "yaml")
 _NOT_IN_URLS = ("context", "namespace")
-_USUAL_IN_URLS = ("name", "address", "reach", "kubeconfig", "in_cluster")
-"""What says which place is meant and how it is reached; the rest is that of the release."""
 
 
 class KubernetesKind:
@@ -31,7 +30,7 @@ class KubernetesKind:
                 KubernetesSettings,
                 _place,
                 names=[name for name in KubernetesSettings.model_fields if name not in _NOT_IN_URLS],
-                usual=_USUAL_IN_URLS,
+                usual=USUAL_IN_URLS,
                 what="a Kubernetes target",
                 form="kubernetes://context/namespace",
             )

@@ -155,8 +155,7 @@ class KubernetesTarget(ABC):
         """One file for each object; own manifests as they were applied, where this release has a record."""
         recorded = None
         if self._own.has_own_manifests and release.number:  # what was never released has no record: no cluster is asked
-            record = next((one for one in self._reading.records.all() if one.release == release.id), None)
-            recorded = self._manifests.applied(record)
+            recorded = self._as_applied(release.id)
         return rendered_files(release, self._own, self._source, recorded)
 
     # Writing
@@ -294,8 +293,14 @@ class KubernetesTarget(ABC):
         """Of own manifests, as they were recorded before they were applied."""
         if not self._own.has_own_manifests or revision.release is None:
             return ()
-        whole = self._manifests.applied(self._reading.now().record(revision.release))
+        whole = self._as_applied(revision.release)
         return made_by_others(whole) if whole is not None else ()
+
+    def _as_applied(self, release: str) -> Rendered | None:
+        """From its record, by its id; None without one. Nothing else is asked for."""
+        return self._manifests.applied(
+            next((one for one in self._reading.records.all() if one.release == release), None)
+        )
 
     def _workload_of(self, revision: Revision) -> str:
         """The name of the Deployment that runs a revision."""

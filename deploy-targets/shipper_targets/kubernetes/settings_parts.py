@@ -88,6 +88,9 @@ class Closed(BaseModel):
 REACH: Any = {"json_schema_extra": {"reach": True}}
 """Marks what only says how this machine gets there."""
 
+USUAL_IN_URLS = ("name", "address", "reach", "kubeconfig", "in_cluster")
+"""What says which place is meant and how it is reached; the rest is that of the release."""
+
 UNREACHED = (
     'where the name leads nowhere yet, or elsewhere, from this machine: address = "http://…" under the target says '
     'where the cluster answers, and reach = "internal" that it is asked from inside'

@@ -67,6 +67,15 @@ def started() -> Iterator[list[Started]]:
             one.process.wait()
 
 
+@pytest.fixture
+def terminal() -> Iterator[int]:
+    """What is typed into by nobody."""
+    ours, theirs = pty.openpty()
+    yield theirs
+    os.close(ours)
+    os.close(theirs)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_a_signal_ends_the_build_and_everything_that_it_started(
     started: list[Started], number: signal.Signals, code: int
@@ -128,10 +137,9 @@ def test_a_stage_that_cannot_be_stopped_does_not_hold_the_process_up(started: li
     assert time.monotonic() - before < 5
 
 
-def test_a_second_ctrl_c_from_a_terminal_leaves_at_once(started: list[Started]) -> None:
-    ours, theirs = pty.openpty()
-    build = Started("build", stdin=theirs)
-    deaf = Started("deaf", stdin=theirs)
+def test_a_second_ctrl_c_from_a_terminal_leaves_at_once(started: list[Started], terminal: int) -> None:
+    build = Started("build", stdin=terminal)
+    deaf = Started("deaf", stdin=terminal)
     started += [build, deaf]
     before = time.monotonic()
 
@@ -140,8 +148,6 @@ def test_a_second_ctrl_c_from_a_terminal_leaves_at_once(started: list[Started]) 
     deaf.signal(signal.SIGINT)
 
     returncode, _, err = deaf.end()
-    os.close(ours)
-    os.close(theirs)
     assert returncode == 22  # it may have moved traffic, and puts nothing back
     assert "left at once and does not know what serves" in err
     assert time.monotonic() - before < 2
@@ -150,9 +156,10 @@ def test_a_second_ctrl_c_from_a_terminal_leaves_at_once(started: list[Started]) 
     assert_gone(*build.children)
 
 
-def test_a_second_ctrl_c_before_anything_affects_traffic_is_an_interruption(started: list[Started]) -> None:
-    ours, theirs = pty.openpty()
-    stubborn = Started("stubborn", stdin=theirs)
+def test_a_second_ctrl_c_before_anything_affects_traffic_is_an_interruption(
+    started: list[Started], terminal: int
+) -> None:
+    stubborn = Started("stubborn", stdin=terminal)
     started.append(stubborn)
 
     stubborn.signal(signal.SIGINT)
@@ -160,7 +167,5 @@ def test_a_second_ctrl_c_before_anything_affects_traffic_is_an_interruption(star
     stubborn.signal(signal.SIGINT)
 
     returncode, _, err = stubborn.end()
-    os.close(ours)
-    os.close(theirs)
     assert returncode == 130
     assert "nothing that affects traffic was under way" in err
