@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.rig.api import Rig
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 IN_CI = bool(os.environ.get("CI"))
 
+# A busy machine is no defect of what is tested: no example of Hypothesis is timed.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 SWEEP = bool(os.environ.get("SHIPPER_SWEEP"))
 SEED = int(os.environ.get("SHIPPER_SEED") or random.SystemRandom().randrange(10**6))

@@ -211,7 +211,7 @@ TEMPLATES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(template=TEMPLATES)
 def test_any_template_that_the_service_has_filled_in_survives_v1(template: dict[str, Any]) -> None:
     service = message({"name": NAME, "template": template})

@@ -59,6 +59,7 @@ class Uses:
 
     gateway: bool = False
     ingress: bool = False
+    ingress_class: bool = False
     weighted: bool = False
     once: bool = False
     volumes: bool = False
@@ -78,6 +79,7 @@ class Uses:
         return cls(
             gateway=own.gateway is not None,
             ingress=generated and own.ingress is not None,
+            ingress_class=generated and own.ingress is not None and own.ingress.class_name is not None,
             weighted=shape_of(settings.rollout.strategy) == "weighted",
             once=settings.rollout.before is not None,
             volumes=any(volume.source.startswith("pvc:") for volume in settings.run.volumes),
@@ -91,8 +93,8 @@ class Uses:
 
 
 ALL = Uses(
-    gateway=True, ingress=True, weighted=True, once=True, volumes=True, gpus=True, account=True, variables=True,
-    autoscaled=True, disruptions=True,
+    gateway=True, ingress=True, ingress_class=True, weighted=True, once=True, volumes=True, gpus=True, account=True,
+    variables=True, autoscaled=True, disruptions=True,
 )  # fmt: skip
 
 _LISTED = (
@@ -228,6 +230,8 @@ def _look(uses: Uses) -> Iterator[Need]:
         yield need(kinds.POD, ("list",), wide=True, why="devices that are free")
     if uses.gateway:
         yield need(kinds.GATEWAY, ("get",), wide=True, why="whether the Gateway is there")
+    if uses.ingress_class:
+        yield need(kinds.INGRESS_CLASS, ("list",), wide=True, why="whether the Ingress's class is there")
 
 
 Activity = Callable[[Uses], Iterator[Need]]

@@ -10,6 +10,7 @@ from shipper.model import Problem, Release, Settings
 from shipper.model.context import Reporter
 from shipper.targets import Denied, PlatformError, Transient
 from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.fronts import gateway_problems, remark_on_ingress
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, SERVICE, Kind
 from shipper_targets.kubernetes.labels import owner_of
 from shipper_targets.kubernetes.limits import limit_problems, remarks_of
@@ -27,7 +28,7 @@ from shipper_targets.kubernetes.preflight_parts import (
     secret_versions,
     the_one,
 )
-from shipper_targets.kubernetes.referenced import gateway_problems, reference_problems
+from shipper_targets.kubernetes.referenced import reference_problems
 from shipper_targets.kubernetes.rehearsal import pod_problems, record_problems, rehearsal_problems
 from shipper_targets.kubernetes.room import Room
 from shipper_targets.kubernetes.settings import KubernetesSettings
@@ -96,6 +97,8 @@ class Preflight:
         others, found = kinds_of(self._api, own, self._own) if own is not None else (None, [])
         found += self._permissions(settings, others, command)
         found += gateway_problems(self._api, self._own)
+        if own is None:
+            remark_on_ingress(self._api, self._own, self._remark)
         found += self._somebody_elses(settings, own)
         versions, problems = secret_versions(self._api, settings)
         found += problems

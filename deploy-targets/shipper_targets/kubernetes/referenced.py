@@ -1,4 +1,4 @@
-"""Whether what a release refers to is there: Secrets, ConfigMaps, claims, ServiceAccounts, the Gateway."""
+"""Whether what a release refers to is there: Secrets, ConfigMaps, claims, ServiceAccounts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 from shipper.model import Problem
 from shipper.targets import Denied
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.kinds import CLAIM, CONFIG_MAP, GATEWAY, HTTP_ROUTE, SECRET, SERVICE_ACCOUNT, Kind
+from shipper_targets.kubernetes.kinds import CLAIM, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, Kind
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
-from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.values import Object, mapping, objects, text
 
 
@@ -121,33 +120,6 @@ def _missing(api: Api, whole: Rendered) -> Iterator[tuple[str, Problem]]:
         elif one.key and one.key not in {*mapping(there, "data"), *mapping(there, "binaryData")}:
             message = f"{one.kind} {one.name} has no {one.key}"
             yield one.name, Problem(code=2, key=one.setting, message=message, hint="add it, or correct the name")
-
-
-def gateway_problems(api: Api, own: KubernetesSettings) -> Iterator[Problem]:
-    """Whether the cluster has the Gateway API, and the Gateway is there. Raises Transient."""
-    if own.gateway is None:
-        return
-    if not api.knows(HTTP_ROUTE):
-        yield Problem(
-            code=2,
-            key="targets.gateway",
-            message="this cluster has no Gateway API (HTTPRoute of gateway.networking.k8s.io/v1)",
-            hint="install its CRDs and a controller, or use an ingress and another strategy than canary",
-        )
-        return
-    namespace = own.gateway.namespace or own.namespace
-    try:
-        there = api.find(GATEWAY, own.gateway.name, namespace)
-    except Denied:
-        return  # a route can be made without looking at its Gateway
-    if there is None:
-        message = f"there is no Gateway {own.gateway.name} in namespace {namespace}"
-        yield Problem(code=2, key="targets.gateway.name", message=message, hint="create it, or correct the name")
-        return
-    listeners = [text(one, "name") for one in objects(there, "spec", "listeners")]
-    if own.gateway.section and own.gateway.section not in listeners:
-        message = f"Gateway {own.gateway.name} has no listener {own.gateway.section} (it has {', '.join(listeners)})"
-        yield Problem(code=2, key="targets.gateway.section", message=message, hint="correct the name")
 
 
 def _of_volume(volume: Object) -> Iterator[Reference]:

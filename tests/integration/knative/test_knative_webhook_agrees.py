@@ -78,9 +78,8 @@ def test_both_say_the_same_of_several_changes_at_once(api: Api, cluster: Cluster
 @hypothesis.seed(SEED)
 @hypothesis.settings(
     max_examples=400 if SWEEP else 30,
-    deadline=None,
     database=None,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
+    suppress_health_check=[hypothesis.HealthCheck.filter_too_much],
 )
 @hypothesis.given(st.data())
 def test_what_our_own_checks_let_through_it_takes(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from google.cloud import run_v2
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
 from shipper.model import Release, Settings
@@ -24,7 +24,7 @@ from tests.unit.cloudrun.rendering import DIGEST, REPOSITORY, configurations, ow
 
 pytestmark = pytest.mark.unit
 
-MANY = hypothesis_settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = hypothesis_settings(max_examples=300)
 FIXED = own()
 
 

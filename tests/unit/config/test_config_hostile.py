@@ -174,7 +174,7 @@ json requests min max kind memory startup dockerfile headers expect name"""
 KEYS = st.sampled_from(NAMES.split())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, st.one_of(NESTED, st.dictionaries(KEYS, NESTED, max_size=3)), max_size=5))
 def test_whatever_is_written_the_answer_is_settings_or_problems(tmp_path: Path, content: dict[str, object]) -> None:
     path = written(tmp_path, "".join(f"{key} = {toml(value)}\n" for key, value in content.items()))
@@ -187,7 +187,7 @@ def test_whatever_is_written_the_answer_is_settings_or_problems(tmp_path: Path, 
         assert load(path).service.service, "no problem means Settings"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60))
 def test_whatever_bytes_are_there_the_answer_is_a_refusal(tmp_path: Path, raw: bytes) -> None:
     with pytest.raises(ConfigError):

@@ -187,7 +187,7 @@ def paths_of(value: Any, path: KeyPath = ()) -> set[KeyPath]:
     return here
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(documents())
 def test_each_key_is_found_where_it_is_written(document: tuple[str, dict[KeyPath, Position]]) -> None:
     text, places = document
@@ -198,7 +198,7 @@ def test_each_key_is_found_where_it_is_written(document: tuple[str, dict[KeyPath
     assert found == places
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(st.sampled_from("[]{}=.,'\"\\#ab1 \n\t")))
 def test_what_is_no_toml_never_breaks_the_scanner(text: str) -> None:
     positions = scan(text)

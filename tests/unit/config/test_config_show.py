@@ -91,7 +91,7 @@ SECTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SECTIONS)
 def test_what_is_shown_loads_to_the_same_settings(tmp_path: Path, sections: dict[str, object]) -> None:
     written(tmp_path, 'service = "iris"\n')

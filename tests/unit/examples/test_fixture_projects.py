@@ -22,7 +22,7 @@ TABLES = st.recursive(
 
 
 @given(TABLES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_written_as_toml_is_read_back_the_same(table: dict[str, object]) -> None:
     assert tomllib.loads(projects.to_toml(table)) == table
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ from tests.unit.knative.knative_objects import VERSION, manifest_of, own, releas
 
 pytestmark = pytest.mark.unit
 
-MANY = hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = hypothesis_settings(max_examples=60)
 
 
 @MANY

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
 from shipper.errors import ConfigError
@@ -29,7 +29,7 @@ from tests.unit.kubernetes.kube_rendering import UID, configurations, own, relea
 
 pytestmark = pytest.mark.unit
 
-MANY = hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = hypothesis_settings(max_examples=40)
 
 
 def thing(kind: str, name: str, **more: object) -> Manifest:

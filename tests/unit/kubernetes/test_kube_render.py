@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -37,7 +37,7 @@ from tests.unit.kubernetes.kube_rendering import (
 
 pytestmark = pytest.mark.unit
 
-MANY = hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = hypothesis_settings(max_examples=60)
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 OTHER_ID = "01M7Z6KKGHFZM5B2GX6JWMZZZZ"
 

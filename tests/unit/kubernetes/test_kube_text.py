@@ -15,7 +15,7 @@ from shipper_targets.kubernetes.yaml_files import documents
 
 pytestmark = pytest.mark.unit
 
-MANY = hypothesis_settings(max_examples=150, deadline=None)
+MANY = hypothesis_settings(max_examples=150)
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 _plain = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), _texts)

@@ -167,7 +167,7 @@ def stage_making(number: int, sources: tuple[int, ...], note: Callable[[int], No
     return function
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(graphs(), st.randoms())
 def test_whatever_the_graph_each_stage_runs_once_after_its_ingredients(
     graph: list[tuple[int, ...]], random: Any

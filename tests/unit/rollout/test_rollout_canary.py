@@ -195,7 +195,7 @@ def test_a_strategy_that_the_target_cannot_do_is_refused_before_anything_is_writ
     assert world.outcomes == []
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(st.integers(1, 99), max_size=4),
     step=st.sampled_from([1, 5, 10, 25, 50]),
