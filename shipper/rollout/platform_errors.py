@@ -11,6 +11,7 @@ from shipper.errors import (
     PlatformError,
     RolloutFailed,
     ShipperError,
+    Transient,
     UnreachableError,
     UsageError,
 )
@@ -32,4 +33,5 @@ def as_ours(error: ShipperError | PlatformError) -> ShipperError:
     """An error of a rollout that has begun, as ours: a platform's own is RolloutFailed (20)."""
     if isinstance(error, ShipperError):
         return error
-    return RolloutFailed(f"the target refused: {error}", hint="see `shipper doctor` and the run log")
+    what = "the target does not answer" if isinstance(error, Transient) else "the target refused"
+    return RolloutFailed(f"{what}: {error}", hint=error.hint or "see `shipper doctor` and the run log")

@@ -236,5 +236,6 @@ def _comparable(body: Mapping[str, Any], manifest: Manifest, whole: Rendered, fo
 
 
 def _has_deployment(found: Found, key: Key) -> bool:
-    named = any(name_of(one) == key.name for one in found.deployments)
+    """Whether it is a release's own Deployment, or is named after one."""
+    named = any(name_of(one) == key.name for one in found.deployments if release_in(one))
     return named and (key.name != found.base or key.kind == "Deployment")

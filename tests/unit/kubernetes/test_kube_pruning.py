@@ -116,6 +116,13 @@ def test_a_plan_does_not_say_that_it_goes() -> None:
     assert kept == ([], ["Thing/t is not rendered any more, and is left alone: its helm.sh/resource-policy is keep"])
 
 
+def test_a_plan_says_that_a_worker_beside_the_workload_goes() -> None:
+    worker = {"kind": "Deployment", "metadata": {"name": "worker", "namespace": "shops", "labels": LABELS}}
+    there = found(deployments=[deployment(3, name="web"), worker])
+    before = Manifest({"apiVersion": "apps/v1", **worker})
+    assert planned(Cluster(), of(), of(before), there) == (["remove Deployment/worker:  -> will be removed"], [])
+
+
 def test_a_plan_says_what_becomes_of_the_route_of_a_gateway_of_before() -> None:
     route = {"kind": "HTTPRoute", "metadata": {"name": "shop"}}
     told = ["HTTPRoute shop is from a Gateway of before: it leads to what serves until it is removed"]

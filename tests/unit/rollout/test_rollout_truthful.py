@@ -116,7 +116,7 @@ def test_a_platform_that_is_gone_before_traffic_was_touched_is_20_and_the_rest_i
         return call()
 
     world.around = around
-    with pytest.raises(RolloutFailed, match="the target refused: connection reset") as caught:
+    with pytest.raises(RolloutFailed, match="the target does not answer: connection reset") as caught:
         world.release("two")
     assert (caught.value.exit_code, world.serves) == (20, {"one": 100})
     assert "what serves could not be read back (connection reset); this run has moved no traffic" in world.told.remarks
