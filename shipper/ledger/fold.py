@@ -35,11 +35,13 @@ def fold(state: LedgerState, entry: Entry) -> LedgerState:
 def recorded(entry: Entry, fact: Started) -> Recorded:
     """The line of history that a `started` entry begins."""
     release = fact.release
+    main = release.images.get("main")
     return Recorded(
         number=release.number,
         id=release.id,
         fingerprint=release.fingerprint,
-        image=release.main.config_digest if "main" in release.images else "",
+        image=main.config_digest if main else "",
+        reference=main.reference if main else "",
         commit=release.commit,
         outcome="started",
         started=entry.at,

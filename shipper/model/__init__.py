@@ -43,7 +43,7 @@ from shipper.model.ledger import (
 )
 from shipper.model.noun import Noun, Product, digest_of
 from shipper.model.order import Admission, Order, Wanted
-from shipper.model.release import Release, Revision, Stamp, fingerprint_of, new_release_id, short
+from shipper.model.release import Release, Revision, Stamp, fingerprint_of, known_as, new_release_id, short
 from shipper.model.secret import Secret, redact
 from shipper.model.settings import (
     Expectation,

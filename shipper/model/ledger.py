@@ -97,6 +97,7 @@ class Recorded(Noun):
     id: str
     fingerprint: str
     image: str = Field(description="Config digest of the service's own image.")
+    reference: str = Field(default="", description="How that image is asked for: repo@sha256:… once published.")
     commit: str | None = None
     outcome: Outcome
     cause: str = ""

@@ -39,7 +39,11 @@ def parse_duration(value: Any) -> Any:
 
 
 def show_size(size: int) -> str:
-    """Bytes for people: 145.2 MB (powers of ten, as registries and Docker show them)."""
+    """Bytes for people: 145.2 MB (powers of ten, as registries and Docker show them). What is whole in powers of two
+    was meant so: 64 MiB.
+    """
+    if size and size % 2**20 == 0 and size % 10**6:
+        return f"{size // 2**30} GiB" if size % 2**30 == 0 else f"{size // 2**20} MiB"
     number = float(size)
     for unit in ("B", "kB", "MB"):
         if number < 1000:

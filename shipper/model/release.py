@@ -92,6 +92,14 @@ def short(fingerprint: str) -> str:
     return fingerprint.removeprefix("sha256:")[:12]
 
 
+def known_as(config_digest: str, reference: str) -> str:
+    """12 hex digits that people find an image by: of the digest in its reference, which a registry and kubectl show;
+    of its configuration where it has never been published.
+    """
+    _, _, digest = reference.partition("@")
+    return short(digest or config_digest)
+
+
 def new_release_id(now: float | None = None) -> str:
     """A ULID (26 characters of Crockford's base 32): 48 bits of milliseconds, 80 random bits.
 

@@ -35,6 +35,7 @@ class Status(Noun):
     environment: str
     target: str
     observation: Observation
+    image: str = Field(default="", description="How the image that serves is asked for, where that is known.")
     verdict: Verdict | None = Field(description="None when nothing serves.")
     number: int | None = Field(default=None, description="Of the release that serves; None when that is not known.")
     rollback_to: int | None = Field(default=None, description="The number that it brought back.")
@@ -57,6 +58,7 @@ class HistoryLine(Noun):
     who: str = ""
     commit: str | None = None
     image: str = Field(description="Config digest of the service's own image.")
+    reference: str = Field(default="", description="How that image is asked for: repo@sha256:… once published.")
     fingerprint: str
     started: float
     finished: float | None = None

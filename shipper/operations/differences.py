@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shipper.model import Change, Release, short
+from shipper.model import Change, Release, known_as
 from shipper.targets import change_of, configuration_changes
 
 
 def differences(now: Release | None, then: Release, secret_versions: Mapping[str, str]) -> tuple[Change, ...]:
     """One line for everything that would be different; `secret_versions` are those that would be brought back."""
     if now is None:
-        return (Change(action="create", subject="image", after=short(then.main.config_digest)),)
-    image = (short(now.main.config_digest), short(then.main.config_digest))
+        return (Change(action="create", subject="image", after=_image(then)),)
+    same = now.main.config_digest == then.main.config_digest
     return (
-        *([change_of("image", *image)] if image[0] != image[1] else []),
+        *([] if same else [change_of("image", _image(now), _image(then))]),
         *configuration_changes(now.settings.runtime(), then.settings.runtime()),
         *_secrets(now.secret_versions, secret_versions),
     )
+
+
+def _image(release: Release) -> str:
+    return known_as(release.main.config_digest, release.main.reference)
 
 
 def _secrets(now: Mapping[str, str], then: Mapping[str, str]) -> Iterator[Change]:

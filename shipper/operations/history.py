@@ -82,6 +82,7 @@ def _lines(releases: Sequence[KnownRelease], serving: KnownRelease | None, now: 
                 who=release.who,
                 commit=release.commit,
                 image=release.image,
+                reference=release.reference,
                 fingerprint=release.fingerprint,
                 started=release.created,
                 finished=release.finished,

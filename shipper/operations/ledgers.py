@@ -38,23 +38,30 @@ def ledger_of(workspace: Workspace) -> Ledger:
 
 
 def ledger_url(workspace: Workspace) -> str | None:
-    """--ledger or SHIPPER_LEDGER, the configuration, the newest release's record on the platform, this user's own
-    directory, in this order; None for the default, which is in the user's state directory."""
+    """--ledger or SHIPPER_LEDGER, the configuration, the newest release's record on the platform, what this user
+    released with before, in this order; None for the default, which is in the user's state directory.
+    """
+    configured = workspace.settings.ledger.url
     if workspace.where.ledger:
         return workspace.where.ledger
-    if workspace.settings.ledger.url:
-        return workspace.settings.ledger.url
+    if configured and workspace.path is not None:
+        return configured
     newest = workspace.newest
     places = remembered(workspace.service, workspace.environment, os.environ)
-    known = [newest.ledger if newest is not None else ""]
-    known += [place.ledger for place in places if place.target.name == workspace.chosen.name]
-    return next((url for url in known if url and _is_here(url)), None)
+    own = [place.ledger for place in places if place.target.name == workspace.chosen.name]
+    recorded = configured or (newest.ledger if newest is not None else "")
+    if _is_directory(recorded) and recorded not in own:
+        recorded = ""  # somebody else's, perhaps of another machine: a record names no directory of this user's
+    return next((url for url in (recorded, *own) if url and _is_here(url)), None)
+
+
+def _is_directory(url: str) -> bool:
+    return urlsplit(url).scheme == "file"
 
 
 def _is_here(url: str) -> bool:
-    """A directory that another machine recorded is of no use where there is no such directory."""
-    parts = urlsplit(url)
-    return parts.scheme != "file" or Path(unquote(parts.path)).is_dir()
+    """A directory that is not there any more is not made anew where nobody asks for it."""
+    return not _is_directory(url) or Path(unquote(urlsplit(url).path)).is_dir()
 
 
 class Unusable:

@@ -26,6 +26,7 @@ def status(where: Where) -> Status:
         environment=workspace.environment,
         target=workspace.chosen.name,
         observation=serving.observation,
+        image=serving.release.reference if serving.release is not None else "",
         verdict=prove(target, serving, workspace.settings, RunCancellation()),
         number=serving.release.number if serving.release is not None else None,
         rollback_to=serving.release.rollback_to if serving.release is not None else None,

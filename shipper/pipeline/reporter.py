@@ -16,6 +16,9 @@ current_stage: contextvars.ContextVar[str] = contextvars.ContextVar("stage", def
 PROGRESS_PAUSE = 0.1
 """Seconds: an image that is saved or pushed tells every megabyte, which nobody can read and every sink must take."""
 
+STILL = 5.0
+"""Seconds after which what has not changed is told again: that it still waits."""
+
 MAX_LINE = 4000
 """Characters of a log line that an event carries."""
 
@@ -26,7 +29,8 @@ class StageReporter:
     def __init__(self, events: Events, stage: str) -> None:
         self._events = events
         self._stage = stage
-        self._last_text, self._last_told = "", 0.0
+        self._last: tuple[str, float | None, float | None] = ("", None, None)
+        self._last_told = 0.0
         self.told: set[str] = set()
         """Digests of the evidence that the stage reported itself."""
 
@@ -37,12 +41,15 @@ class StageReporter:
         total: float | None = None,
         unit: Literal["bytes", "steps", "percent", ""] = "",
     ) -> None:
-        """What is being done right now. The same text again within PROGRESS_PAUSE is left out, but for the end."""
-        now = time.monotonic()
+        """What is being done right now. The same text again within PROGRESS_PAUSE is left out, but for the end; with
+        the same numbers within STILL.
+        """
+        now, told = time.monotonic(), (text, done, total)
         ended = done is not None and done == total
-        if text == self._last_text and now - self._last_told < PROGRESS_PAUSE and not ended:
+        since, pause = now - self._last_told, STILL if told == self._last else PROGRESS_PAUSE
+        if text == self._last[0] and since < pause and (told == self._last or not ended):
             return
-        self._last_text, self._last_told = text, now
+        self._last, self._last_told = told, now
         self._events.emit(StageProgress(stage=self._stage, text=text, done=done, total=total, unit=unit))
 
     def log(self, line: str, stream: str = "stdout") -> None:

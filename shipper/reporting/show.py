@@ -70,6 +70,8 @@ def _status_lines(status: Status) -> Iterator[str]:
         yield "nothing serves; deploy it with `shipper release`"
     else:
         yield f"serves       {_number(status)} {main.name}, {main.weight} % of the traffic"
+    if status.image:
+        yield f"image        {status.image}"
     if main is not None and address is not None:
         host = f" (Host: {address.host})" if address.host else ""
         yield f"address      {address.url}{host}, reach {address.reach}"
@@ -119,7 +121,8 @@ def show_verified(verified: Verified, *, as_json: bool) -> None:
         click.echo(printable(f"{where}: {verified.serves} serves{address}, proof: {verdict.proof}"))
         return
     click.echo(printable(f"{where}: NOT WELL: {verdict.reason}"), err=True)
-    click.echo("next: `shipper status` shows how to go back; `shipper logs` shows what it wrote", err=True)
+    known = "`shipper status` shows how to go back; `shipper logs` shows what it wrote"
+    click.echo(f"next: {known if verified.serves else 'deploy it with `shipper release`'}", err=True)
 
 
 def show_removal(planned: ToRemove) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from shipper.model import known_as
 from shipper.model.quantities import show_duration, show_size
 from shipper.model.shown import History, HistoryLine, PlannedGc, PlannedRollback
 from shipper.reporting.show import show_change, show_json, show_table, show_whose
@@ -39,7 +40,7 @@ def _row(line: HistoryLine) -> tuple[str, ...]:
         show_duration(line.served) if line.served is not None else "",
         line.who,
         (line.commit or "")[:10],
-        line.image.removeprefix("sha256:")[:12],
+        known_as(line.image, line.reference),
     )
     return tuple(printable(cell) for cell in cells)
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from shipper.errors import RollbackImpossible, UsageError
-from shipper.model import Observation, Revision, Wanted, short
+from shipper.model import Observation, Revision, Wanted, known_as, short
 from shipper.rollout.ages import show_age
 from shipper.rollout.asked_for import digest_in, not_understood, number_in, time_in
 from shipper.rollout.known import DEAD, Known, KnownRelease
@@ -158,7 +158,7 @@ def _passed_over(
     if serving is not None and release.fingerprint == serving.fingerprint:
         return "it is what serves" if serving.weight else "it is under way, and has no traffic"
     if not release.verified:
-        return f"it was never verified here{_ended(release)}"
+        return f"it {_unverified(release)}"
     if release.gave_back:
         return _why_not_given_back(known, observation)
     if _kept_out(known, release):
@@ -168,10 +168,11 @@ def _passed_over(
     return ""
 
 
-def _ended(release: KnownRelease) -> str:
+def _unverified(release: KnownRelease) -> str:
+    """As far as it is known: a stamp names the last verified ones alone."""
     if release.outcome is None:
-        return ""
-    return f": {release.outcome}" + (f" ({release.cause})" if release.cause else "")
+        return "is not known here to have been verified"
+    return f"was never verified here: {release.outcome}" + (f" ({release.cause})" if release.cause else "")
 
 
 def _kept_out(known: Known, release: KnownRelease) -> tuple[str, ...]:
@@ -252,7 +253,7 @@ def _as_asked(
     if why:
         return _no_other(known, observation, wanted, release, why, now)
     lift = _kept_out(known, release)
-    remarks = [] if release.verified else [f"{release.name} was never verified here{_ended(release)}"]
+    remarks = [] if release.verified else [f"{release.name} {_unverified(release)}"]
     if lift:
         remarks.append(f"{release.name} was quarantined here: it is asked for by name, so that is lifted")
     if wanted.quarantine_image and release.image and release.image == _image_of(known, serving):
@@ -318,13 +319,18 @@ def _only(found: Sequence[KnownRelease], to: str, hint: str) -> KnownRelease:
         raise UsageError(
             f'--to "{to}" could be {len(found)} releases',
             hint=hint,
-            details=[f"{release.name}: fingerprint {release.short}, image {short(release.image)}" for release in found],
+            details=[f"{release.name}: fingerprint {release.short}, image {_image(release)}" for release in found],
         )
     return found[0]
 
 
 def _starts(release: KnownRelease, digits: str) -> bool:
-    return any(one.removeprefix("sha256:").startswith(digits) for one in (release.fingerprint, release.image))
+    names = (release.fingerprint, release.image, release.reference.partition("@")[2])
+    return any(one.removeprefix("sha256:").startswith(digits) for one in names)
+
+
+def _image(release: KnownRelease) -> str:
+    return known_as(release.image, release.reference)
 
 
 def _at(known: Known, moment: float, now: float) -> KnownRelease:

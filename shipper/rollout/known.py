@@ -29,6 +29,8 @@ class KnownRelease:
     image: str
     """Config digest of the service's own image."""
     created: float
+    reference: str = ""
+    """How that image is asked for."""
     id: str = ""
     commit: str | None = None
     outcome: Outcome | None = None
@@ -201,6 +203,7 @@ def _from_record(record: Release, verified: bool) -> KnownRelease:
         number=record.number,
         fingerprint=record.fingerprint,
         image=main.config_digest if main else "",
+        reference=main.reference if main else "",
         created=record.created,
         id=record.id,
         commit=record.commit,
@@ -214,6 +217,7 @@ def _from_line(line: Recorded, verified: bool) -> KnownRelease:
         number=line.number,
         fingerprint=line.fingerprint,
         image=line.image,
+        reference=line.reference,
         created=line.started,
         id=line.id,
         commit=line.commit,
@@ -262,14 +266,18 @@ def _missing(
     if platform_problem is not None:
         report.remark(f"the platform does not answer ({platform_problem}): what follows is the ledger's account alone")
         return ("platform",)
-    missing = []
+    missing, url = [], ledger.url if ledger is not None else ""
+    recorded = records[-1].ledger if records else ""
+    elsewhere = f"its newest release was recorded in {recorded}: --ledger names another" if recorded != url else ""
     if ledger_problem:
         report.remark(f"the ledger is unreachable ({ledger_problem}): history from the platform's own records")
         missing.append("ledger")
     elif records and not state.releases:
-        url = ledger.url if ledger is not None else ""
-        report.remark(f"the ledger {url} knows nothing of this service: history from the platform's own records")
+        told = f" ({elsewhere})" if recorded and elsewhere else ""
+        report.remark(f"the ledger {url} knows nothing of this service{told}: history from the platform's own records")
         missing.append("ledger")
+    elif recorded and elsewhere:
+        report.remark(f"this is the ledger {url}; {elsewhere}")
     if records and not stamp.highest:
         report.remark("the stamp on the platform is lost: what was verified is known from the ledger alone")
         missing.append("stamp")

@@ -75,8 +75,8 @@ def drift_behind(
         return None
     if not found.drift:
         return None
-    for line in refusal(chosen.name, problems).details:
-        report.remark(as_it_is_now(chosen.name, line))
+    for problem in problems:
+        report.remark(as_it_is_now(chosen.name, _line(problem)))
     return found
 
 
@@ -131,19 +131,23 @@ def own_problems(settings: Settings, target: Target, *, tried: bool) -> list[Pro
 
 
 def refusal(target: str, problems: Sequence[Problem]) -> PreflightRefused:
-    """Every problem of a preflight as one refusal; the hint is the first problem's."""
-    lines = [f"{problem.key}: {problem.message}" if problem.key else problem.message for problem in problems]
-    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    """Every problem of a preflight as one refusal: one alone is the message, of several each is a line of its own."""
+    alone = len(problems) == 1
     return PreflightRefused(
-        f"{target} cannot take this release: {lines[0] if len(lines) == 1 else count}",
-        [(problem.code, line) for problem, line in zip(problems, lines, strict=True)],
-        hint=next((problem.hint for problem in problems if problem.hint), "see `shipper doctor`"),
-        details=[_line(problem, line) for problem, line in zip(problems, lines, strict=True)],
+        f"{target} cannot take this release: {_what(problems[0]) if alone else f'{len(problems)} problems'}",
+        [(problem.code, _what(problem)) for problem in problems],
+        hint=(problems[0].hint or "see `shipper doctor`") if alone else "each line says what to do",
+        details=() if alone else [_line(problem) for problem in problems],
     )
 
 
-def _line(problem: Problem, line: str) -> str:
-    return f"{line} ({problem.hint})" if problem.hint else line
+def _what(problem: Problem) -> str:
+    return f"{problem.key}: {problem.message}" if problem.key else problem.message
+
+
+def _line(problem: Problem) -> str:
+    """With what to do."""
+    return f"{_what(problem)} ({problem.hint})" if problem.hint else _what(problem)
 
 
 def _shape(settings: Settings, target: Target) -> list[Problem]:

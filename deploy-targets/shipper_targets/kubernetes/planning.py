@@ -55,10 +55,10 @@ class Planning:
         none: neither is told.
         """
         found = self._writing.reading.now()
-        main, image = observation.main, _image(observation, release)
+        main, then = observation.main, self._then(observation, found)
+        image = _image(observation, then, release)
         if serves_already(release, observation):
             return Plan(summary=SAME, changes=(image,))
-        then = self._then(observation, found)
         stood = Stood.of(revision_name(found.base, release), found.base, unpushed(release.settings))
         whole = self._writing.manifests.of(as_planned(release, _reference(then) or unpushed(release.settings)), found)
         remarks = [*_shape_changes(found), *_left_route(found, whole), *_adopts(found, self._own)]
@@ -192,12 +192,13 @@ def _adopts(found: Found, own: KubernetesSettings) -> Sequence[str]:
     return [f"{adopted[0]} was here before shipper: it is #0" + ("" if own.adopt else "; adopt = true takes it over")]
 
 
-def _image(observation: Observation, release: Release) -> Change:
+def _image(observation: Observation, then: Release | None, release: Release) -> Change:
     main = observation.main
+    was = _reference(then) or (main.image if main is not None else "")
     after = release.main.reference or TO_BUILD
     if main is not None and main.image and main.image == release.main.config_digest:
-        return Change(action="keep", subject="image", before=main.image, after=after)
-    return change_of("image", main.image if main is not None else "", after)
+        return Change(action="keep", subject="image", before=was, after=after)
+    return change_of("image", was, after)
 
 
 def _as_routed(manifest: Manifest, live: Object) -> Manifest:

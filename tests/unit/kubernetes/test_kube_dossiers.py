@@ -40,7 +40,7 @@ def test_a_crash_is_explained_by_its_last_lines() -> None:
 def test_out_of_memory_names_the_containers_own_limit() -> None:
     finding = replace(crashed(), cause="out-of-memory", out_of_memory=True, exit_code=137)
 
-    assert "its limit of 268.4 MB" in told(finding).reason
+    assert "its limit of 256 MiB" in told(finding).reason
     assert "its limit of 64.0 MB" in told(replace(finding, memory=64_000_000)).reason
 
 

@@ -96,7 +96,7 @@ def test_an_amount_beyond_everything_can_be_shown(resource: str) -> None:
 def test_amounts_are_shown_for_people() -> None:
     shown = [show_amount("cpu", Fraction(3, 2)), show_amount(GPU, Fraction(2)), show_amount("memory", Fraction(2**30))]
 
-    assert shown == ["1.5", "2", "1.1 GB"]
+    assert shown == ["1.5", "2", "1 GiB"]
 
 
 @pytest.mark.parametrize(

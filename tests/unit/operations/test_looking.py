@@ -71,6 +71,7 @@ def test_verify_ends_22_when_nothing_serves(laptop: Laptop) -> None:
     ended = laptop.run("verify", "-C", str(laptop.project))
     assert ended.code == 22, ended
     assert "nothing serves" in ended.err
+    assert "shipper release" in ended.err
 
 
 def test_what_serves_is_judged_by_its_own_requests_and_not_by_those_of_today(laptop: Laptop) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from shipper.errors import NotFound
@@ -26,6 +28,20 @@ def test_without_its_ledger_the_platforms_own_records_are_enough(two: Laptop) ->
     assert ended.code == 0, ended
     assert two.answer() == "one"
     assert "history from the platform's own records" in ended.err
+
+
+def test_a_directory_that_somebody_elses_record_names_is_not_written_to(two: Laptop, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    assert isinstance(two.release("three", {"ledger": {"url": theirs.as_uri()}}), Deployment)
+    two.forget_places()
+    before = sorted(theirs.rglob("*"))
+    assert before
+
+    ended = two.run("rollback", "--service", "shop", "-t", "memory://")
+    assert ended.code == 0, ended
+    assert f"its newest release was recorded in {theirs.as_uri()}: --ledger names another" in ended.err
+    assert two.answer() == "two"
+    assert sorted(theirs.rglob("*")) == before
 
 
 def test_numbers_go_on_where_they_were_after_the_ledger_was_lost(two: Laptop) -> None:

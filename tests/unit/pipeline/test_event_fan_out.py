@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from shipper.model import Event, EvidenceFound, Remark, RunFinished, StageFinished, StageLog
+from shipper.model import Event, EvidenceFound, Remark, RunFinished, StageFinished, StageLog, StageProgress
 from shipper.model.context import Reporter
 from shipper.model.secret import Secret
 from shipper.pipeline import Events, StageReporter
@@ -70,6 +70,22 @@ def test_secrets_are_nowhere_in_what_sinks_get() -> None:
     assert len(told.events) == 5
     assert "hunter22" not in "".join(event.model_dump_json() for event in told.events)
     assert told.of(EvidenceFound)[0].evidence["reason"] == "***"
+
+
+def test_what_has_not_changed_is_not_told_again_at_once() -> None:
+    told = Recorder()
+    reporter = StageReporter(Events("01RUN", [told], StoppedClock()), "deploy")
+
+    for _ in range(30):
+        reporter.progress("waiting for pods", 1, 3)
+    reporter.progress("waiting for pods", 3, 3)
+    reporter.progress("verifying what serves")
+
+    assert [(event.text, event.done) for event in told.of(StageProgress)] == [
+        ("waiting for pods", 1),
+        ("waiting for pods", 3),
+        ("verifying what serves", None),
+    ]
 
 
 def test_secrets_that_become_known_later_are_redacted_from_then_on() -> None:

@@ -286,6 +286,16 @@ def test_one_that_failed_or_is_quarantined_comes_back_when_it_is_named_and_that_
     assert "that is lifted" in choice.remarks[1]
 
 
+def test_what_a_stamp_alone_does_not_say_is_not_denied() -> None:
+    known = Known((made(41, "a", None), made(43, "c")))
+    assert chosen(known, SERVING, "#41").remarks[0] == "#41 is not known here to have been verified"
+
+
+def test_the_digest_of_a_registry_names_a_release_too() -> None:
+    known = Known((made(41, "a", reference=f"registry.test/shop@sha256:{'5' * 64}"), made(43, "c")))
+    assert chosen(known, SERVING, "555555555555").number == 41
+
+
 def test_going_forward_again_quarantines_nothing() -> None:
     known = Known((made(1, "a"), made(2, "b"), made(3, "a", rollback_to=1)), (short(hashed("b")),))
     choice = chosen(known, seen(revision(1, "a", 100), revision(2, "b")), "#2")

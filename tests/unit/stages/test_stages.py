@@ -276,6 +276,16 @@ def test_preflight_names_every_problem_of_the_target_and_of_its_kind() -> None:
     assert "image.repository" in caught.value.details[0]
 
 
+def test_one_problem_is_told_once() -> None:
+    class Full(Storing):
+        def preflight(self, spec: Any) -> Any:
+            return [Problem(code=32, key="targets.context", message="not permitted", hint="ask for it")]
+
+    with pytest.raises(PreflightRefused, match=r"targets\.context: not permitted$") as caught:
+        checked(Full())
+    assert (caught.value.details, caught.value.hint) == ((), "ask for it")
+
+
 def test_a_strategy_that_the_kind_cannot_do_is_refused_before_the_build() -> None:
     rolling = Storing(TRAITS.model_copy(update={"strategies": ("rolling",)}))
     with pytest.raises(PreflightRefused, match='cannot roll out "canary"'):
