@@ -56,7 +56,8 @@ def _require_known(workspace: Workspace) -> None:
     if workspace.where.target is None and not workspace.settings.targets:
         raise UsageError(
             f'where "{workspace.service}" in {workspace.environment} runs is not known on this machine',
-            hint="name its target, such as -t ssh://user@host or -t docker://; or run it in its repository",
+            hint="name its target, such as -t kubernetes://CONTEXT/NAMESPACE, -t ssh://user@host or -t docker://; "
+            "or run it in its repository",
         )
 
 

@@ -26,6 +26,7 @@ from shipper.targets import Conflict, PlatformError, Retired, TargetContext, Tra
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.cleaning import KIND, delete_revisions, garbage_of
 from shipper_targets.knative.content import content_of, file_of
+from shipper_targets.knative.kinds import SERVICE
 from shipper_targets.knative.names import name_of_release, service_name
 from shipper_targets.knative.once import as_deployment
 from shipper_targets.knative.past import Past
@@ -39,6 +40,7 @@ from shipper_targets.knative.rehearsal import rehearse
 from shipper_targets.knative.settings import TRAITS, KnativeSettings
 from shipper_targets.knative.writing import Writing
 from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.elsewhere import elsewhere
 from shipper_targets.kubernetes.jobs import Jobs
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.logs import Logs
@@ -75,9 +77,11 @@ class KnativeTarget:
     def observe(self) -> Observation:
         """What is routed now, every revision of ours, stamp and drift. `seen` is what is ours of the Service."""
         found = self._reading.now()
-        if found.service is None and not found.revisions:
-            require_namespace(self._api, self._own.namespace)
-        return found.observation()
+        if found.service is not None or found.revisions:
+            return found.observation()
+        require_namespace(self._api, self._own.namespace)
+        others = elsewhere(self._api, SERVICE, self._context.settings)
+        return found.observation().model_copy(update={"remarks": others})
 
     def plan(self, release: Release, observation: Observation) -> Plan:
         """Field by field against what serves; Knative's webhooks judge the request (dry run)."""

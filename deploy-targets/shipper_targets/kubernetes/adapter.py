@@ -31,11 +31,13 @@ from shipper_targets.kubernetes.asking import Asking
 from shipper_targets.kubernetes.carriers import Fence
 from shipper_targets.kubernetes.cleaning import Cleaning, garbage_of
 from shipper_targets.kubernetes.content import content_of
+from shipper_targets.kubernetes.elsewhere import elsewhere
 from shipper_targets.kubernetes.files import rendered_files
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.gitops import managed_by
 from shipper_targets.kubernetes.instances import Instances
 from shipper_targets.kubernetes.jobs import Jobs
+from shipper_targets.kubernetes.kinds import DEPLOYMENT
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.logs import Logs
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
@@ -93,9 +95,11 @@ class KubernetesTarget(ABC):
     def observe(self) -> Observation:
         """What serves, and everything of ours. `seen` covers what decides traffic: see stamps.seen_of."""
         found = self._reading.now(drift=True)
-        if not found.carriers and not found.records:
-            require_namespace(self._api, self._own.namespace)
-        return observation_of(found, self._own)
+        observation = observation_of(found, self._own)
+        if found.carriers or found.records:
+            return observation
+        require_namespace(self._api, self._own.namespace)
+        return observation.model_copy(update={"remarks": elsewhere(self._api, DEPLOYMENT, self._settings)})
 
     def plan(self, release: Release, observation: Observation) -> Plan:
         """By server dry runs of every object."""
