@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from shipper.images.platform import platform_of, same_platform
 from shipper.images.stream import follow
 from shipper.model import Image
 from shipper.model.context import Cancellation, Reporter
+from shipper.model.json_text import parse_json
 
 if TYPE_CHECKING:
     from shipper.images.engine import DockerEngine
@@ -154,7 +154,7 @@ def _config_digest(engine: DockerEngine, engine_id: str, cancel: Cancellation) -
             for member in archive:
                 content = archive.extractfile(member) if member.name == "manifest.json" else None
                 if content is not None:
-                    named = str(json.load(content)[0]["Config"])
+                    named = str(parse_json(content.read())[0]["Config"])
                     return "sha256:" + named.rpartition("/")[2].removesuffix(".json")
     except (tarfile.TarError, ValueError, KeyError, IndexError) as error:
         raise PublishError("the engine's image cannot be read", hint="does `docker save` work?") from error

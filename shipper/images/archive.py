@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tarfile
@@ -15,6 +14,7 @@ from typing import Any
 from shipper.errors import BuildError, PublishError
 from shipper.model import Image
 from shipper.model.context import Reporter
+from shipper.model.json_text import parse_json
 from shipper.model.quantities import show_size
 
 LARGE_TEMPORARY = Path("/var/tmp")  # noqa: S108 - the place for large temporary files; /tmp may be memory
@@ -67,11 +67,11 @@ def check_archive(archive: Path, image: Image) -> None:
 def _identity(archive: Path) -> tuple[str, tuple[str, ...]]:
     """Config digest, computed from the config's bytes, and the diff ids in it."""
     with tarfile.open(archive, mode="r:") as tar:
-        manifest = json.loads(_member(tar, "manifest.json"))
+        manifest = parse_json(_member(tar, "manifest.json"))
         if len(manifest) != 1:
             raise ValueError("more than one image")
         config = _member(tar, manifest[0]["Config"])
-    document: dict[str, Any] = json.loads(config)
+    document: dict[str, Any] = parse_json(config)
     return f"sha256:{hashlib.sha256(config).hexdigest()}", tuple(document["rootfs"]["diff_ids"])
 
 

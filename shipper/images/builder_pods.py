@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from shipper.model.json_text import parse_json
+
 _TIMEOUT = 10
 """Seconds for one question."""
 _NEVER_HEALS = frozenset(
@@ -105,13 +107,11 @@ def _ask(where: Where) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]] 
 
 def _get(client: Any, path: str) -> dict[str, Any]:
     """Raises ValueError for anything but a JSON object with status 200, and what the client raises."""
-    import json
-
     asked = client.param_serialize(
         method="GET", resource_path=path, header_params={"Accept": "application/json"}, auth_settings=["BearerToken"]
     )
     reply = client.call_api(*asked, _request_timeout=_TIMEOUT)
-    said = json.loads(reply.read())
+    said = parse_json(reply.read())
     if reply.status != 200 or not isinstance(said, dict):
         raise ValueError(f"{path}: {reply.status}")
     return said

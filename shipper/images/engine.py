@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from shipper.images.stream import follow, in_blocks
 from shipper.images.workplace import workplace
 from shipper.model import Image
 from shipper.model.context import Cancellation, Reporter
+from shipper.model.json_text import parse_json
 from shipper.targets.docker_client import line_of
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ class _Archive:
 
 def _read_metadata(path: Path) -> Mapping[str, Any]:
     try:
-        metadata = json.loads(path.read_bytes())
+        metadata = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise BuildError(
             "the builder did not say which image it built", hint="update the buildx plugin of Docker"

@@ -7,7 +7,6 @@ that older versions print. Everything is masked before anybody sees it: BuildKit
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shipper.model.context import Reporter
+from shipper.model.json_text import parse_json
 
 Mask = Callable[[str], str]
 
@@ -99,7 +99,7 @@ class BuildProgress:
         if not line.endswith("}") or (len(self._open_json) > 1 and line != "}"):
             return
         try:
-            status = json.loads("\n".join(self._open_json))
+            status = parse_json("\n".join(self._open_json))
         except ValueError:
             if line == "}":  # not what it looked like: show it as it is
                 self._client.extend(self._clean(text) for text in self._open_json)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from shipper.errors import LedgerError
 from shipper.model import Adopted, Entry, Finished, Noun, Removed, Started
+from shipper.model.json_text import parse_json
 from shipper.model.ledger import Unknown
 
 SCHEMA = 1
@@ -33,7 +33,7 @@ def entry_bytes(entry: Entry) -> bytes:
 def nonce_of(body: bytes) -> str | None:
     """Whose entry, lease or snapshot this is, whatever else is in it; None when it cannot be told."""
     try:
-        value = json.loads(body)
+        value = parse_json(body)
     except ValueError:
         return None
     nonce = value.get("nonce") if isinstance(value, dict) else None
@@ -73,7 +73,7 @@ def _fact(kind: str, fact: dict[str, Any], name: str, *, whole: bool) -> Noun:
 
 def _object(body: bytes, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(body)
+        value = parse_json(body)
     except ValueError as error:
         raise _not_ours(name, f"it is not JSON ({error})") from error
     if not isinstance(value, dict):

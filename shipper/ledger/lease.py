@@ -26,6 +26,7 @@ from shipper.ledger.store import Store
 from shipper.ledger.tenure import Taken, Tenure, Timings, is_released
 from shipper.model import Holder
 from shipper.model.context import Cancellation, Clock
+from shipper.model.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Leases:
     def _hinted(self) -> int:
         """The number that the hint names, if there is such a lease; otherwise 0."""
         try:
-            number = json.loads(self._get(self._keys.lease_hint) or b"null")["number"]
+            number = parse_json(self._get(self._keys.lease_hint) or b"null")["number"]
         except (ValueError, TypeError, KeyError):
             return 0
         there = isinstance(number, int) and number > 0 and self._get(self._keys.lease(number)) is not None

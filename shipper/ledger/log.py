@@ -26,6 +26,7 @@ from shipper.ledger.tenure import Timings
 from shipper.ledger.ticking import Ticking
 from shipper.model import Entry, Fact, Holder, LedgerState, Recorded, Release, Started
 from shipper.model.context import Cancellation, Clock
+from shipper.model.json_text import parse_json
 
 _NOTHING = Snapshot(LedgerState(), "")
 _LOST = 1000
@@ -124,7 +125,7 @@ class StoredLedger:
         if body is None:
             return None
         try:
-            found = json.loads(body)
+            found = parse_json(body)
         except ValueError as error:
             found = str(error)
         if not isinstance(found, dict):

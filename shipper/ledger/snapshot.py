@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from shipper.model import LedgerState
+from shipper.model.json_text import parse_json
 from shipper.model.noun import digest_of
 
 EVERY = 64
@@ -30,7 +31,7 @@ class Snapshot:
 def read_snapshot(body: bytes | None) -> Snapshot | None:
     """The snapshot; None for everything that is not wholly one, of whatever origin: it is made again."""
     try:
-        value = json.loads(body or b"null")
+        value = parse_json(body or b"null")
         digest = value.pop("digest")
         if digest != digest_of(value) or value.keys() != {"nonce", "state"}:
             return None

@@ -18,6 +18,7 @@ from shipper.ledger.patience import Patience, insist
 from shipper.ledger.store import Store
 from shipper.model import Holder, Noun
 from shipper.model.context import Clock
+from shipper.model.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class Tenure:
 def is_released(beat: bytes | None) -> bool:
     """Whether this beat says that its lease was given back."""
     try:
-        value = json.loads(beat or b"null")
+        value = parse_json(beat or b"null")
     except ValueError:
         return False
     return isinstance(value, dict) and value.get("released") is True

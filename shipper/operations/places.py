@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from shipper.model import TargetSettings
+from shipper.model.json_text import parse_json
 from shipper.model.noun import Product
 
 
@@ -57,7 +58,7 @@ def forget(service: str, environment: str, target: str, environ: Mapping[str, st
 def _read(folder: Path) -> Iterator[Place]:
     for path in folder.glob("*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ValidationError):
-            yield Place.from_record(json.loads(path.read_bytes()))
+            yield Place.from_record(parse_json(path.read_bytes()))
 
 
 def _folder(service: str, environment: str, environ: Mapping[str, str]) -> Path:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from shipper.errors import HalfDone, LedgerError, NotPutBack, PlatformError, UsageError
-from shipper.model import Removed, RunFinished
+from shipper.model import Observation, Removed, RunFinished
 from shipper.model.shown import ToRemove
 from shipper.operations.holding import Held, holding
 from shipper.operations.orders import order_of
@@ -78,11 +78,11 @@ def _remove(where: Where, wait: float, telling: Telling) -> RunFinished:
 def _take_away(held: Held) -> None:
     """Raises NotPutBack (22) when only a part is gone, or nobody can tell; PlatformError when all is as it was."""
     target, writer = held.place.target, held.writer
-    before = weights_of(writer.last)
+    before = writer.last
     try:
         writer.write(lambda now, stamp: target.remove(stamp, now.seen), "remove the service")
     except PlatformError as error:
-        if not isinstance(error, HalfDone) and _serves_still(target, before):
+        if not isinstance(error, HalfDone) and _is_as_before(target, before):
             raise
         raise NotPutBack(
             f"the service is removed in part: {error}",
@@ -91,8 +91,13 @@ def _take_away(held: Held) -> None:
         ) from error
 
 
-def _serves_still(target: Target, before: Mapping[str, int]) -> bool:
+def _is_as_before(target: Target, before: Observation) -> bool:
+    """As far as the target tells: where the traffic is, what there is, and what of it is missing."""
     try:
-        return weights_of(target.observe()) == dict(before)
+        return _told(target.observe()) == _told(before)
     except PlatformError:
         return False
+
+
+def _told(found: Observation) -> tuple[object, ...]:
+    return weights_of(found), {one.name for one in found.revisions}, set(found.drift)

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, TypeVar
 
+from shipper.model.json_text import parse_json
 from shipper.model.noun import Product, digest_of
 
 SCHEMA = 1
@@ -47,7 +48,7 @@ class Journal:
         try:
             if path.stat().st_size > MAX_BYTES:
                 raise ValueError("larger than any entry of ours")
-            product = _product(json.loads(path.read_bytes()), key, kind)
+            product = _product(parse_json(path.read_bytes()), key, kind)
             os.utime(path)
         except FileNotFoundError:
             return None

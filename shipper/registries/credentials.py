@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 from shipper.errors import CredentialsError
 from shipper.model.context import Cancellation
+from shipper.model.json_text import parse_json
 from shipper.registries.names import Repository
 
 HELPER_TIMEOUT = 30.0
@@ -63,7 +63,7 @@ def _configuration_file() -> Path:
 
 def _read_configuration(file: Path) -> Mapping[str, Any]:
     try:
-        configuration = json.loads(file.read_bytes())
+        configuration = parse_json(file.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -123,7 +123,7 @@ def _ask_helper(helper: str, key: str, cancel: Cancellation | None) -> Credentia
 
 def _from_helper(output: str, program: str) -> Credentials:
     try:
-        answer = json.loads(output)
+        answer = parse_json(output)
         user, secret = str(answer["Username"]), str(answer["Secret"])
     except (ValueError, KeyError, TypeError) as error:
         raise HelperFailed(f"{program} answered something else than credentials", hint="update it") from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from shipper.errors import PublishError
 from shipper.model import Image
+from shipper.model.json_text import parse_json
 from shipper.registries.reader import INDEX_TYPES, MANIFEST_TYPES, Held
 
 
@@ -63,7 +63,7 @@ def require_digest(held: Held, digest: str, name: str) -> None:
 
 def _parsed(held: Held, name: str) -> Mapping[str, Any]:
     try:
-        manifest = json.loads(held.content)
+        manifest = parse_json(held.content)
     except (ValueError, RecursionError):
         manifest = None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("config") or {}, dict):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TypeVar
 
 from shipper.errors import CredentialsError
+from shipper.model.json_text import parse_json
 from shipper.registries.artifact_repository import artifact_repository, is_google
 from shipper.registries.names import Repository
 
@@ -40,7 +40,7 @@ def unauthorized(repository: Repository, why: str) -> Unauthorized:
 def words_of(body: bytes) -> str:
     """The first error in a refusal's body, as the OCI distribution specification has it; empty when it has none."""
     try:
-        first = json.loads(body)["errors"][0]
+        first = parse_json(body)["errors"][0]
         return " ".join(f"{str(first['code']).lower().replace('_', ' ')}: {first['message']}".split())[:300]
     except (ValueError, KeyError, IndexError, TypeError):
         return ""

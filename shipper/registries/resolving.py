@@ -6,13 +6,13 @@ Nothing is pulled: the registry is asked for a manifest or two and for the image
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shipper.errors import PublishError, UsageError
 from shipper.model import ImageRef
 from shipper.model.context import Cancellation
+from shipper.model.json_text import parse_json
 from shipper.registries.login import Login
 from shipper.registries.names import Repository, parse_repository
 from shipper.registries.proof import require_digest
@@ -105,7 +105,7 @@ def _platform(value: Mapping[str, Any]) -> str:
 
 def _object(content: bytes, reference: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(content)
+        found = parse_json(content)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

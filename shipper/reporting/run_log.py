@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from shipper.model.event import Event, RunFinished, RunStarted, StageLog
+from shipper.model.json_text import parse_json
 
 KEPT_RUNS = 100
 """Logs kept for each service."""
@@ -115,14 +115,14 @@ def _prune(folder: Path) -> None:
 
 def _first_line(path: Path) -> object:
     with path.open("rb") as file:
-        return json.loads(file.readline(_LAST_LINE))
+        return parse_json(file.readline(_LAST_LINE))
 
 
 def _last_line(path: Path) -> object:
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _LAST_LINE))
-        return json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])
+        return parse_json(file.read().rstrip(b"\n").rpartition(b"\n")[2])
 
 
 def _file_name(text: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from shipper.model.json_text import parse_json
 from shipper.scanning.arguments import looks_secret
 
 _LARGEST = 16 << 20
@@ -31,7 +31,7 @@ def _member(tar: tarfile.TarFile, name: str) -> Any:
     file = tar.extractfile(found)
     if file is None or found.size > _LARGEST:
         raise ValueError(f"{name} is no small file")
-    return json.load(file)
+    return parse_json(file.read())
 
 
 def _assigned(config: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import IO, Any
 
 from shipper.errors import ScannerError
 from shipper.model.context import Cancellation
+from shipper.model.json_text import parse_json
 from shipper.scanning.failure import REFRESH, printable
 from shipper.scanning.places import Places, write_private
 from shipper.scanning.program import ISOLATED, Program
@@ -114,7 +114,7 @@ def _read(path: Path) -> dict[str, Any]:
         text = file.read(_LARGEST_METADATA + 1)
     if len(text) > _LARGEST_METADATA:
         raise ValueError(f"{path.name} is larger than any metadata of Trivy's")
-    found = json.loads(text)
+    found = parse_json(text)
     if not isinstance(found, dict):
         raise ValueError(f"{path.name} is not an object")
     return found

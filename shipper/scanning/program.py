@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from shipper.errors import ScannerError, UnreachableError
 from shipper.model.context import Cancellation
+from shipper.model.json_text import parse_json
 from shipper.processes import Finished, ProgramMissing, TimedOut, run
 from shipper.scanning.failure import INSTALL, trivy_failed
 
@@ -116,7 +116,7 @@ def _run(
 
 def _version(output: str, path: str) -> str:
     try:
-        version = json.loads(output)["Version"]
+        version = parse_json(output)["Version"]
     except (ValueError, KeyError, TypeError, RecursionError):
         version = None
     if not isinstance(version, str) or not version:

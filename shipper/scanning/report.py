@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from shipper.model import Finding
+from shipper.model.json_text import parse_json
 from shipper.scanning.failure import printable, unexpected
 from shipper.scanning.policy import RANKS
 
@@ -126,7 +126,7 @@ def read_report(path: Path, what: str, *artifacts: str) -> Report:
         size = path.stat().st_size
         if size > LARGEST:
             raise unexpected(what, f"it has {size / 1e6:.0f} MB, more than {LARGEST / 1e6:.0f} MB")
-        raw = json.loads(path.read_bytes())
+        raw = parse_json(path.read_bytes())
     except FileNotFoundError as error:
         raise unexpected(what, "it wrote none") from error
     except (OSError, ValueError, RecursionError) as error:

@@ -19,6 +19,7 @@ from pathlib import Path
 from shipper.errors import ScannerError
 from shipper.model import Finding, Image, ImageScan, ImageSettings, Lint, Sbom, ServiceSettings, Source, SourceScan
 from shipper.model.context import Cancellation
+from shipper.model.json_text import parse_json
 from shipper.scanning.archive import may_hold_secrets
 from shipper.scanning.arguments import suspicious_arguments
 from shipper.scanning.canary import check_canary
@@ -266,7 +267,7 @@ def _layer_cache(places: Places, archive: Path) -> Iterator[str]:
 def _bill(path: Path) -> tuple[bytes, int]:
     try:
         content = path.read_bytes()
-        bill = json.loads(content)
+        bill = parse_json(content)
         if bill["bomFormat"] != "CycloneDX":
             raise ValueError("not CycloneDX")
         return content, len(list(bill.get("components") or []))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from shipper.model import GoldenRequest, HealthSettings, Probe
+from shipper.model.json_text import parse_json
 from shipper.targets.certificates import verify_for
 from shipper.targets.matching import difference
 from shipper.targets.silence import is_unreached, why_silent
@@ -215,7 +216,7 @@ def _body_problem(request: GoldenRequest, body: bytes) -> str | None:
 
 def _json_problem(expected: Any, body: bytes, tolerance: float) -> str | None:
     try:
-        found = json.loads(body)
+        found = parse_json(body)
     except (ValueError, RecursionError):
         return f"the answer is not JSON: {_start(body)}"
     return difference(expected, found, tolerance)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shipper.model import Release, Stamp
+from shipper.model.json_text import parse_json
 from shipper.targets import Invalid
 from shipper_targets.cloudrun.names import revision_id, short_name
 
@@ -49,7 +50,7 @@ def read_record(annotations: Mapping[str, str]) -> Release | None:
 def _unpacked(packed: str) -> Release | None:
     """Remembered: a run looks at the same records again and again, and a service may have a thousand."""
     try:
-        return Release.from_record(json.loads(zlib.decompress(base64.b64decode(packed, validate=True))))
+        return Release.from_record(parse_json(zlib.decompress(base64.b64decode(packed, validate=True))))
     except (ValueError, zlib.error):
         return None
 

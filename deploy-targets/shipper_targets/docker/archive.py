@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from shipper.model.json_text import parse_json
 from shipper.targets import Invalid
 
 _SMALL = 64 << 20
@@ -22,7 +22,7 @@ def content_of(archive: Path) -> tuple[str, frozenset[str]]:
     """
     try:
         with tarfile.open(archive, mode="r:") as tar:
-            saved = json.loads(_member(tar, "manifest.json"))
+            saved = parse_json(_member(tar, "manifest.json"))
             if len(saved) != 1:
                 raise Invalid(f"the archive holds {len(saved)} images, expected one")
             config = _digest(_member(tar, saved[0]["Config"]))
@@ -35,9 +35,9 @@ def _manifests_of(tar: tarfile.TarFile, config: str) -> Iterator[str]:
     """None in an archive of an engine before version 25, which is no OCI layout."""
     if "index.json" not in tar.getnames():
         return
-    for entry in json.loads(_member(tar, "index.json"))["manifests"]:
+    for entry in parse_json(_member(tar, "index.json"))["manifests"]:
         content = _member(tar, "blobs/" + str(entry["digest"]).replace(":", "/"))
-        if (json.loads(content).get("config") or {}).get("digest") == config:
+        if (parse_json(content).get("config") or {}).get("digest") == config:
             yield _digest(content)
 
 

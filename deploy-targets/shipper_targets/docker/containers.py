@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from shipper.model import HealthSettings, Release, Revision, RunSettings
+from shipper.model.json_text import parse_json
 from shipper.targets import Invalid, NotFound, container_options
 from shipper.targets.docker_exec import run_in
 from shipper_targets.docker.clock import engine_time, seconds_of
@@ -56,7 +56,7 @@ class Found:
     @property
     def secret_versions(self) -> dict[str, str]:
         """The versions of its secrets."""
-        versions: dict[str, str] = json.loads(self.labels[LABEL + "secrets"])
+        versions: dict[str, str] = parse_json(self.labels[LABEL + "secrets"])
         return versions
 
     @property
@@ -71,7 +71,7 @@ class Found:
 
     @property
     def _runtime(self) -> dict[str, Any]:
-        runtime: dict[str, Any] = json.loads(self.labels[LABEL + "runtime"])
+        runtime: dict[str, Any] = parse_json(self.labels[LABEL + "runtime"])
         return runtime
 
     def as_revision(self, weight: int) -> Revision:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import tarfile
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shipper.model import ImageRef
+from shipper.model.json_text import parse_json
 from shipper.targets import Invalid, NotFound
 from shipper_targets.docker.archive import content_of
 from shipper_targets.docker.engine import first_line, translated
@@ -157,7 +157,7 @@ def _config_in_archive(client: DockerClient, engine_id: str) -> str | None:
                 if member.name != "manifest.json":
                     continue
                 content = archive.extractfile(member)
-                named = str(json.load(content)[0]["Config"]) if content else ""
+                named = str(parse_json(content.read())[0]["Config"]) if content else ""
                 return "sha256:" + named.rpartition("/")[2].removesuffix(".json")
     return None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from shipper.model import Dossier, HealthSettings, ProbeRequest, ProbeResponse, Progress, Revision
+from shipper.model.json_text import parse_json
 from shipper.targets import NotFound, PlatformError, Transient, difference
 from shipper.targets.diagnosis import Facts, diagnose, is_loopback
 from shipper_targets.docker.containers import Containers, Found
@@ -31,7 +31,7 @@ def unready_because(health: HealthSettings, response: ProbeResponse) -> str:
     if health.json_ is None:
         return ""
     try:
-        found = json.loads(response.body)
+        found = parse_json(response.body)
     except ValueError:
         return f"{health.path} does not answer with JSON"
     return difference(health.json_, found) or ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from shipper.model import ImageRef, Release, Settings
+from shipper.model.json_text import parse_json
 from shipper_targets.docker.containers import Found
 from shipper_targets.docker.render import LABEL
 
@@ -22,7 +23,7 @@ def record_of(release: Release) -> bytes:
 def read_record(text: str) -> Release | None:
     """The release in a file; None when a newer shipper wrote it in a form that we do not know."""
     try:
-        return Release.from_record(json.loads(text))
+        return Release.from_record(parse_json(text))
     except ValueError:
         return None
 
@@ -31,7 +32,7 @@ def from_labels(found: Found) -> Release:
     """The release of a container whose record is lost: all that decides how it runs. What only a rollout needs
     (golden requests, strategy) is the default."""
     labels = {name.removeprefix(LABEL): value for name, value in found.labels.items()}
-    runtime = json.loads(labels["runtime"])
+    runtime = parse_json(labels["runtime"])
     service = {
         "service": labels["service"],
         "environment": labels["environment"],
@@ -52,7 +53,7 @@ def from_labels(found: Found) -> Release:
             {"service": service, **{name: runtime[name] for name in ("run", "scale", "health")}}
         ),
         target=labels["target"],
-        secret_versions=json.loads(labels["secrets"]),
+        secret_versions=parse_json(labels["secrets"]),
         commit=labels["commit"] or None,
         created=float(labels["created"]),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from shipper.model import Address, Change, Noun, Observation, Plan, Release, Settings, Stamp
+from shipper.model.json_text import parse_json
 from shipper.targets import configuration_changes
 from shipper_targets.docker.settings import DockerSettings
 
@@ -247,8 +248,8 @@ def plan_of(
         ]
         return Plan(summary="a first release", changes=tuple(changes), remarks=remarks)
     found = _described(
-        json.loads(serving.get(LABEL + "runtime", "{}")),
-        json.loads(serving.get(LABEL + "secrets", "{}")),
+        parse_json(serving.get(LABEL + "runtime", "{}")),
+        parse_json(serving.get(LABEL + "secrets", "{}")),
         serving.get(LABEL + "route", ""),
     )
     same = serving.get(LABEL + "config-digest") == release.main.config_digest

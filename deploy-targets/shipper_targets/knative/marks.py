@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from shipper.model import Release, Stamp
+from shipper.model.json_text import parse_json
 from shipper.targets import Invalid
 from shipper_targets.knative.names import name_of_release
 from shipper_targets.kubernetes import stamps
@@ -47,7 +48,7 @@ def read_record(annotations: Mapping[str, str]) -> Release | None:
 def _unpacked(packed: str) -> Release | None:
     """Remembered: a run looks at the same records again and again, and a service may have a thousand."""
     try:
-        return Release.from_record(json.loads(zlib.decompress(base64.b64decode(packed, validate=True))))
+        return Release.from_record(parse_json(zlib.decompress(base64.b64decode(packed, validate=True))))
     except (ValueError, zlib.error):
         return None
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shipper.model.json_text import parse_json
 from shipper.targets import Transient
 from shipper_targets.kubernetes.kube_errors import Gone, error_of
 
@@ -117,7 +118,7 @@ class Watch(Iterator[tuple[str, dict[str, Any]]]):
 
 def _event(line: bytes) -> tuple[str, dict[str, Any]]:
     try:
-        told = json.loads(line)
+        told = parse_json(line)
         kind, item = str(told["type"]), dict(told["object"])
     except (ValueError, KeyError, TypeError) as error:
         raise Transient(f"a watch broke off in the middle of an event: {error}") from error
@@ -134,7 +135,7 @@ def checked(doing: str, connection: Connection, answer: Answer) -> dict[str, Any
     if answer.status >= 300:
         raise failure(doing, connection, answer)
     try:
-        found = json.loads(answer.body)
+        found = parse_json(answer.body)
     except ValueError as error:  # a proxy's page with status 200
         raise Transient(f"{doing}: the answer is not the API server's: {error}") from error
     if not isinstance(found, dict):

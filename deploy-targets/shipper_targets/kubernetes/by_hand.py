@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from shipper.model.json_text import parse_json
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.labels import MANAGER
 from shipper_targets.kubernetes.rollouts import release_in
@@ -89,9 +90,7 @@ def _members(fields: Object, name: str) -> Iterator[tuple[str, Object]]:
 
 
 def _named(key: str, member: str) -> str:
-    import json
-
     try:
-        return str(at(json.loads(key.removeprefix("k:")), member) or "")
+        return str(at(parse_json(key.removeprefix("k:")), member) or "")
     except ValueError:
         return ""

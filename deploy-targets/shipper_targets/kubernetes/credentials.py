@@ -16,6 +16,7 @@ from typing import Any
 
 from shipper.errors import UnreachableError, UsageError
 from shipper.model.context import Cancellation
+from shipper.model.json_text import parse_json
 from shipper.processes import TimedOut, run
 from shipper.targets import Denied
 from shipper_targets.kubernetes.kube_errors import one_line
@@ -100,7 +101,7 @@ def _cluster_info(cluster: Mapping[str, Any]) -> dict[str, Any]:
 
 def _credential(who: str, version: str, output: str) -> Credential:
     try:
-        told = json.loads(output)
+        told = parse_json(output)
         status = told["status"]
         found = Credential(
             token=str(status.get("token") or ""),

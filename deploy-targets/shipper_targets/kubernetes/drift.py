@@ -6,11 +6,11 @@ that an autoscaler owns are not ours. Where the traffic is, the objects that mov
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shipper.model import Drift
+from shipper.model.json_text import parse_json
 from shipper_targets.kubernetes.amounts import exact
 from shipper_targets.kubernetes.found import Found, is_route
 from shipper_targets.kubernetes.labels import INSTANCE, MANAGER, NUMBER, RELEASE, WORKLOAD
@@ -77,8 +77,8 @@ def asked_of(carrier: Object | None) -> dict[str, int] | None:
     """What shipper asked of a Service or a route last; None where it did not, or where it cannot be read."""
     told = text(carrier, "metadata", "annotations", TRAFFIC)
     try:
-        return {str(name): int(weight) for name, weight in json.loads(told).items()} if told else None
-    except (ValueError, AttributeError, TypeError):
+        return {str(name): int(weight) for name, weight in parse_json(told).items()} if told else None
+    except (ValueError, AttributeError, TypeError, OverflowError):
         return None
 
 

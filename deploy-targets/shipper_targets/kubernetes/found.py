@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from shipper.model import Stamp
+from shipper.model.json_text import parse_json
 from shipper_targets.kubernetes.labels import INSTANCE, NOTHING, RELEASE, WORKLOAD, is_ours
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered
 from shipper_targets.kubernetes.names import Shape
@@ -135,14 +136,12 @@ class Found:
 
         Noted on the Service once we have written to it; until then what it selects.
         """
-        import json
-
         service = self.service
         if service is None:
             return self._adopted_in_place
         if noted := text(service, "metadata", "annotations", ADOPTED):
             try:
-                told: dict[str, Any] = json.loads(noted)
+                told: dict[str, Any] = parse_json(noted)
                 return str(told["name"]), dict(told["selector"])
             except (ValueError, KeyError, TypeError):
                 return None
@@ -156,14 +155,12 @@ class Found:
     @property
     def adopted_ports(self) -> list[dict[str, Any]]:
         """Of the Service as it was then: names of ports are those of its pods, not of ours."""
-        import json
-
         service = self.service
         if service is None or self.adopted is None:
             return []
         if noted := text(service, "metadata", "annotations", ADOPTED):
-            told = json.loads(noted).get("ports")
-            return [dict(one) for one in told] if isinstance(told, list) else []
+            told = parse_json(noted).get("ports")
+            return [dict(one) for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
         return [{key: one[key] for key in _PORT if key in one} for one in objects(service, "spec", "ports")]
 
     @property

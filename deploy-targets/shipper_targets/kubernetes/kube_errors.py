@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shipper.model.json_text import parse_json
 from shipper.targets import Conflict, Denied, Invalid, NotFound, PlatformError, Transient
 
 _LONGEST = 700
@@ -147,7 +147,7 @@ def is_status(body: bytes) -> bool:
 
 def _status(body: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(body)
+        told = parse_json(body)
     except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}

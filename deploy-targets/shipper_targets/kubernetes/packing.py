@@ -7,6 +7,7 @@ import json
 import zlib
 from typing import Any
 
+from shipper.model.json_text import parse_json
 from shipper.targets import Invalid
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered
 
@@ -60,6 +61,6 @@ def unpack_json(packed: bytes, what: str) -> Any:
         text = decompressor.decompress(packed, _LARGEST_UNPACKED)
         if decompressor.unconsumed_tail or not decompressor.eof:
             raise Invalid(f"{what} cannot be read: cut off, or larger than {_LARGEST_UNPACKED} bytes")
-        return json.loads(text)
+        return parse_json(text)
     except (zlib.error, ValueError) as error:
         raise Invalid(f"{what} cannot be read: {error}") from error

@@ -80,7 +80,7 @@ class Reading:
             own_manifests=self._own.has_own_manifests,
         )
         self._refuse_hidden_route(found, is_hidden=is_hidden)
-        found = self._with_foreign(found)
+        found = self._with_foreign(self._with_unmarked(found))
         found = replace(found, sets=(*found.sets, *self._sets_of_own(found)))
         return self._with_applied(found) if drift else found
 
@@ -116,6 +116,15 @@ class Reading:
             return self._api.list(HPA).items
         except (NotFound, Denied):
             return ()
+
+    def _with_unmarked(self, found: Found) -> Found:
+        """With Deployments of ours that somebody took the labels from: the Services ask them all the same."""
+        asking = [one for one in (found.service, *found.services) if WORKLOAD in mapping(one, "spec", "selector")]
+        known = {"", *map(name_of, found.deployments)}
+        names = sorted({found.selected(one) for one in asking if one is not None} - known)
+        there = (self._api.find(DEPLOYMENT, name) for name in names)
+        ours = [one for one in there if one is not None and release_in(one)]
+        return replace(found, deployments=(*found.deployments, *ours)) if ours else found
 
     def _with_foreign(self, found: Found) -> Found:
         """The Deployments that serve and are not ours: asked for only where a Service, or our own absence, says so."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from shipper.model import Stamp
-from shipper.targets import Conflict, Denied, HalfDone, NotFound
+from shipper.targets import Conflict, Denied, HalfDone, Invalid, NotFound
 from shipper_targets.kubernetes.adopting import is_of, put_back, snapshot, snapshot_name
 from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import (
@@ -28,11 +28,12 @@ from shipper_targets.kubernetes.kinds import (
     STATEFUL_SET,
     Kind,
 )
-from shipper_targets.kubernetes.labels import MANAGED_BY, MANAGER, STAMP, label_query, owner_of
+from shipper_targets.kubernetes.labels import MANAGED_BY, MANAGER, STAMP, label_query, marks_of, owner_of
 from shipper_targets.kubernetes.managed import refuse_managed
 from shipper_targets.kubernetes.manifest import Key, Manifest
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.prune import NEVER, may_go
+from shipper_targets.kubernetes.rollouts import release_in
 from shipper_targets.kubernetes.taking_over import is_taken
 from shipper_targets.kubernetes.values import Object, at, mapping, name_of, text, uid_of
 from shipper_targets.kubernetes.writing import Writing
@@ -54,14 +55,25 @@ class Removing:
         self._writing = writing
         self._api = writing.api
         self._kept: Mapping[str, Any] | None = None
+        self._gone = False
+        """Whether something is deleted already."""
         self._held: list[tuple[Kind, Object, str | None]] = []
         """Workloads that go when somebody takes a finalizer away: their pods run until then."""
 
     def remove(self, stamp: Stamp, seen: str) -> None:
         """What runs first, then what it was made of, records, and what carries the stamp last: killed in between, it
         is done again. Gone already is no error. A Deployment that was adopted in place is put back instead, and what
-        it was is kept until then. Raises HalfDone where a finalizer keeps what runs: its records stay, too.
+        it was is kept until then. Raises HalfDone where a finalizer keeps what runs: its records stay, too; and where
+        a part is not permitted.
         """
+        try:
+            self._remove(stamp, seen)
+        except (Denied, Invalid) as error:
+            if not self._gone:
+                raise
+            raise HalfDone(str(error)) from error
+
+    def _remove(self, stamp: Stamp, seen: str) -> None:
         found = self._writing.fence.expected(stamp, seen)
         if found.carrier is not None:
             self._writing.fence.refuse_foreign(found)
@@ -73,6 +85,7 @@ class Removing:
         kinds = [DEPLOYMENT, HPA, PDB, INGRESS, JOB, CONFIG_MAP, SERVICE_ACCOUNT, SERVICE]
         known = [(one.key, kind) for one in self._applied(found) if (kind := self._kind(one)) not in (None, *kinds)]
         at_once([partial(self._all_of, kind, found, last) for kind in kinds])
+        self._unmarked(found, last)
         at_once([partial(self._one, found, key, kind) for key, kind in known if kind is not None])
         if last is not None and _finalizers(last) and _kind_of_carrier(last) == DEPLOYMENT:
             self._delete(DEPLOYMENT, last, found)
@@ -113,6 +126,14 @@ class Removing:
             if not is_kept and (last is None or uid_of(one) != uid_of(last)):
                 self._delete(kind, one, found)
 
+    def _unmarked(self, found: Found, last: Object | None) -> None:
+        """Deployments that are not found by their labels any more."""
+        marks = marks_of(self._writing.settings, found.base).items()
+        for one in found.deployments:
+            is_last = last is not None and uid_of(one) == uid_of(last)
+            if not marks <= mapping(one, "metadata", "labels").items() and not is_last:
+                self._delete(DEPLOYMENT, one, found)
+
     def _one(self, found: Found, key: Key, kind: Kind) -> None:
         live = self._api.find(kind, key.name, key.namespace or None)
         if live is not None and may_go(live, found.base):
@@ -130,12 +151,13 @@ class Removing:
             self._writing.fence.conditional(one, partial(put_back, self._api, self._kept, one))
             self._remark(f"Deployment {name_of(one)} is given back as it was before shipper came")
             return
-        if not is_ours and not text(one, "metadata", "annotations", STAMP):
+        if not is_ours and not text(one, "metadata", "annotations", STAMP) and not release_in(one):
             return
         try:
             self._api.delete(kind, name_of(one), uid=uid_of(one), namespace=namespace)
         except Conflict:
             return  # somebody made another one of this name meanwhile
+        self._gone = True
         if kind in _WORKLOADS and _finalizers(one):
             self._held.append((kind, one, namespace))
 

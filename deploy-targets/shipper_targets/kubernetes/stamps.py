@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shipper.model import Stamp
+from shipper.model.json_text import parse_json
 from shipper.targets import Invalid
 from shipper_targets.kubernetes.labels import STAMP
 from shipper_targets.kubernetes.values import Object, at, mapping, name_of, text, uid_of
@@ -66,7 +67,7 @@ def _counted(carrier: Object) -> tuple[Stamp, int]:
     if not found:
         return Stamp(), 0
     try:
-        told: Mapping[str, Any] = json.loads(found)
+        told: Mapping[str, Any] = parse_json(found)
         members = {key: value for key, value in told.items() if key != _COUNT}
         return Stamp.model_validate_json(json.dumps(members)), int(told.get(_COUNT, 0))
     except (ValueError, AttributeError, TypeError) as error:

@@ -137,6 +137,12 @@ def test_a_key_that_somebody_added_to_the_selector_is_drift() -> None:
     assert (one.field, one.found) == ("Service/shop spec.selector", "extra=x")
 
 
+@pytest.mark.parametrize("text", ["[", "7", '{"shop":1e999}', "[" * 100_000])
+def test_a_note_of_the_traffic_that_cannot_be_read_says_nothing(text: str) -> None:
+    asked = service("shop", **{"shipper.dev/traffic": text})
+    assert drift_of(found(deployments=[deployment(1)], service=asked)) == ()
+
+
 def test_another_selector_is_shown_as_it_is() -> None:
     asked = service("shop", **{"shipper.dev/traffic": '{"shop":100}'})
     asked["spec"]["selector"] = {"app": "other"}

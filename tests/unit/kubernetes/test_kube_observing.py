@@ -171,8 +171,9 @@ def test_the_newest_stamp_counts_whoever_carries_it() -> None:
     assert stamped_at(first) < stamped_at(second)
 
 
-def test_a_stamp_that_cannot_be_read_is_never_written_over() -> None:
-    broken = {"kind": "Service", "metadata": {"name": "shop", "annotations": {"shipper.dev/stamp": '{"epoch": "x"}'}}}
+@pytest.mark.parametrize("text", ['{"epoch": "x"}', "[" * 100_000], ids=["of another form", "deep"])
+def test_a_stamp_that_cannot_be_read_is_never_written_over(text: str) -> None:
+    broken = {"kind": "Service", "metadata": {"name": "shop", "annotations": {"shipper.dev/stamp": text}}}
     with pytest.raises(Invalid, match="newer shipper"):
         read_stamp([broken])
 

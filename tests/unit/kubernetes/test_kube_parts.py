@@ -139,8 +139,9 @@ def test_what_is_too_large_for_a_record_is_refused_clearly() -> None:
         gzip.compress(json.dumps({"format": 99}).encode()),
         gzip.compress(b"{}")[:-5],
         gzip.compress(b" " * (65 << 20)),
+        gzip.compress(b"[" * 100_000),
     ],
-    ids=["empty", "not gzip", "not json", "nothing in it", "of a newer format", "cut off", "a bomb"],
+    ids=["empty", "not gzip", "not json", "nothing in it", "of a newer format", "cut off", "a bomb", "deep"],
 )
 def test_what_was_not_packed_here_is_refused(packed: bytes) -> None:
     with pytest.raises(Invalid):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shipper.errors import HalfDone, Invalid, Transient
+from shipper.errors import Denied, HalfDone, Invalid, Transient
 from shipper.model import Deployment, Stamp
 from shipper.operations.places import remembered
 from shipper.operations.services import Place
@@ -46,6 +46,15 @@ def test_a_removal_that_fails_after_the_traffic_went_ends_22(two: Laptop, monkey
     ended = two.run("remove", "--service", "shop", "--yes", "--json")
     assert (ended.code, ended.finished["cause"]) == (22, "removed-in-part"), ended
     assert "run `shipper remove` again" in ended.finished["hint"]
+
+
+def test_a_removal_that_fails_when_only_records_went_ends_22(two: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(self: Collecting, stamp: Stamp, seen: str) -> None:
+        del self.memory.held["shop-1"]
+        raise Denied("delete shop-2")
+
+    monkeypatch.setattr(Collecting, "remove", half)
+    assert two.run("remove", "--service", "shop", "--yes").code == 22
 
 
 def test_a_removal_that_waits_for_somebody_ends_22_although_pods_still_answer(
