@@ -433,6 +433,7 @@ class TargetSettings(Product):
     name: Name = Field(description="The target's name.")
     kind: Name = Field(description="docker, kubernetes, knative, cloudrun, lambda, ecs, or a third party's.")
     settings: dict[str, Any] = Field(default_factory=dict, description="The kind's own settings.")
+    location: str = Field(default="", description='What no other place has, such as "kubernetes, namespace shops".')
 
 
 class Settings(Product):

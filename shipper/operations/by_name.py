@@ -16,7 +16,7 @@ from shipper.errors import UsageError
 from shipper.model import ServiceSettings, Settings, TargetSettings
 from shipper.model.settings import Name
 from shipper.operations.places import remembered
-from shipper.operations.reach import as_released
+from shipper.operations.reach import as_released, located
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, from_url
 from shipper.targets import discovery
@@ -33,6 +33,7 @@ def open_by_name(where: Where) -> Workspace:
     chosen = choose_target(settings, where.target, kinds=discovery.kinds(), from_url=from_url)
     kind = discovery.load(chosen.kind)
     _check(chosen, kind.settings_model)
+    chosen = located(chosen, kind)
     secrets = ResolvedSecrets(settings, environ={}, root=Path("/"))
     return _as_released(Workspace(None, settings, chosen, kind, secrets, where))
 

@@ -7,6 +7,9 @@ from pydantic import BaseModel
 from shipper.model import TargetSettings
 from shipper.targets import TargetKind
 
+LOCATES = "locates"
+"""Marks a setting that says which place it is, from whichever machine: a namespace, a project."""
+
 UNLESS_SAID = "unless-said"
 """Marks a setting that is taken from the record where this machine does not say another."""
 
@@ -25,13 +28,25 @@ def as_released(
     own = {key: value for key, value in recorded.settings.items() if key not in ways}
     likely = {key: value for key, value in recorded.settings.items() if ways.get(key) == UNLESS_SAID}
     settings = {**likely, **own, **asked.settings} if by_url else {**likely, **asked.settings, **own}
-    return TargetSettings(name=recorded.name, kind=asked.kind, settings=settings)
+    return located(TargetSettings(name=recorded.name, kind=asked.kind, settings=settings), kind)
+
+
+def located(target: TargetSettings, kind: TargetKind) -> TargetSettings:
+    """With its location, such as "kubernetes, namespace shops"; "" for a kind that has no such settings."""
+    named = [name for name in _marked(kind.settings_model, LOCATES) if target.settings.get(name) is not None]
+    parts = (target.kind, *(f"{name} {target.settings[name]}" for name in named))
+    return target.model_copy(update={"location": ", ".join(parts) if named else ""})
 
 
 def reach(model: type[BaseModel]) -> dict[str, object]:
     """The settings that say how a machine gets to the place, and their mark `json_schema_extra={"reach": …}`."""
+    return _marked(model, "reach")
+
+
+def _marked(model: type[BaseModel], mark: str) -> dict[str, object]:
+    """Each setting with this mark, and what the mark says."""
     return {
-        name: field.json_schema_extra["reach"]
+        name: field.json_schema_extra[mark]
         for name, field in model.model_fields.items()
-        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("reach")
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get(mark)
     }

@@ -19,7 +19,7 @@ from shipper.config import (
 from shipper.errors import PlatformError
 from shipper.model import Release, Settings, TargetSettings
 from shipper.model.context import Cancellation, Reporter, Secrets
-from shipper.operations.reach import as_released
+from shipper.operations.reach import as_released, located
 from shipper.operations.where import Where
 from shipper.targets import PinsSecrets, Target, TargetContext, TargetKind, discovery
 
@@ -86,6 +86,7 @@ def open_workspace(where: Where) -> Workspace:
     chosen = choose_target(settings, where.target, kinds=discovery.kinds(), from_url=from_url)
     kind = discovery.load(chosen.kind)
     check_target_settings(path, settings, chosen, kind.settings_model)
+    chosen = located(chosen, kind)
     secrets = ResolvedSecrets(settings, environ=os.environ, root=path.parent)
     return _under_its_name(Workspace(path, settings, chosen, kind, secrets, where))
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from shipper.errors import DriftError, PolicyError, UsageError
 from shipper.ledger.protocol import Ledger
-from shipper.model import Deployable, Observation, Order, Release, short
+from shipper.model import Deployable, Observation, Order, Release, TargetSettings, short
 from shipper.model.context import Reporter
 from shipper.targets import Target
 
@@ -74,6 +74,22 @@ def guard_quarantine(fingerprint: str, deployable: Deployable, quarantined: Coll
                 hint="change what was wrong with it; `shipper rollback --to` brings it back all the same",
                 cause="quarantined",
             )
+
+
+def guard_place(serving: Release | None, chosen: TargetSettings, ledger: Ledger) -> None:
+    """A log is of one place: numbers, verified releases and ways back of one are of no use in another. What serves by
+    the ledger must not have been released elsewhere. Raises UsageError (2).
+    """
+    there = serving.place.location if serving is not None and serving.place is not None else ""
+    if serving is None or not there or not chosen.location or there == chosen.location:
+        return
+    raise UsageError(
+        f'the ledger {ledger.url} knows "{chosen.name}" as another place: #{serving.number} serves in {there}, and '
+        f"this is {chosen.location}",
+        hint=f"give one of them a target of another name, another environment or a ledger of its own; where "
+        f"{chosen.name} has moved, `shipper remove` it where it was",
+        cause="another-place",
+    )
 
 
 def guard_order(deployable: Deployable, serving: Release | None, order: Order) -> None:

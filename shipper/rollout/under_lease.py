@@ -28,7 +28,7 @@ from shipper.rollout.blue_green import blue_green
 from shipper.rollout.bring_back import bring_back
 from shipper.rollout.canary import canary
 from shipper.rollout.claiming import claim
-from shipper.rollout.guards import guard_drift, guard_order, guard_quarantine
+from shipper.rollout.guards import guard_drift, guard_order, guard_place, guard_quarantine
 from shipper.rollout.keeping import tidy
 from shipper.rollout.known import DEAD
 from shipper.rollout.patience import FOR_THE_RECORD, last_patience
@@ -93,6 +93,7 @@ class UnderLease:
         versions = run.versions(make_key=True) or {}
         fingerprint = run.fingerprint(versions)
         guard_drift(self._before, run.deployable, run.report)
+        self._refuse_another_place()
         self._refuse_impossible()
         under_way = self._in_flight(fingerprint)
         verdict = self._serves_already(fingerprint)
@@ -132,6 +133,12 @@ class UnderLease:
         if not self._run.rolls_back:
             guard_quarantine(fingerprint, self._run.deployable, self._quarantined)
             guard_order(self._run.deployable, self._serving_record(), self._run.order)
+
+    def _refuse_another_place(self) -> None:
+        """A ledger that says that something serves, where nothing of ours is. Raises UsageError (2)."""
+        serving, is_new = self._state.serving, not (self._before.highest or self._before.stamp.highest)
+        if serving and is_new and not self._run.rolls_back:
+            guard_place(self._record.release(serving), self._run.chosen, self._run.ledger)
 
     def _refuse_impossible(self) -> None:
         """What is not ours has no record: nobody can apply it again. Raises RollbackImpossible (23)."""

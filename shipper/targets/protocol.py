@@ -297,6 +297,8 @@ class TargetKind(Protocol):
 
         What only says how this machine gets there has `json_schema_extra={"reach": True}`: from another machine it is
         not taken from a release's record. `"unless-said"` instead of True: it is, where that machine says nothing else.
+        What says which place it is, from whichever machine, has `json_schema_extra={"locates": True}`: a release that
+        its ledger knows from another place of this name is refused.
         """
 
     def from_url(self, url: str) -> dict[str, Any]:

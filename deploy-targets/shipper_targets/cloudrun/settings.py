@@ -45,8 +45,8 @@ class CloudRunSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    project: Project = Field(description="The project's id.")
-    region: Region = Field(description='Such as "europe-west1".')
+    project: Project = Field(description="The project's id.", json_schema_extra={"locates": True})
+    region: Region = Field(description='Such as "europe-west1".', json_schema_extra={"locates": True})
     service: ServiceId | None = Field(
         default=None,
         description="The Cloud Run service's name; <service> in production and <service>-<environment> elsewhere "

@@ -118,7 +118,7 @@ class ClusterSettings(Closed):
     in_cluster: bool = Field(
         default=False, description="This machine is a pod of the cluster: use its service account.", **REACH
     )
-    namespace: NamespaceName = Field(description="The namespace. It has to exist.")
+    namespace: NamespaceName = Field(description="The namespace. It has to exist.", json_schema_extra={"locates": True})
 
     @model_validator(mode="after")
     def _one_way_there(self) -> Self:

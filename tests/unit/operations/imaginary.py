@@ -19,7 +19,7 @@ from shipper.model import Deployable, Deployment, Garbage, Stamp, Traits, new_re
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.orders import order_of
 from shipper.operations.places import Place, remember
-from shipper.operations.reach import UNLESS_SAID
+from shipper.operations.reach import LOCATES, UNLESS_SAID
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
 from shipper.pipeline.cancellation import RunCancellation
@@ -43,7 +43,7 @@ class PlaceSettings(BaseModel):
 
     address: str = Field(default="here", json_schema_extra={"reach": True})
     door: str = Field(default="front", json_schema_extra={"reach": UNLESS_SAID})
-    room: str = "first"
+    room: str = Field(default="first", json_schema_extra={LOCATES: True})
 
 
 @dataclass

@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from shipper.errors import UsageError
 from shipper.model import Deployment
 from shipper.operations.where import Where
 from shipper.operations.workspace import open_place, open_workspace
@@ -21,7 +22,7 @@ def test_a_place_is_kept_for_this_user_only_and_without_secrets(laptop: Laptop) 
     assert kept.relative_to(laptop.home / "data").as_posix() == "shipper/targets/shop.dev/here.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     value = json.loads(kept.read_text())["value"]
-    assert value["target"] == {"name": "here", "kind": "memory", "settings": {"room": "first"}}
+    assert value["target"]["settings"] == {"room": "first"}
     assert value["ledger"] == (laptop.home / "state" / "shipper" / "ledger").as_uri()
 
 
@@ -116,6 +117,15 @@ def test_what_this_machine_remembers_is_not_replaced_by_what_another_has_recorde
     kept.write_text(kept.read_text().replace('"back"', '"side"'))
     workspace = open_place(Where(directory=None, service="shop", environment="dev", target="here"))
     assert workspace.chosen.settings["door"] == "side"
+
+
+def test_a_ledger_that_knows_the_target_elsewhere_is_not_gone_on_with(laptop: Laptop) -> None:
+    assert isinstance(laptop.release("one", {"targets": {"here": {"room": "first"}}}), Deployment)
+    moved = laptop.release("two", {"targets": {"here": {"room": "second"}}})
+    assert isinstance(moved, UsageError)
+    assert "#1 serves in memory, room first, and this is memory, room second" in moved.message
+    assert laptop.answer() == "one"
+    assert laptop.run("remove", "--service", "shop", "-t", "memory://", "--yes").code == 0
 
 
 def test_in_the_repository_too_a_url_means_the_place_with_its_own_settings(laptop: Laptop) -> None:
