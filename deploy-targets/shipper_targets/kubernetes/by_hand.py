@@ -7,6 +7,7 @@ release, and nobody would see it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from shipper.model.json_text import parse_json
@@ -33,14 +34,46 @@ def _sentences(found: Found, deployment: Object) -> Iterator[str]:
     where = f"-n {namespace} deployment/{name}"
     again = found.is_per_release(deployment)
     stays = "comes back with this revision" if again else "stays, at a release and a rollback too"
-    for container, what, variable in _added(deployment):
-        place = f"container {container} of Deployment {name}" if container else f"Deployment {name}"
-        undo = f"kubectl set env {where} -c {container} {variable}-" if variable else f"kubectl edit {where}"
-        yield f"somebody added {what} to {place} with kubectl: it {stays}, until it is taken away ({undo})"
+    applied = next((one for one in found.applied if (one.kind, one.name) == ("Deployment", name)), None)
+    rendered = mapping(applied.body, "spec", "template", "spec") if applied is not None else {}
+    for one in _added(deployment):
+        if one.is_in(rendered):
+            continue  # what `kubectl rollout undo` brought back was ours then
+        place = f"container {one.container} of Deployment {name}" if one.container else f"Deployment {name}"
+        undo = f"kubectl edit {where}"
+        if one.kind == "variable":
+            undo = f"kubectl set env {where} -c {one.container} {one.name}-"
+        yield f"somebody added {one} to {place} with kubectl: it {stays}, until it is taken away ({undo})"
 
 
-def _added(deployment: Object) -> Iterator[tuple[str, str, str]]:
-    """Container ("" for the pod), what was added to it, and the variable's name where it is one."""
+@dataclass(frozen=True)
+class _Addition:
+    """`kind`: container, volume, and of a `container` variable, mount or field."""
+
+    kind: str
+    name: str
+    container: str = ""
+
+    def __str__(self) -> str:
+        return self.name if self.kind == "field" else f"the {self.kind} {self.name}"
+
+    def is_in(self, spec: Object) -> bool:
+        """Whether these pods have it."""
+        containers = {text(one, "name"): one for kind in _CONTAINERS for one in objects(spec, kind)}
+        if self.kind == "container":
+            return self.name in containers
+        if self.kind == "volume":
+            return self.name in [text(one, "name") for one in objects(spec, "volumes")]
+        own = containers.get(self.container, {})
+        if self.kind == "variable":
+            return self.name in [text(one, "name") for one in objects(own, "env")]
+        if self.kind == "mount":
+            mounts = [one for kind in _MOUNTED for one in objects(own, kind)]
+            return self.name in [text(one, "mountPath") or text(one, "devicePath") for one in mounts]
+        return self.name in own
+
+
+def _added(deployment: Object) -> Iterator[_Addition]:
     theirs, ours = _owned(deployment, ours=False), _owned(deployment, ours=True)
     for kind in _CONTAINERS:
         for key, fields in _members(theirs, kind):
@@ -48,21 +81,21 @@ def _added(deployment: Object) -> Iterator[tuple[str, str, str]]:
             mine = mapping(ours, f"f:{kind}", key)
             if not mine:
                 if "." in fields:  # the container itself, not a field of one
-                    yield "", f"the container {container}", ""
+                    yield _Addition("container", container)
                 continue
             for variable, _ in _members(fields, "env"):
                 if variable not in mapping(mine, "f:env"):
-                    called = _named(variable, "name")
-                    yield container, f"the variable {called}", called
+                    yield _Addition("variable", _named(variable, "name"), container)
             for member in _MOUNTED:
                 for mount, _ in _members(fields, member):
                     if mount not in mapping(mine, f"f:{member}"):
                         path = _named(mount, "mountPath") or _named(mount, "devicePath")
-                        yield container, f"the mount {path}", ""
-            yield from ((container, one, "") for one in _WHOLE if f"f:{one}" in fields and f"f:{one}" not in mine)
+                        yield _Addition("mount", path, container)
+            new = [one for one in _WHOLE if f"f:{one}" in fields and f"f:{one}" not in mine]
+            yield from (_Addition("field", one, container) for one in new)
     for key, _ in _members(theirs, "volumes"):
         if key not in mapping(ours, "f:volumes"):
-            yield "", f"the volume {_named(key, 'name')}", ""
+            yield _Addition("volume", _named(key, "name"))
 
 
 def _owned(deployment: Object, *, ours: bool) -> dict[str, Any]:

@@ -89,7 +89,8 @@ def _undone(found: Found) -> Iterator[Drift]:
         managers = _managers(one, "metadata", "annotations", RELEASE)
         others = [str(last) for last in (*found.stamp.verified[-1:], *_newest(found)) if str(last) != number]
         if managers and MANAGER not in managers and others:
-            yield _drift(one, f"metadata.annotations.{NUMBER}", others[0], f"{number} (by {', '.join(managers)})")
+            whose = f"by {', '.join(managers)}; `shipper rollback --to '#{number}'` keeps it"
+            yield _drift(one, f"metadata.annotations.{NUMBER}", others[0], f"{number} ({whose})")
 
 
 def _newest(found: Found) -> list[int]:

@@ -58,7 +58,7 @@ class Planning:
         main, then = observation.main, self._then(observation, found)
         image = _image(observation, then, release)
         if serves_already(release, observation):
-            return Plan(summary=SAME, changes=(image,))
+            return Plan(summary=SAME, changes=(image,), remarks=tuple(_shape_changes(found)))
         stood = Stood.of(revision_name(found.base, release), found.base, unpushed(release.settings))
         whole = self._writing.manifests.of(as_planned(release, _reference(then) or unpushed(release.settings)), found)
         remarks = [*_shape_changes(found), *_left_route(found, whole), *_adopts(found, self._own)]
@@ -189,7 +189,17 @@ def _adopts(found: Found, own: KubernetesSettings) -> Sequence[str]:
     adopted = found.adopted
     if adopted is None or found.stamp.highest:
         return ()
-    return [f"{adopted[0]} was here before shipper: it is #0" + ("" if own.adopt else "; adopt = true takes it over")]
+    told = f"{adopted[0]} was here before shipper: it is #0" + ("" if own.adopt else "; adopt = true takes it over")
+    return [told, *_lost_ports(found, own)]
+
+
+def _lost_ports(found: Found, own: KubernetesSettings) -> Iterator[str]:
+    """Of a Service that is taken over: who asks it by one of them is refused from the release on."""
+    ports = [one.get("port") for one in found.adopted_ports]
+    lost = [str(port) for port in ports if port != own.service_port]
+    if lost and not own.has_own_manifests:
+        keeps = f": service_port = {lost[0]} keeps that" if len(ports) == 1 else ""
+        yield f"Service {found.base} loses port {', '.join(lost)}, and has {own.service_port} alone{keeps}"
 
 
 def _image(observation: Observation, then: Release | None, release: Release) -> Change:

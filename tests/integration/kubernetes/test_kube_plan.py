@@ -13,7 +13,7 @@ import pytest
 
 from shipper.model import ImageRef, Plan, Release, fingerprint_of
 from shipper.targets import UNBUILT
-from shipper_targets.kubernetes.kinds import SECRET
+from shipper_targets.kubernetes.kinds import SECRET, SERVICE
 from shipper_targets.kubernetes.plan_parts import SAME
 from shipper_targets.kubernetes.rolling import RollingTarget
 from shipper_targets.kubernetes.weighted import WeightedTarget
@@ -111,6 +111,23 @@ def test_with_nothing_changed_it_says_what_a_release_would_do(shop: Shop) -> Non
     shop.goes_out()
     plan = shop.plans()
     assert (plan.summary, plan.empty, plan.remarks) == (SAME, True, ())
+
+
+def test_another_shape_is_told_although_nothing_else_changes(rolling: Shop) -> None:
+    rolling.goes_out()
+    rolling.sets(rollout={"strategy": "blue-green"})
+    plan = rolling.plans()
+    assert plan.summary == SAME
+    assert [one.partition(":")[0] for one in plan.remarks] == ["changes from rolling to one Deployment per release"]
+
+
+def test_a_port_that_an_adopted_service_loses_is_told(rolling: Shop) -> None:
+    legacy = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"}}
+    rolling.api.create(SERVICE, {**legacy, "spec": {"ports": [{"port": 8080}], "selector": {"app": "legacy"}}})
+    rolling.own["adopt"] = True
+    assert "Service shop loses port 8080, and has 80 alone: service_port = 8080 keeps that" in rolling.plans().remarks
+    rolling.own["service_port"] = 8080
+    assert not [one for one in rolling.plans().remarks if "loses port" in one]
 
 
 def test_a_variable_is_a_change_and_so_is_nothing_beside_it(shop: Shop) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.observing import observation_of
 from tests.unit.kubernetes.kube_found import deployment, found, revision, service
 from tests.unit.kubernetes.kube_rendering import own
@@ -52,6 +54,15 @@ def test_a_variable_that_was_added_is_named_with_how_to_take_it_away() -> None:
         "somebody added the variable EVIL to container main of Deployment shop with kubectl: it stays, at a release "
         "and a rollback too, until it is taken away (kubectl set env -n shops deployment/shop -c main EVIL-)"
     )
+
+
+def test_what_kubectl_rollout_undo_brought_back_was_ours() -> None:
+    container = {"name": "main", "envFrom": [{"configMapRef": {"name": "shop-env"}}], "env": [{"name": "MODE"}]}
+    body = deployment(1)
+    body["spec"] = {"template": {"spec": {"containers": [container], "volumes": [{"name": "tmp"}]}}}
+    spec = {"f:containers": {MAIN: {"f:envFrom": {}}}, "f:volumes": {'k:{"name":"tmp"}': {".": {}}}}
+    assert "envFrom" in told_of(where(**spec))[0]
+    assert told_of(replace(where(**spec), applied=[Manifest(body)])) == ()
 
 
 def test_of_a_revision_of_its_own_it_is_that_revisions() -> None:
