@@ -26,7 +26,7 @@ from shipper_targets.kubernetes.services import ports_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp, seen_of, stamp_text, stamped_at
 from shipper_targets.kubernetes.tries import Result, made_again
-from shipper_targets.kubernetes.values import Object, mapping, name_of, objects, text, uid_of
+from shipper_targets.kubernetes.values import Object, made_by, mapping, name_of, objects, text, uid_of
 
 KINDS: Mapping[str, Kind] = {"Deployment": DEPLOYMENT, "Service": SERVICE, "HTTPRoute": HTTP_ROUTE}
 
@@ -123,6 +123,8 @@ class Fence:
         for carrier in found.carriers:
             owner = owner_of(mapping(carrier, "metadata", "labels"))
             what = f"{carrier.get('kind')} {name_of(carrier)}"
+            if maker := made_by(carrier):
+                raise Invalid(f"{what} is made by {maker}: choose another name for this target")
             if owner is not None and owner != wanted:
                 raise Invalid(f"{what} is that of {' in '.join(owner)}: choose another name for this target")
             if owner is None and not self._own.adopt and not carries_stamp(carrier):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from shipper.model import Settings
 
@@ -65,6 +66,15 @@ def selector(base: str, workload: str) -> dict[str, str]:
 def label_query(labels: Mapping[str, str]) -> str:
     """As the API's `labelSelector` wants it: `a=b,c=d`."""
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def without_marks(one: Mapping[str, Any]) -> dict[str, Any]:
+    """The same object with nothing that says that it is ours."""
+    metadata = {**one.get("metadata", {})}
+    for member in ("labels", "annotations"):
+        there = metadata.get(member) or {}
+        metadata[member] = {key: value for key, value in there.items() if not key.startswith("shipper.dev/")}
+    return {**one, "metadata": metadata}
 
 
 def is_ours(labels: Mapping[str, str], base: str) -> bool:

@@ -34,7 +34,7 @@ from shipper_targets.kubernetes.room import Room
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp
 from shipper_targets.kubernetes.unbuilt import unbuilt_here
-from shipper_targets.kubernetes.values import Object, mapping
+from shipper_targets.kubernetes.values import Object, made_by, mapping
 
 _ROLES = "see docs/reference/kubernetes-roles.md"
 
@@ -141,6 +141,10 @@ class Preflight:
             if there is None:
                 continue
             what, owner = f"{kind} {name}", owner_of(mapping(there, "metadata", "labels"))
+            if maker := made_by(there):
+                message = f"{what} is made by {maker}, which would make it again"
+                yield Problem(code=2, key="targets.name", message=message, hint="give this one a name of its own")
+                continue
             if tool := self._managed_by(there):
                 hint = "shipper render writes the manifests for its repository; or take the object out of it"
                 message = f"{what} is managed by {tool}, which would put back what it has in its repository"

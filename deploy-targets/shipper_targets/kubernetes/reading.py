@@ -13,7 +13,7 @@ from shipper.targets import Denied, Invalid, NotFound
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.found import Found, is_route, selects
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, HPA, HTTP_ROUTE, REPLICA_SET, SERVICE, Kind
-from shipper_targets.kubernetes.labels import WORKLOAD, is_ours, label_query, marks_of
+from shipper_targets.kubernetes.labels import WORKLOAD, is_ours, label_query, marks_of, without_marks
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered
 from shipper_targets.kubernetes.names import Shape, base_of
 from shipper_targets.kubernetes.observing import weights_of
@@ -22,7 +22,7 @@ from shipper_targets.kubernetes.pods import selector_of
 from shipper_targets.kubernetes.records import Record, Records
 from shipper_targets.kubernetes.rollouts import release_in, sets_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from shipper_targets.kubernetes.values import Object, mapping, name_of
+from shipper_targets.kubernetes.values import Object, mapping, name_of, owner_uid
 
 Objects = Sequence[dict[str, Any]]
 _READ = {"Deployment", "Service"}
@@ -60,7 +60,7 @@ class Reading:
                 partial(self._ours, DEPLOYMENT),
                 partial(self._ours, REPLICA_SET),
                 partial(self._ours, SERVICE),
-                partial(self._api.find, SERVICE, self.base),
+                self._service,
                 self._route,
                 self._autoscalers,
                 self.records.all,
@@ -85,7 +85,13 @@ class Reading:
         return self._with_applied(found) if drift else found
 
     def _ours(self, kind: Kind) -> Objects:
-        return self._api.list(kind, labels=self.query).items
+        """By our labels, and not by what a controller copied onto what it makes, as Knative's and Flagger's do."""
+        every = self._api.list(kind, labels=self.query).items
+        return every if kind == REPLICA_SET else [one for one in every if not owner_uid(one)]
+
+    def _service(self) -> Object | None:
+        there = self._api.find(SERVICE, self.base)
+        return without_marks(there) if there is not None and owner_uid(there) else there
 
     def _route(self) -> tuple[dict[str, Any] | None, bool]:
         """That of the Gateway, or one of ours that is left from when there was one; and whether we may not look."""
@@ -123,7 +129,7 @@ class Reading:
         known = {"", *map(name_of, found.deployments)}
         names = sorted({found.selected(one) for one in asking if one is not None} - known)
         there = (self._api.find(DEPLOYMENT, name) for name in names)
-        ours = [one for one in there if one is not None and release_in(one)]
+        ours = [one for one in there if one is not None and release_in(one) and not owner_uid(one)]
         return replace(found, deployments=(*found.deployments, *ours)) if ours else found
 
     def _with_foreign(self, found: Found) -> Found:

@@ -35,7 +35,7 @@ from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.prune import NEVER, may_go
 from shipper_targets.kubernetes.rollouts import release_in
 from shipper_targets.kubernetes.taking_over import is_taken
-from shipper_targets.kubernetes.values import Object, at, mapping, name_of, text, uid_of
+from shipper_targets.kubernetes.values import Object, at, mapping, name_of, owner_uid, text, uid_of
 from shipper_targets.kubernetes.writing import Writing
 
 LOOK = 0.2
@@ -122,6 +122,8 @@ class Removing:
                 raise
             return
         for one in there:
+            if owner_uid(one):
+                continue  # its labels are copies of ours, or of the same name in another target
             is_kept = self._kept is not None and kind == SECRET and name_of(one) == snapshot_name(found.base)
             if not is_kept and (last is None or uid_of(one) != uid_of(last)):
                 self._delete(kind, one, found)

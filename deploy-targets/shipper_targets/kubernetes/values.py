@@ -56,6 +56,12 @@ def owner_uid(value: Any) -> str:
     return next((text(owner, "uid") for owner in owners if owner.get("controller") is True), "")
 
 
+def made_by(value: Any) -> str:
+    """The controller that owns this object, such as "Route shop"; "" when it has none."""
+    owners = [one for one in objects(value, "metadata", "ownerReferences") if one.get("controller") is True]
+    return next((f"{text(one, 'kind')} {text(one, 'name')}" for one in owners), "")
+
+
 def is_leaving(value: Any) -> bool:
     """Whether it is being deleted."""
     return bool(text(value, "metadata", "deletionTimestamp"))

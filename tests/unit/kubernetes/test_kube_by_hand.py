@@ -60,7 +60,7 @@ def test_what_kubectl_rollout_undo_brought_back_was_ours() -> None:
     container = {"name": "main", "envFrom": [{"configMapRef": {"name": "shop-env"}}], "env": [{"name": "MODE"}]}
     body = deployment(1)
     body["spec"] = {"template": {"spec": {"containers": [container], "volumes": [{"name": "tmp"}]}}}
-    spec = {"f:containers": {MAIN: {"f:envFrom": {}}}, "f:volumes": {'k:{"name":"tmp"}': {".": {}}}}
+    spec: dict[str, Any] = {"f:containers": {MAIN: {"f:envFrom": {}}}, "f:volumes": {'k:{"name":"tmp"}': {".": {}}}}
     assert "envFrom" in told_of(where(**spec))[0]
     assert told_of(replace(where(**spec), applied=[Manifest(body)])) == ()
 

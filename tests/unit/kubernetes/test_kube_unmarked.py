@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shipper.model import Stamp
-from shipper.targets import Denied, HalfDone
+from shipper.targets import Denied, HalfDone, Invalid
 from shipper_targets.kubernetes.carriers import Fence
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import Kind
@@ -60,13 +60,33 @@ def test_what_the_service_asks_serves_with_and_without_our_labels() -> None:
 def test_what_is_not_ours_is_not_made_ours() -> None:
     server, live = standing()
     live["metadata"]["annotations"] = {}
-    assert reading(server).now().deployments == ()
+    assert list(reading(server).now().deployments) == []
 
 
 def test_it_goes_with_the_service() -> None:
     server, _ = standing()
     remove(server)
     assert ("delete", f"Deployment/{revision(1)}") in [(verb, what) for verb, what, _ in server.writes]
+
+
+def knatives() -> Server:
+    """What Knative makes of a Service of the same name: its own objects, with our labels on them."""
+    server, live = standing()
+    live["metadata"]["labels"] = labels_of(SETTINGS, "shop")
+    for one in server.objects.values():
+        maker = {"kind": "Route", "name": "shop", "uid": "route", "controller": True}
+        one["metadata"]["ownerReferences"] = [maker]
+    return server
+
+
+def test_what_a_controller_made_is_nobodys_to_take_although_it_has_our_labels() -> None:
+    server = knatives()
+    state = reading(server).now()
+    assert [*state.deployments, *state.services] == []
+    assert state.stamp == Stamp()
+    with pytest.raises(Invalid, match="Service shop is made by Route shop"):
+        remove(server)
+    assert server.writes == []
 
 
 def test_a_removal_that_is_refused_half_way_says_that_a_part_is_gone() -> None:
