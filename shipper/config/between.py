@@ -22,11 +22,27 @@ def misfits(run: RunSettings, smoke: SmokeSettings, environments: Mapping[str, A
             hint = did_you_mean(name, known, what="secrets") if known else "remove it"
             message = "stands in for nothing: [run.secrets] has no such name"
             yield Contradiction(("smoke", "secrets", name), message, hint)
+    if smoke.gpu is not None and smoke.gpu > max([run.gpu, *_gpus_of(environments)]):
+        message = f"the smoke test has {smoke.gpu} GPUs, [run] gpu = {run.gpu}: it gets no more than production"
+        yield Contradiction(("smoke", "gpu"), message, f"write gpu = {run.gpu} or less, or remove it")
 
 
 def _secrets_of(environments: Mapping[str, Any]) -> Iterator[str]:
     """Names below `[environments.<any>.run.secrets]`; what is no table there is told elsewhere."""
+    for run in _runs_of(environments):
+        secrets = run.get("secrets")
+        yield from secrets if isinstance(secrets, Mapping) else ()
+
+
+def _gpus_of(environments: Mapping[str, Any]) -> Iterator[int]:
+    """Each `[environments.<any>.run] gpu`; what is no number there is told elsewhere."""
+    for run in _runs_of(environments):
+        gpus = run.get("gpu")
+        yield from [gpus] if isinstance(gpus, int) else ()
+
+
+def _runs_of(environments: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for overlay in environments.values():
         run = overlay.get("run") if isinstance(overlay, Mapping) else None
-        secrets = run.get("secrets") if isinstance(run, Mapping) else None
-        yield from secrets if isinstance(secrets, Mapping) else ()
+        if isinstance(run, Mapping):
+            yield run

@@ -326,6 +326,11 @@ class SmokeSettings(Product):
         max_length=50,
         description="Stand-ins for `[[run.volumes]]` in the smoke test, by target: a bucket cannot be mounted here.",
     )
+    gpu: Annotated[int, Field(ge=0, le=64)] | None = Field(
+        default=None,
+        description="How many GPUs the candidate gets in the smoke test; as `[run] gpu` when absent. 0: it is tried "
+        "without, on the CPU, where this machine has none; the evidence says so.",
+    )
 
 
 class ScanPolicy(Product):

@@ -25,6 +25,7 @@ from shipper.smoke.candidate import Candidate
 from shipper.smoke.engine import connect, engine_errors, require_reachable
 from shipper.smoke.keeping import keep_log, log_directory
 from shipper.smoke.owner import owner_labels
+from shipper.smoke.report import without_gpus
 from shipper.smoke.secret_volume import secret_volume
 from shipper.smoke.stand_ins import as_tried
 from shipper.smoke.sweeping import sweep
@@ -66,7 +67,7 @@ class DockerCandidates:
         volume or a secret that is not there, Interrupted.
         """
         cancel.check()
-        run = as_tried(run, smoke)
+        gpus, run = run.gpu, as_tried(run, smoke)
         require_reachable(self._client)
         if is_local(self._client):
             _require_volumes(run, service.root)
@@ -94,7 +95,8 @@ class DockerCandidates:
                 cancel=cancel,
                 started=time.monotonic(),
             )
-            return self._with_log(trial, service, try_candidate(trial))
+            found = without_gpus(try_candidate(trial), asked=gpus, given=run.gpu)
+            return self._with_log(trial, service, found)
 
     def world(self) -> str:
         """Engine id and version: where it was tried."""

@@ -72,7 +72,8 @@ def refused(doing: str, words: str) -> ShipperError:
     if "could not select device driver" in words:
         return SmokeError(
             f"could not {doing}: this engine has no GPU",
-            hint="install NVIDIA's container toolkit on this machine, or set [smoke] enabled = false",
+            hint="set [smoke] gpu = 0: it is tried without, on the CPU; or install NVIDIA's container toolkit on this "
+            "machine",
             details=(words,),
         )
     return SmokeError(f"could not {doing}: the engine refused", hint="read the engine's words below", details=(words,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from shipper.model import Dossier, Finding, Image, Probe, Smoke
@@ -11,6 +12,7 @@ from shipper.targets.diagnosis import architecture, tail_of
 from shipper.targets.log_patterns import has_traceback
 
 _KILLED = 137
+_OF_GPUS = re.compile(r"\bGPUs?\b|CUDA|NVIDIA")
 
 
 def failure(image: Image, dossier: Dossier, probes: Sequence[Probe] = (), findings: Sequence[Finding] = ()) -> Smoke:
@@ -79,6 +81,24 @@ def remarks(
     elif stopped.exit_code == _KILLED:
         found.append(_low("stop-ignored", "was killed, not ended, by its stop signal", "end by itself on SIGTERM"))
     return found
+
+
+def without_gpus(found: Smoke, *, asked: int, given: int) -> Smoke:
+    """The same, saying which of the GPUs that production has were not there: nothing is known of what runs on them."""
+    if given >= asked:
+        return found
+    its = "its GPU" if asked == 1 else f"its {asked} GPUs"
+    less = f"with {given} of {its}" if given else f"without {its}"
+    words = f"smoke-tested {less} ([smoke] gpu = {given}, [run] gpu = {asked})"
+    if found.status != "failed":
+        finding = _low("without-gpu", words, "try it where there is one, with [smoke] gpu left out")
+        reason, findings = f"{found.reason}, {less}", (*found.findings, finding)
+    else:
+        fix = "start on the CPU where there is none; or try it on an engine that has one, with [smoke] gpu left out"
+        finding, reason = _low("without-gpu", words, fix), found.reason
+        # What the gate says to do is the first: of a missing GPU the general advice, [run] gpu, is done already.
+        findings = (finding, *found.findings) if _OF_GPUS.search(reason) else (*found.findings, finding)
+    return found.model_copy(update={"reason": reason, "findings": findings, "remarks": (*found.remarks, words)})
 
 
 def _first_fault(faults: Sequence[Finding]) -> str:

@@ -1,5 +1,5 @@
 """What the candidate gets instead of what only a platform has: buckets, claims and ConfigMaps become directories of
-this machine. Pure.
+this machine, and it does without GPUs that this machine has not. Pure.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _ON_PLATFORMS = ("pvc:", "configmap:")
 
 
 def as_tried(run: RunSettings, smoke: SmokeSettings) -> RunSettings:
-    """`[run]` with the stand-ins of `[[smoke.volumes]]`, by target.
+    """`[run]` with the stand-ins of `[[smoke.volumes]]`, by target, and with the GPUs that `[smoke] gpu` leaves it.
 
     Raises ConfigError (2) for what only a platform has without one, and for a stand-in of nothing.
     """
@@ -28,7 +28,7 @@ def as_tried(run: RunSettings, smoke: SmokeSettings) -> RunSettings:
             hint=f'give it a directory: [[smoke.volumes]] source = "…", target = "{elsewhere[0].target}"',
             details=tuple(f"run.volumes: {volume.source} has no stand-in" for volume in elsewhere),
         )
-    return run.model_copy(update={"volumes": volumes})
+    return run.model_copy(update={"volumes": volumes, "gpu": run.gpu if smoke.gpu is None else min(run.gpu, smoke.gpu)})
 
 
 def _place(volume: Volume) -> str:

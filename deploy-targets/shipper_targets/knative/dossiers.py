@@ -9,6 +9,7 @@ import re
 
 from shipper_targets.knative.conditions import told_by
 from shipper_targets.kubernetes.findings import Finding, failed
+from shipper_targets.kubernetes.scheduling import scheduler_words
 from shipper_targets.kubernetes.values import Object
 
 _QUOTA = re.compile(r"exceeded quota|failed quota", re.IGNORECASE)
@@ -29,7 +30,7 @@ _REASONS: dict[str, tuple[str, str]] = {
 def finding_of(condition: Object) -> Finding:
     """A condition that is False, as a finding. Causes: those above, quota, crashed, platform."""
     reason, message = told_by(condition)
-    words = message or reason or "not ready"
+    words = (scheduler_words(message) if reason == "Unschedulable" else message) or reason or "not ready"
     if _QUOTA.search(words):
         return failed("quota", words, "raise the namespace's ResourceQuota, or ask for less")
     if reason.startswith("ExitCode"):

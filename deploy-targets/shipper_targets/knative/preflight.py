@@ -15,6 +15,7 @@ from shipper_targets.knative.once import as_deployment
 from shipper_targets.knative.permissions import Uses, needs
 from shipper_targets.knative.rehearsal import rehearse
 from shipper_targets.knative.settings import KnativeSettings
+from shipper_targets.kubernetes.claims import remark_on_claims
 from shipper_targets.kubernetes.gitops import managed_by
 from shipper_targets.kubernetes.kinds import SERVICE as PLAIN_SERVICE
 from shipper_targets.kubernetes.labels import owner_of
@@ -75,6 +76,7 @@ class Preflight:
             return found
         whole = as_deployment(release, self._own, self._calls.name)
         found += reference_problems(self._api, whole)
+        remark_on_claims(self._api, whole, self._remark)
         found += Room(self._api, self._own.cluster, self._remark).problems(settings, whole, beside=True)
         if not found:
             try:

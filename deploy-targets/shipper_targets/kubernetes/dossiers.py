@@ -25,7 +25,7 @@ def dossier_of(finding: Finding, settings: Settings, log: Sequence[str], *, name
     told = _of_container(finding, settings, log) if _is_containers(finding) else None
     if told is None:
         told = Dossier(cause=finding.cause or "unknown", reason=shorten(finding.reason, _LONGEST), hint=finding.hint)
-    where = _where(finding, namespace)
+    where = _where(finding, namespace, log)
     hint = "; ".join(part for part in (told.hint, where) if part)
     return told.model_copy(update={"hint": hint, "log_tail": tail_of(log), "exit_status": finding.exit_code})
 
@@ -66,11 +66,10 @@ def _of_container(finding: Finding, settings: Settings, log: Sequence[str]) -> D
     )
 
 
-def _where(finding: Finding, namespace: str) -> str:
-    """The command that shows the rest."""
+def _where(finding: Finding, namespace: str, log: Sequence[str]) -> str:
+    """What shows the rest to people who read this when the release was put back, and the pod has gone with it."""
     if not finding.pod:
         return ""
-    if not wants_log(finding) or finding.exit_code is None:
-        return f"kubectl describe pod -n {namespace} {finding.pod}"
-    before = " --previous" if finding.previous else ""
-    return f"kubectl logs -n {namespace} {finding.pod} -c {finding.container}{before}"
+    if wants_log(finding) and log:
+        return f"what container {finding.container} wrote last stands in the run's log"
+    return f"kubectl get events -n {namespace} --field-selector involvedObject.name={finding.pod}"

@@ -51,6 +51,7 @@ NODE = Kind("", "v1", "nodes", "Node", namespaced=False)
 HPA = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 PDB = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 INGRESS = Kind("networking.k8s.io", "v1", "ingresses", "Ingress")
+STORAGE_CLASS = Kind("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
 INGRESS_CLASS = Kind("networking.k8s.io", "v1", "ingressclasses", "IngressClass", namespaced=False)
 NETWORK_POLICY = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
@@ -70,8 +71,9 @@ WELL_KNOWN = {
     (one.api_version, one.kind): one
     for one in (
         DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET, SERVICE, POD, EVENT, SECRET, CONFIG_MAP, SERVICE_ACCOUNT,
-        CLAIM, RESOURCE_QUOTA, LIMIT_RANGE, NAMESPACE, NODE, HPA, PDB, INGRESS, INGRESS_CLASS, NETWORK_POLICY,
-        ENDPOINT_SLICE, HTTP_ROUTE, GATEWAY, JOB, CRON_JOB, LEASE, ROLE, ROLE_BINDING, ACCESS_REVIEW, CRD,
+        CLAIM, RESOURCE_QUOTA, LIMIT_RANGE, NAMESPACE, NODE, HPA, PDB, INGRESS, INGRESS_CLASS, STORAGE_CLASS,
+        NETWORK_POLICY, ENDPOINT_SLICE, HTTP_ROUTE, GATEWAY, JOB, CRON_JOB, LEASE, ROLE, ROLE_BINDING, ACCESS_REVIEW,
+        CRD,
     )
 }  # fmt: skip
 """What needs no discovery."""

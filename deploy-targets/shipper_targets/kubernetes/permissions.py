@@ -226,6 +226,7 @@ def _look(uses: Uses) -> Iterator[Need]:
     yield need(kinds.NODE, ("list",), why="the nodes' architectures and devices")
     if uses.volumes:
         yield need(kinds.CLAIM, ("get",), why="whether the volumes are there")
+        yield need(kinds.STORAGE_CLASS, ("list",), why="whether a claim gets its volume")
     if uses.gpus:
         yield need(kinds.POD, ("list",), wide=True, why="devices that are free")
     if uses.gateway:

@@ -10,6 +10,7 @@ from shipper.model import Problem, Release, Settings
 from shipper.model.context import Reporter
 from shipper.targets import Denied, PlatformError, Transient
 from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.claims import remark_on_claims
 from shipper_targets.kubernetes.fronts import gateway_problems, remark_on_ingress
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, SERVICE, Kind
 from shipper_targets.kubernetes.labels import owner_of
@@ -107,6 +108,7 @@ class Preflight:
         room = Room(self._api, self._own, self._remark)
         whole = self._render(unbuilt_here(settings, versions, target, the_one(room.platforms())))
         found += reference_problems(self._api, whole, own=own is not None, remark=self._remark)
+        remark_on_claims(self._api, whole, self._remark)
         found += _not_secure(namespace, whole)
         beside = shape_of(settings.rollout.strategy) == "weighted"
         found += room.problems(settings, whole, beside=beside)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from shipper_targets.kubernetes.findings import Finding, failed, waiting, worst
 from shipper_targets.kubernetes.pods import containers
 from shipper_targets.kubernetes.pull_errors import pull_error
+from shipper_targets.kubernetes.scheduling import NO_ROOM, scheduler_words, what_to_do
 from shipper_targets.kubernetes.values import Object, condition, is_leaving, is_true, name_of, objects, text
 from shipper_targets.kubernetes.verdicts_containers import SYNC_PATIENCE, container_finding
 
@@ -26,7 +27,6 @@ _GONE_OBJECT = re.compile(
 )
 _SCALING_UP = ("TriggeredScaleUp", "Nominated")
 _LIMIT = re.compile(r"exceed(?:s|ed) (?:the|its).*limit", re.IGNORECASE)
-_NO_ROOM = "free room, add nodes, or ask for less: [run] cpu, memory, gpu and [scale] min"
 _AUTOSCALER = "an autoscaler may need longer: unschedulable_window"
 
 
@@ -89,11 +89,12 @@ def _unscheduled(pod: Object, events: Sequence[Object], window: float) -> Findin
         return waiting("no-capacity", "its scheduling is gated (spec.schedulingGates)")
     if (gone := _GONE_OBJECT.search(said)) is not None:
         return failed("config-missing", gone[1], "create it in this namespace, or correct the name")
-    told = f"no node for it: {said or 'the scheduler gives no reason'}"
+    told = f"no node for it: {scheduler_words(said) or 'the scheduler gives no reason'}"
+    to_do = what_to_do(pod, scheduler_words(said))
     reasons = [text(one, "reason") for one in events]
     if any(reason in _SCALING_UP for reason in reasons):
-        return waiting("no-capacity", f"{told} (an autoscaler is adding a node)", _NO_ROOM)
-    hint = _NO_ROOM if "NotTriggerScaleUp" in reasons else f"{_NO_ROOM}; {_AUTOSCALER}"
+        return waiting("no-capacity", f"{told} (an autoscaler is adding a node)", to_do)
+    hint = f"{to_do}; {_AUTOSCALER}" if to_do == NO_ROOM and "NotTriggerScaleUp" not in reasons else to_do
     return waiting("no-capacity", told, hint, patience=window)
 
 

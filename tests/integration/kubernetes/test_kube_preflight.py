@@ -12,6 +12,7 @@ import pytest
 
 from shipper.model import Problem, Settings
 from shipper_targets.kubernetes.kinds import (
+    CLAIM,
     CONFIG_MAP,
     DEPLOYMENT,
     LIMIT_RANGE,
@@ -168,6 +169,17 @@ def test_everything_that_pods_refer_to_is_there(place: Looking) -> None:
     }
     place.make(CONFIG_MAP, "labels", data={"a": "b"})
     assert not any("ConfigMap" in one.message for one in looking.problems(settings_of(run={"volumes": volumes})))
+
+
+def test_a_claim_that_no_pod_gets_a_volume_from_is_told_of_before_the_build(place: Looking) -> None:
+    size = {"resources": {"requests": {"storage": "1Gi"}}}
+    place.make(CLAIM, "weights", spec={"accessModes": ["ReadOnlyMany"], "storageClassName": "", **size})
+
+    place.problems(settings_of(run={"volumes": [{"source": "pvc:weights", "target": "/models"}]}))
+
+    assert any(
+        "claim weights is Pending since 2" in text and "without a storage class" in text for text in place.remarks.told
+    )
 
 
 def test_quota_that_leaves_too_little(place: Looking) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shipper.targets import NotFound
-from shipper_targets.kubernetes.kinds import DEPLOYMENT, RESOURCE_QUOTA
+from shipper_targets.kubernetes.kinds import CLAIM, DEPLOYMENT, RESOURCE_QUOTA
 from shipper_targets.kubernetes.values import at, objects, text
 from tests.integration.kubernetes.kube_service import REPOSITORY, KubeService, settings_of
 from tests.integration.kubernetes.waiting import until
@@ -124,7 +124,7 @@ def test_an_init_container_that_fails_is_the_reason(shop: KubeService) -> None:
     assert last.dossier is not None
     assert last.dossier.exit_status == 4
     assert last.dossier.log_tail == ("no such table",)
-    assert "-c migrate" in last.dossier.hint
+    assert "what container migrate wrote last" in last.dossier.hint
 
 
 def test_quota_is_named_in_the_api_servers_words(shop: KubeService) -> None:
@@ -157,6 +157,23 @@ def test_what_no_node_has_room_for_fails_after_the_window_with_the_schedulers_wo
     assert last.dossier.cause == "no-capacity"
     assert "Insufficient memory" in last.reason
     assert 1.0 < time.monotonic() - started < 1.0 + SOON
+
+
+def test_a_claim_without_a_volume_is_told_with_its_name_and_not_with_what_makes_room(
+    kube_rig: KubeRig, kube_namespace: str
+) -> None:
+    shop = KubeService(kube_rig, kube_namespace, unschedulable_window="1s")
+    size = {"resources": {"requests": {"storage": "1Gi"}}}
+    spec = {"accessModes": ["ReadOnlyMany"], "storageClassName": "", **size}
+    shop.admin.create(CLAIM, {"apiVersion": "v1", "kind": CLAIM.kind, "metadata": {"name": "weights"}, "spec": spec})
+
+    last = shop.roll_out(settings=settings_of(run={"volumes": [{"source": "pvc:weights", "target": "/models"}]}))
+
+    assert last.state == "failed"
+    assert last.dossier is not None
+    assert last.reason.endswith("PersistentVolumeClaims.")
+    assert last.dossier.hint.startswith(f"kubectl describe pvc weights -n {kube_namespace} ")
+    assert "[scale] min" not in last.dossier.hint
 
 
 def test_never_ready_waits_with_the_probes_words_until_the_deadline(shop: KubeService) -> None:

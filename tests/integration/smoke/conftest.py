@@ -147,6 +147,7 @@ class Bench:
         health: Mapping[str, Any] | None = None,
         image: Image | None = None,
         secrets: Mapping[str, bytes] | None = None,
+        gpus_left: int | None = None,
         **run: Any,
     ) -> Smoke:
         """The evidence about a candidate that behaves so."""
@@ -155,7 +156,7 @@ class Bench:
             ServiceSettings(service="smoke-test", root=str(self.folder)),
             RunSettings.model_validate({"env": {"BEHAVE": behave}, "stop_grace": 5, **run}),
             HealthSettings.model_validate({"startup": 20, **(health or {})}),
-            SmokeSettings(requests=requests),
+            SmokeSettings(requests=requests, gpu=gpus_left),
             Keys(secrets or {}),
             self.told,
             self.switch,

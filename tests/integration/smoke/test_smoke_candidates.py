@@ -214,6 +214,12 @@ def test_what_the_engine_refuses_is_told_in_its_own_words(bench: Bench) -> None:
     assert "memory" in refused.value.details[0]
 
 
+def test_what_has_a_gpu_in_production_is_tried_without_it_where_that_is_said(bench: Bench) -> None:
+    smoke = bench.try_out("well", gpu=1, gpus_left=0)
+    assert (smoke.status, ids(smoke)) == ("passed", ["without-gpu"]), smoke
+    assert smoke.reason.endswith("without its GPU")
+
+
 def test_a_volume_that_is_not_there_is_a_configuration_error(bench: Bench) -> None:
     with pytest.raises(ConfigError, match=r"models/iris\.onnx is not there"):
         bench.try_out("well", volumes=[{"source": "models/iris.onnx", "target": "/models/iris.onnx"}])

@@ -33,8 +33,18 @@ def test_a_crash_is_explained_by_its_last_lines() -> None:
 
     assert (found.cause, found.exit_status) == ("crashed", 1)
     assert found.reason == "crashed with exit 1 after 2.0 s: Python finds no module xgboost"
-    assert found.hint.endswith("kubectl logs -n shops shop-1-a -c main --previous")
+    assert found.hint.endswith("what container main wrote last stands in the run's log")
+    assert "kubectl" not in found.hint  # its pod goes when the release is put back
     assert found.log_tail[-1].startswith("ModuleNotFoundError")
+
+
+def test_without_a_log_the_events_are_named_which_outlive_the_pod() -> None:
+    events = "kubectl get events -n shops --field-selector involvedObject.name=shop-1-a"
+
+    assert told(crashed()).hint.endswith(events)
+    assert told(replace(failed("no-capacity", "no node for it", "free room"), pod="shop-1-a"), "log").hint == (
+        f"free room; {events}"
+    )
 
 
 def test_out_of_memory_names_the_containers_own_limit() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from shipper.model import Finding, Image, Probe
+from shipper.model import Dossier, Finding, Image, Probe, ScanPolicy, Smoke
+from shipper.scanning.policy import judge
 from shipper.smoke.keeping import keep_log
-from shipper.smoke.report import outcome, remarks
+from shipper.smoke.report import failure, outcome, remarks, without_gpus
 from shipper.smoke.stopping import Stopped
 from shipper.targets.secret_files import owner_of
 
@@ -59,6 +60,45 @@ def test_remarks_are_low_and_do_not_fail() -> None:
 )
 def test_root_is_root_by_any_name(user: str, root: bool) -> None:
     assert ("runs-as-root" in ids(remarks(IMAGE, "linux/amd64", user, [], ENDED, 10))) is root
+
+
+def passed() -> Smoke:
+    return outcome(IMAGE, [RIGHT], [], started_in=1.2, stopped=ENDED, peak_memory=None, log=[])
+
+
+def failed(reason: str) -> Smoke:
+    return failure(IMAGE, Dossier(cause="crashed", reason=reason, hint="set [run] gpu = 1"))
+
+
+def test_a_candidate_that_was_tried_without_its_gpu_passes_and_says_so_everywhere() -> None:
+    found = without_gpus(passed(), asked=1, given=0)
+    assert found.status == "passed"
+    assert found.reason == "ready in 1.2 s, 1 of 1 requests as expected, without its GPU"
+    assert [(one.id, one.severity) for one in found.findings] == [("without-gpu", "low")]
+    told = "smoke-tested without its GPU ([smoke] gpu = 0, [run] gpu = 1)"
+    assert judge([found], ScanPolicy(), "production") == ((), (told,))
+
+
+@pytest.mark.parametrize(("asked", "given", "words"), [(4, 0, "without its 4 GPUs"), (4, 2, "with 2 of its 4 GPUs")])
+def test_how_many_gpus_were_there(asked: int, given: int, words: str) -> None:
+    assert f"smoke-tested {words} (" in without_gpus(passed(), asked=asked, given=given).remarks[0]
+
+
+@pytest.mark.parametrize("gpus", [0, 2])
+def test_nothing_is_said_of_gpus_that_were_there(gpus: int) -> None:
+    assert without_gpus(passed(), asked=gpus, given=gpus) == passed()
+
+
+@pytest.mark.parametrize(
+    ("reason", "first"),
+    [("crashed with exit 1: it needs a GPU and sees none", "without-gpu"), ("crashed with exit 1", "crashed")],
+)
+def test_a_candidate_that_misses_its_gpu_is_not_told_to_ask_for_one(reason: str, first: str) -> None:
+    found = without_gpus(failed(reason), asked=1, given=0)
+    assert (found.status, found.reason) == ("failed", reason)
+    assert ids(list(found.findings))[0] == first
+    assert sorted(ids(list(found.findings))) == ["crashed", "without-gpu"]
+    assert "[smoke] gpu = 0" in found.remarks[0]
 
 
 def test_a_log_is_private_and_keeps_its_end(tmp_path: Path) -> None:

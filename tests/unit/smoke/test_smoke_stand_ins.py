@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shipper.errors import ConfigError
+from shipper.errors import ConfigError, SmokeError
 from shipper.model import RunSettings, SmokeSettings
+from shipper.smoke.engine import refused
 from shipper.smoke.stand_ins import as_tried
 
 pytestmark = pytest.mark.unit
@@ -44,3 +45,19 @@ def test_what_only_a_platform_has_is_refused_with_what_to_write(source: str) -> 
 def test_a_stand_in_of_nothing_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match=r"stands in for a volume at /models, and .* has none there"):
         as_tried(run_with(), smoke_with(HERE))
+
+
+@pytest.mark.parametrize(("left", "gets"), [({}, 2), ({"gpu": 0}, 0), ({"gpu": 1}, 1), ({"gpu": 3}, 2)])
+def test_the_candidate_gets_the_gpus_that_it_is_left_and_no_more_than_production(
+    left: dict[str, int], gets: int
+) -> None:
+    assert as_tried(RunSettings(gpu=2), SmokeSettings(**left)).gpu == gets
+
+
+def test_an_engine_without_a_gpu_is_told_with_the_setting_that_does_without() -> None:
+    words = 'could not select device driver "" with capabilities: [[gpu]]'
+    error = refused("start the candidate", words)
+    assert isinstance(error, SmokeError)
+    assert error.message == "could not start the candidate: this engine has no GPU"
+    assert error.hint.startswith("set [smoke] gpu = 0")
+    assert "enabled" not in error.hint  # production does not allow that
