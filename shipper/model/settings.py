@@ -370,7 +370,8 @@ class GateSettings(Product):
         default=None,
         max_length=100,
         description="A command that is run at each bake time's end; any status but 0 fails the gate. It gets "
-        "SHIPPER_SERVICE, SHIPPER_ENVIRONMENT, SHIPPER_REVISION, SHIPPER_NUMBER, SHIPPER_WEIGHT and SHIPPER_ADDRESS.",
+        "SHIPPER_SERVICE, SHIPPER_ENVIRONMENT, SHIPPER_REVISION, SHIPPER_NUMBER, SHIPPER_WEIGHT, SHIPPER_ADDRESS and "
+        "SHIPPER_HOST (the Host header that this address needs, empty for none).",
     )
     command_timeout: Seconds = Field(default=60.0, description="The longest that the command may take.")
 

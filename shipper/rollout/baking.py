@@ -141,6 +141,7 @@ class _Gates:
             "SHIPPER_NUMBER": str(attempt.release.number),
             "SHIPPER_WEIGHT": str(self._share),
             "SHIPPER_ADDRESS": address.url if address else "",
+            "SHIPPER_HOST": (address.host or "") if address else "",
         }
 
     def _tell(self, judged: Judged) -> None:

@@ -19,7 +19,7 @@ from shipper_targets.knative.rules import violations
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.knative.traffic import targets
 from shipper_targets.knative.violations import Path, Violation, show_path
-from shipper_targets.kubernetes.limits import authorized_requests, reserved_names
+from shipper_targets.kubernetes.limits import authorized_requests, gate_remarks, reserved_names
 from shipper_targets.kubernetes.limits_pod import pod_problems, pod_remarks, problem
 
 LEAST_HEALTHY, MOST_HEALTHY = 200, 399
@@ -92,7 +92,7 @@ def limit_problems(release: Release, own: KnativeSettings, service: str, cluster
 
 def remarks_of(settings: Settings, own: KnativeSettings) -> list[str]:
     """What is asked for and does not hold on Knative, and is no reason to refuse."""
-    told = pod_remarks(settings, own.cluster)
+    told = [*pod_remarks(settings, own.cluster), *gate_remarks(settings)]
     if "stop_grace" in settings.run.model_fields_set:
         told.append("run.stop_grace does not hold: an instance has as long to end as a request may take (timeout)")
     if settings.health.json_ is not None:

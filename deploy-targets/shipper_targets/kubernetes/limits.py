@@ -49,12 +49,25 @@ def remarks_of(settings: Settings, own: KubernetesSettings) -> list[str]:
     """What is asked for and does not hold here, or holds in another way, and is no reason to refuse."""
     if own.has_own_manifests:
         return []
-    found = pod_remarks(settings, own)
+    found = [*pod_remarks(settings, own), *gate_remarks(settings)]
+    if not is_autoscaled(settings.scale) and own.autoscale != type(own.autoscale)():
+        found.append("autoscale does nothing without [scale] max above min: there is no autoscaler")
     if settings.health.json_ is not None:
         found.append("health.json is asked by the smoke test and the proof; Kubernetes' probes look at the status only")
     if settings.scale.concurrency is not None:
         found.append("scale.concurrency does not hold: a Service counts no requests; let the server limit itself")
     return found
+
+
+def gate_remarks(settings: Settings) -> Iterator[str]:
+    """Gates that were asked for and never hold: nothing here counts requests by revision."""
+    gate = settings.rollout.gate
+    asked = [name for name in ("error_rate", "latency") if name in gate.model_fields_set and getattr(gate, name)]
+    if asked and settings.rollout.strategy in ("blue-green", "canary"):
+        yield (
+            f"rollout.gate.{' and '.join(asked)} never hold here: nothing counts requests by revision; golden requests "
+            "decide, and rollout.gate.command, which may ask your metrics"
+        )
 
 
 def reserved_names(own: KubernetesSettings) -> Iterator[Problem]:

@@ -60,9 +60,9 @@ def permission_problems(
     """
     access = Access(api)
     missing = access.missing(needs(command))
-    for one in missing:
-        if one.why:
-            remark(f"not known beforehand: {one.why} ({', '.join(one.verbs)} {one.resource} is missing)")
+    unknown = [f"{one.why} ({', '.join(one.verbs)} {one.resource})" for one in missing if one.why]
+    if unknown:
+        remark(f"not known beforehand, for want of the permission: {'; '.join(unknown)}")
     problems = [forbidden(one, namespace) for one in missing if not one.why]
     if command != "release" and not problems:
         lacking = access.missing(required(needs("release")))

@@ -67,19 +67,19 @@ class Room:
 
     @cached_property
     def _nodes(self) -> list[Object] | None:
-        return self._seen(NODE, "the nodes' architecture and room are not known beforehand")
+        return self._seen(NODE)
 
     @cached_property
     def _quotas(self) -> list[Object] | None:
-        return self._seen(RESOURCE_QUOTA, "quota that is left is not known beforehand")
+        return self._seen(RESOURCE_QUOTA)
 
     @cached_property
     def _ranges(self) -> list[Object] | None:
-        return self._seen(LIMIT_RANGE, "the namespace's LimitRanges are not known beforehand")
+        return self._seen(LIMIT_RANGE)
 
     @cached_property
     def _budgets(self) -> list[Object] | None:
-        return self._seen(PDB, "")
+        return self._seen(PDB)
 
     def _pods_that_come(self, settings: Settings, whole: Rendered, *, beside: bool) -> int:
         """How many pods have to find room at once."""
@@ -150,7 +150,7 @@ class Room:
         yield Problem(code=2, key=key, message=message, hint=hint)
 
     def _devices(self, nodes: list[Object], spec: Object, pods: int) -> Iterator[Problem]:
-        others = self._seen(EVERYWHERE, "whether GPUs are free is not known beforehand", fields=_ALIVE)
+        others = self._seen(EVERYWHERE, fields=_ALIVE)
         resource = self._own.gpu_resource
         each = wanted_by(spec).get(resource, Fraction(0))
         if others is None or each == 0 or pods == 0:
@@ -190,10 +190,9 @@ class Room:
                     f"PodDisruptionBudget {name_of(one)} allows no eviction: a node with its pod cannot be drained"
                 )
 
-    def _seen(self, kind: Kind, otherwise: str, *, fields: str = "") -> list[Object] | None:
+    def _seen(self, kind: Kind, *, fields: str = "") -> list[Object] | None:
+        """None for who may not look: that is told with the permissions that are missing."""
         try:
             return list(self._api.list(kind, fields=fields).items)
-        except (Denied, NotFound) as error:
-            if otherwise:
-                self._remark(f"{otherwise}: {error}")
+        except (Denied, NotFound):
             return None

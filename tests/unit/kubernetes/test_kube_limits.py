@@ -80,12 +80,20 @@ def test_own_manifests_are_not_judged_by_what_only_generated_ones_use() -> None:
     assert keys({"manifests": ["k8s"]}, run={"user": "app"}, scale={"min": 0}, health={"status": 500}) == []
 
 
+def test_an_autoscale_that_nothing_uses_is_remarked() -> None:
+    asked = own(autoscale={"cpu": 50})
+    assert any("autoscale does nothing" in one for one in remarks_of(settings_of(), asked))
+    told = remarks_of(settings_of(scale={"min": 1, "max": 3}), asked)
+    assert not any("autoscale does nothing" in one for one in told)
+
+
 @pytest.mark.parametrize(
     ("words", "sections"),
     [
         ("read-only", {}),
         ("run.cpu is a request", {"run": {"cpu": 1}}),
         ("scale.concurrency", {"scale": {"concurrency": 10}}),
+        ("rollout.gate.latency never hold here", {"rollout": {"strategy": "canary", "gate": {"latency": 1}}}),
     ],
 )
 def test_what_holds_in_another_way_is_remarked(words: str, sections: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def test_a_plan_goes_on_without_what_only_a_release_needs_and_says_so(monkeypatc
     problems, told = asked(monkeypatch, "plan", "get", "patch")
     assert problems == []
     assert told == [
-        "not known beforehand: the nodes' architectures (list nodes is missing)",
+        "not known beforehand, for want of the permission: the nodes' architectures (list nodes)",
         "a release would be refused (32), without the permission to delete deployments.apps; create secrets",
     ]
 

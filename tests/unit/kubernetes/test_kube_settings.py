@@ -37,6 +37,7 @@ GATEWAY = {"name": "front", "hosts": ["shop.example.com"]}
         {"manifests": ["a"], "manifests_command": ["b"]},
         {"in_cluster": True},
         {"security": {"privileged": True}},
+        {"security": {"capabilities": ["CAP_NET_ADMIN"]}},
         {"tolerations": [{"effect": "Never"}]},
         {"pre_stop": -1},
     ],
