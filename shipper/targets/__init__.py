@@ -22,6 +22,7 @@ from shipper.targets.protocol import (
     Collects,
     Diagnoses,
     Finishes,
+    GivesBack,
     KeysSecrets,
     Measures,
     PinsSecrets,
@@ -42,7 +43,7 @@ from shipper.targets.unbuilt import UNBUILT, as_planned, unbuilt
 from shipper.targets.urls import settings_from_url
 
 __all__ = [
-    "AsksInside", "Authorizes", "Collects", "Conflict", "Denied", "Diagnoses", "Finishes", "HalfDone", "Invalid",
+    "AsksInside", "Authorizes", "Collects", "Conflict", "Denied", "Diagnoses", "Finishes", "GivesBack", "HalfDone", "Invalid",
     "KeysSecrets", "Measures", "NotFound", "NothingListens", "PinsSecrets", "PlatformError", "Probes", "Renders",
     "Replaces", "Retired", "RunsOnce", "SECRETS_DIRECTORY", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target",
     "TargetContext", "TargetKind", "Transient", "UNBUILT", "UsageError", "as_planned", "asked_over_http", "caused_by",

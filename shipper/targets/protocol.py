@@ -251,6 +251,14 @@ class Authorizes(Protocol):
 
 
 @runtime_checkable
+class GivesBack(Protocol):
+    """What was here before shipper came is kept, also where no rollback can apply it: removing gives it back."""
+
+    def given_back(self) -> str:
+        """What `remove` would give its place back to, such as "Deployment shop"; empty for nothing. No write."""
+
+
+@runtime_checkable
 class Collects(Protocol):
     """The platform keeps what old releases needed until somebody cleans up."""
 

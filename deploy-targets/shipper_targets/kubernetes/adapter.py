@@ -27,6 +27,7 @@ from shipper.model import (
 )
 from shipper.targets import Denied, Retired, TargetContext
 from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.adopting import given_back
 from shipper_targets.kubernetes.asking import Asking
 from shipper_targets.kubernetes.carriers import Fence
 from shipper_targets.kubernetes.cleaning import Cleaning, garbage_of
@@ -60,7 +61,8 @@ from shipper_targets.kubernetes.writing_rolling import refuse_other_name
 
 
 class KubernetesTarget(ABC):
-    """Implements Probes, AsksInside, Diagnoses, StreamsLogs, Collects, PinsSecrets, RunsOnce and Renders.
+    """Implements Probes, AsksInside, Diagnoses, StreamsLogs, Collects, GivesBack, PinsSecrets, RunsOnce and
+    Renders.
 
     `shape` and `writing` are those of the shape.
     """
@@ -174,6 +176,10 @@ class KubernetesTarget(ABC):
         """Everything that has our labels; returns when its pods are gone."""
         with self._fence.telling():
             Removing(self._writing).remove(stamp, seen)
+
+    def given_back(self) -> str:
+        """The Deployment that was replaced in place, or that the Service asked."""
+        return given_back(self._api, self._reading.now())
 
     def garbage(self, keep: Sequence[int], images: Collection[str]) -> Sequence[Garbage]:
         """Records and Deployments of old releases; images are the registry's."""

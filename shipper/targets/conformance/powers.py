@@ -19,6 +19,7 @@ from shipper.targets.protocol import (
     Collects,
     Diagnoses,
     Finishes,
+    GivesBack,
     KeysSecrets,
     Measures,
     PinsSecrets,
@@ -34,7 +35,7 @@ from shipper.targets.protocol import (
 
 OF_TARGETS: tuple[type, ...] = (
     SplitsTraffic, Replaces, Probes, Measures, AsksInside, KeysSecrets, Diagnoses, Collects, StreamsLogs,
-    RunsOnce, StoresImages, PinsSecrets, Authorizes, Finishes, Renders,
+    RunsOnce, StoresImages, PinsSecrets, Authorizes, Finishes, GivesBack, Renders,
 )  # fmt: skip
 
 OF_PLACES: tuple[type, ...] = (

@@ -24,6 +24,7 @@ MEMBERS = (
         "secret_key",
         "make_secret_key",
         "garbage",
+        "given_back",
         "secret_versions",
         "secret_value",
         "authorization",

@@ -10,7 +10,7 @@ import pytest
 
 from shipper.model import Stamp
 from shipper.targets import HalfDone, Invalid
-from shipper_targets.kubernetes.adopting import is_of, keep_snapshot, put_back, snapshot
+from shipper_targets.kubernetes.adopting import given_back, is_of, keep_snapshot, put_back, snapshot
 from shipper_targets.kubernetes.carriers import Fence
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import Kind
@@ -120,6 +120,26 @@ def test_another_deployment_of_the_name_is_not_what_was_kept() -> None:
     assert is_of(kept(server), deployment(1, name="web"))
     assert not is_of(kept(server), somebodys("web:v1", 2, uid="another"))
     assert is_of({"name": "web"}, deployment(1, name="web")), "of an older shipper"
+
+
+# What removal would give back
+
+
+def test_what_was_replaced_in_place_is_known_to_be_given_back() -> None:
+    server: Any = Server()
+    keep_snapshot(server, "shop", somebodys("web:v1", 2), LABELS, anew=True)
+    assert given_back(server, found(deployments=[deployment(1, name="web")])) == "Deployment web"
+    assert given_back(server, found(deployments=[deployment(1, name="another")])) == "", "it was deleted since"
+    nothing: Any = Server()
+    assert given_back(nothing, found(deployments=[deployment(1, name="web")])) == ""
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_what_the_service_asked_is_given_back_while_it_is_there(runs: bool) -> None:
+    noted = service("shop", **{"shipper.dev/adopted": json.dumps({"name": "web", "selector": {"app": "web"}})})
+    server: Any = Server(noted)
+    there = [somebodys("web:v1", 2)] if runs else []
+    assert given_back(server, found(service=noted, foreign=there)) == ("Deployment web" if runs else "")
 
 
 # Removal
