@@ -26,8 +26,8 @@ from shipper.model import (
     Traits,
 )
 from shipper.targets import Denied, Retired, TargetContext
-from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.adopting import given_back
+from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.asking import Asking
 from shipper_targets.kubernetes.carriers import Fence
 from shipper_targets.kubernetes.cleaning import Cleaning, garbage_of
