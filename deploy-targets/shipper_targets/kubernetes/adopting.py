@@ -8,7 +8,7 @@ from typing import Any
 
 from shipper.targets import Conflict, Invalid
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, SECRET
 from shipper_targets.kubernetes.packing import pack_json, unpack_json
 from shipper_targets.kubernetes.rollouts import wanted_pods
@@ -95,5 +95,6 @@ def given_back(api: Api, found: Found) -> str:
     kept = snapshot(api, found.base)
     if kept is not None and any(is_of(kept, one) for one in found.deployments):
         return f"Deployment {kept['name']}"
-    name = found.adopted[0] if found.adopted is not None else ""
+    is_noted = bool(text(found.service, "metadata", "annotations", ADOPTED))  # else it serves as it always did
+    name = found.adopted[0] if is_noted and found.adopted is not None else ""
     return f"Deployment {name}" if name and any(name_of(one) == name for one in found.foreign) else ""

@@ -290,9 +290,9 @@ def removed_with(server: Any, applied: list[dict[str, Any]]) -> list[str]:
     server.objects["Deployment/web"] = live
     whole = rendered([Manifest(one) for one in (live, *applied)], Manifest(live).key)
     state = found(deployments=[live], records=[record(1, "web")])
-    writing = writing_to(server, state)
-    writing.report = told = Noted()  # type: ignore[assignment]
-    writing.reading.records.manifests = lambda _: whole  # type: ignore[method-assign]
+    writing: Any = writing_to(server, state)
+    writing.report = told = Noted()
+    writing.reading.records.manifests = lambda _: whole
     Removing(writing).remove(Stamp(epoch=1), state.seen)
     return told.remarks
 
@@ -312,7 +312,7 @@ def test_what_was_taken_over_is_told_and_has_no_mark_of_ours_whatever_its_kind(k
 
 @pytest.mark.parametrize(("managers", "goes"), [(["shipper"], True), (["kubectl", "shipper"], False)])
 def test_a_name_that_nobody_else_said_is_ours_to_take_off(managers: list[str], goes: bool) -> None:
-    said = {"f:metadata": {"f:labels": {"f:app.kubernetes.io/name": {}}}}
+    said: dict[str, Any] = {"f:metadata": {"f:labels": {"f:app.kubernetes.io/name": {}}}}
     fields = [{"manager": one, "fieldsV1": said} for one in managers]
     one = theirs("CronJob", "nightly", taken=True, managedFields=fields)
     server: Any = Merging(one)
