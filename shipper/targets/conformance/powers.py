@@ -17,6 +17,7 @@ from shipper.targets.protocol import (
     AsksInside,
     Authorizes,
     Collects,
+    Compares,
     Diagnoses,
     Finishes,
     GivesBack,
@@ -35,7 +36,8 @@ from shipper.targets.protocol import (
 
 OF_TARGETS: tuple[type, ...] = (
     SplitsTraffic, Replaces, Probes, Measures, AsksInside, KeysSecrets, Diagnoses, Collects, StreamsLogs,
-    RunsOnce, StoresImages, PinsSecrets, Authorizes, Finishes, GivesBack, Renders,
+    RunsOnce, StoresImages, PinsSecrets, Authorizes, Finishes, Renders, GivesBack,
+    Compares,
 )  # fmt: skip
 
 OF_PLACES: tuple[type, ...] = (

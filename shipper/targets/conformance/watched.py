@@ -25,6 +25,7 @@ MEMBERS = (
         "make_secret_key",
         "garbage",
         "given_back",
+        "differences",
         "secret_versions",
         "secret_value",
         "authorization",

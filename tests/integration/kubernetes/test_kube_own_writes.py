@@ -77,12 +77,18 @@ def test_manifests_of_ones_own_are_released_and_come_back_whole_from_elsewhere(w
     assert (serving(now), now.drift, now.in_flight, now.capacity) == ({1: 100}, (), None, 2)
     extra = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: web-extra}\ndata: {KEY: value}\n"
     says(web, "two", extra)
-    web.rolls_out(web.release("two"))
+    two = web.release("two")
+    web.rolls_out(two)
     assert _mode(web) == "two"
     assert web.api.find(CONFIG_MAP, "web-extra") is not None
 
     assert web.root is not None
     (web.root / "web.yaml").unlink()
+    told = [(change.action, change.subject, change.after) for change in web.rolling().differences(two, one)]
+    assert told == [
+        ("change", "ConfigMap/web-config data.MODE", "one"),
+        ("remove", "ConfigMap/web-extra", "will be removed"),
+    ]
     web.rolls_out(web.release(back_to=one))
 
     assert _mode(web) == "one"
