@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, cast
 
-from shipper.model import Product, RunFinished, Sealed, Wanted
+from shipper.errors import PlatformError
+from shipper.model import Change, Product, RunFinished, Sealed, Wanted
 from shipper.model.shown import PlannedRollback
 from shipper.operations.differences import differences
 from shipper.operations.ledgers import ledger_of
@@ -19,7 +20,9 @@ from shipper.pipeline.engine import run
 from shipper.pipeline.events import Sink
 from shipper.pipeline.loading import load
 from shipper.pipeline.remarks import Remarks
+from shipper.rollout.platform_errors import not_written
 from shipper.stages.select import Found, look_back
+from shipper.targets import Compares, Target
 
 
 def wanted(to: str | None, *, secrets: str | None, quarantine_image: bool, reason: str) -> Wanted:
@@ -63,7 +66,8 @@ def plan_rollback(where: Where, what: Wanted) -> PlannedRollback:
     """
     workspace = open_place(where)
     remarks = Remarks()
-    found = look_back(what, workspace.connect(), ledger_of(workspace), remarks, WallClock().now())
+    target = workspace.connect()
+    found = look_back(what, target, ledger_of(workspace), remarks, WallClock().now())
     choice = found.choice
     return PlannedRollback(
         service=workspace.service,
@@ -75,13 +79,25 @@ def plan_rollback(where: Where, what: Wanted) -> PlannedRollback:
         warm=found.warm,
         age=choice.age,
         healthy_for=choice.healthy_for,
-        changes=differences(found.serving, found.release, found.secret_versions) if found.release else (),
+        changes=_changes(found, target),
         quarantine=found.quarantine,
         lift=choice.lift,
         whose={one: found.known.whose(one) for one in (*found.quarantine, *choice.lift)},
         problems=found.problems,
         remarks=tuple(remarks.texts),
     )
+
+
+def _changes(found: Found, target: Target) -> tuple[Change, ...]:
+    if found.release is None:
+        return ()
+    alike = differences(found.serving, found.release, found.secret_versions)
+    if found.serving is None or not isinstance(target, Compares):
+        return alike
+    try:
+        return (*alike, *target.differences(found.serving, found.release))
+    except PlatformError as error:
+        raise not_written(error) from error
 
 
 def _serves(found: Found) -> str:

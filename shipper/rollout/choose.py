@@ -225,8 +225,10 @@ def _impossible(known: Known, serving: Revision | None, details: list[str]) -> R
     earlier = [one for one in _by_content(known) if one.verified and one.fingerprint != now]
     kept_out = [one.name for one in earlier if _kept_out(known, one)]
     but = f" but what is quarantined ({', '.join(kept_out)})" if kept_out else ""
+    kept = known.given_back()
+    removal = f"; what was here before shipper (#0, {kept}) comes back by `shipper remove` alone" if kept else ""
     return RollbackImpossible(
-        f"there is no earlier verified release to go back to{but}",
+        f"there is no earlier verified release to go back to{but}{removal}",
         hint="`shipper history` shows all; --to brings back any of them, a quarantined one too",
         details=details,
     )
@@ -284,11 +286,16 @@ def _no_other(
 def _adopted_as_asked(known: Known, observation: Observation) -> Revision:
     adopted = adopted_revision(known, observation)
     why = "it is not there any more" if adopted is None else _why_not_adopted(known, observation, adopted)
-    if adopted is None or why:
-        raise RollbackImpossible(
-            f"what served before shipper came (#0) cannot come back: {why}", hint="`shipper history` shows the rest"
-        )
-    return adopted
+    if adopted is not None and not why:
+        return adopted
+    kept = known.given_back()
+    if kept and adopted is None:
+        why = f"{kept} was replaced in place, and a rollback applies releases alone"
+    removal = f"`shipper remove` gives {kept} back, and takes the service away; " if kept else ""
+    raise RollbackImpossible(
+        f"what served before shipper came (#0) cannot come back by a rollback: {why}",
+        hint=f"{removal}`shipper history` shows the rest",
+    )
 
 
 def _named(known: Known, to: str, now: float) -> KnownRelease:

@@ -14,7 +14,7 @@ from shipper.ledger.protocol import Ledger
 from shipper.model import LedgerState, Observation, Outcome, Recorded, Release, Revision, Stamp, short
 from shipper.model.context import Reporter
 from shipper.rollout.platform_errors import not_written
-from shipper.targets import SplitsTraffic, Target
+from shipper.targets import GivesBack, SplitsTraffic, Target
 
 DEAD: tuple[Outcome, ...] = ("started", "abandoned")
 """Outcomes of a release whose run did not tell how it ended."""
@@ -68,6 +68,10 @@ def _no_release(_: int) -> Release | None:
     return None
 
 
+def _nothing() -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Known:
     """Everything that is known. `releases` oldest first; `quarantined` are short fingerprints of both sides.
@@ -91,6 +95,8 @@ class Known:
     """The platform's own, oldest first."""
     look_up: Callable[[int], Release | None] = field(default=_no_release, compare=False, repr=False)
     """The ledger's whole record of a number. Raises LedgerError."""
+    given_back: Callable[[], str] = field(default=_nothing, compare=False, repr=False)
+    """What was here before shipper and comes back by removal alone: see `targets.GivesBack`. Raises PlatformError."""
 
     def __getitem__(self, number: int) -> KnownRelease | None:
         """The release of this number; of two the verified one, else the newer."""
@@ -168,6 +174,7 @@ def known(
         missing=missing,
         records=records,
         look_up=_no_release if ledger is None or ledger_problem else ledger.release,
+        given_back=target.given_back if isinstance(target, GivesBack) and platform_problem is None else _nothing,
     )
 
 

@@ -41,7 +41,7 @@ from shipper.rollout.sealing import refuse_unrecorded, seal_stamp
 from shipper.rollout.strategies import stable_weights, trusted
 from shipper.rollout.unreached import why_unreached
 from shipper.rollout.writes import Writer
-from shipper.targets import Replaces, SplitsTraffic
+from shipper.targets import GivesBack, Replaces, SplitsTraffic, Target
 
 Way = Callable[[Attempt], tuple[Revision, Verdict]]
 
@@ -287,7 +287,7 @@ class UnderLease:
     def _adopt(self) -> None:
         main, stamp = self._before.main, self._before.stamp
         if main is not None and main.release is None and not stamp.highest and self._state.adopted != main.name:
-            self._run.report.remark(f"{main.name} was here before shipper: it is #0, and the way back")
+            self._run.report.remark(f"{main.name} was here before shipper: it is #0, {_way_back_to(self._run.target)}")
             self._record.adopted(main.name)
 
     # What is done.
@@ -377,6 +377,14 @@ class UnderLease:
 def _brought(line: Recorded, revision: Revision) -> bool:
     """Whether this revision is what that release brought. What was here before shipper has no fingerprint."""
     return line.rollback_to == 0 if revision.release is None else line.fingerprint == revision.fingerprint
+
+
+def _way_back_to(target: Target) -> str:
+    """What of what was here before shipper can be had again, and by what."""
+    if isinstance(target, SplitsTraffic):
+        return "and the way back"
+    after = "; after that `shipper remove` gives it back, and no rollback does" if isinstance(target, GivesBack) else ""
+    return f"which a first release that fails is put back to{after}"
 
 
 def _can_live(revision: Revision) -> bool:

@@ -20,8 +20,10 @@ from shipper.targets.protocol import (
     AsksInside,
     Authorizes,
     Collects,
+    Compares,
     Diagnoses,
     Finishes,
+    GivesBack,
     KeysSecrets,
     Measures,
     PinsSecrets,
@@ -42,10 +44,10 @@ from shipper.targets.unbuilt import UNBUILT, as_planned, unbuilt
 from shipper.targets.urls import settings_from_url
 
 __all__ = [
-    "AsksInside", "Authorizes", "Collects", "Conflict", "Denied", "Diagnoses", "Finishes", "HalfDone", "Invalid",
-    "KeysSecrets", "Measures", "NotFound", "NothingListens", "PinsSecrets", "PlatformError", "Probes", "Renders",
-    "Replaces", "Retired", "RunsOnce", "SECRETS_DIRECTORY", "SplitsTraffic", "StoresImages", "StreamsLogs", "Target",
-    "TargetContext", "TargetKind", "Transient", "UNBUILT", "UsageError", "as_planned", "asked_over_http", "caused_by",
-    "change_of", "configuration_changes", "container_options", "delete_each", "difference", "retry_transient",
-    "settings_from_url", "unbuilt",
+    "AsksInside", "Authorizes", "Collects", "Compares", "Conflict", "Denied", "Diagnoses", "Finishes", "GivesBack",
+    "HalfDone", "Invalid", "KeysSecrets", "Measures", "NotFound", "NothingListens", "PinsSecrets", "PlatformError",
+    "Probes", "Renders", "Replaces", "Retired", "RunsOnce", "SECRETS_DIRECTORY", "SplitsTraffic", "StoresImages",
+    "StreamsLogs", "Target", "TargetContext", "TargetKind", "Transient", "UNBUILT", "UsageError", "as_planned",
+    "asked_over_http", "caused_by", "change_of", "configuration_changes", "container_options", "delete_each",
+    "difference", "retry_transient", "settings_from_url", "unbuilt",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from typing_extensions import Protocol, runtime_checkable
 
 from shipper.model import (
+    Change,
     Dossier,
     Garbage,
     Observation,
@@ -248,6 +249,25 @@ class Authorizes(Protocol):
 
     def authorization(self) -> Mapping[str, str]:
         """Headers for a request to the address. Raises Denied, Transient."""
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """A release is more here than its image and its settings, such as manifests of the project's own, and recorded."""
+
+    def differences(self, now: Release, then: Release) -> Sequence[Change]:
+        """What of that would be different once `then` is back instead of `now`; empty where either has no record.
+
+        As people may see it: no secret's value. No write.
+        """
+
+
+@runtime_checkable
+class GivesBack(Protocol):
+    """What was here before shipper came is kept, also where no rollback can apply it: removing gives it back."""
+
+    def given_back(self) -> str:
+        """What `remove` would give its place back to, such as "Deployment shop"; empty for nothing. No write."""
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from shipper.model import (
+    Change,
     Dossier,
     Garbage,
     Observation,
@@ -26,10 +27,12 @@ from shipper.model import (
     Traits,
 )
 from shipper.targets import Denied, Retired, TargetContext
+from shipper_targets.kubernetes.adopting import given_back
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.asking import Asking
 from shipper_targets.kubernetes.carriers import Fence
 from shipper_targets.kubernetes.cleaning import Cleaning, garbage_of
+from shipper_targets.kubernetes.coming_back import own_differences
 from shipper_targets.kubernetes.content import content_of
 from shipper_targets.kubernetes.elsewhere import elsewhere
 from shipper_targets.kubernetes.files import rendered_files
@@ -62,7 +65,8 @@ from shipper_targets.kubernetes.writing_rolling import refuse_other_name
 
 
 class KubernetesTarget(ABC):
-    """Implements Probes, AsksInside, Diagnoses, StreamsLogs, Collects, PinsSecrets, RunsOnce and Renders.
+    """Implements Probes, AsksInside, Diagnoses, StreamsLogs, Collects, Compares, GivesBack, PinsSecrets, RunsOnce and
+    Renders.
 
     `shape` and `writing` are those of the shape.
     """
@@ -178,6 +182,16 @@ class KubernetesTarget(ABC):
         """Everything that has our labels; returns when its pods are gone."""
         with self._fence.telling():
             Removing(self._writing).remove(stamp, seen)
+
+    def differences(self, now: Release, then: Release) -> Sequence[Change]:
+        """Of own manifests, as each of them was recorded."""
+        if not self._own.has_own_manifests:
+            return ()  # the settings say it all
+        return own_differences(self._manifests, self._reading, now, then)
+
+    def given_back(self) -> str:
+        """The Deployment that was replaced in place, or that the Service asked."""
+        return given_back(self._api, self._reading.now())
 
     def garbage(self, keep: Sequence[int], images: Collection[str]) -> Sequence[Garbage]:
         """Records and Deployments of old releases; images are the registry's."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from shipper.targets import Conflict, Invalid
 from shipper_targets.kubernetes.api import Api
+from shipper_targets.kubernetes.found import ADOPTED, Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT, SECRET
 from shipper_targets.kubernetes.packing import pack_json, unpack_json
 from shipper_targets.kubernetes.rollouts import wanted_pods
@@ -85,3 +86,15 @@ def put_back(api: Api, kept: Mapping[str, Any], live: Object, version: str) -> d
         {"op": "replace", "path": "/spec", "value": spec},
     ]
     return api.json_patch(DEPLOYMENT, text(live, "metadata", "name"), operations)
+
+
+def given_back(api: Api, found: Found) -> str:
+    """What removing the service gives its place back to: what was replaced in place, or what the Service asked.
+    Empty where nothing was adopted, or it is gone by now.
+    """
+    kept = snapshot(api, found.base)
+    if kept is not None and any(is_of(kept, one) for one in found.deployments):
+        return f"Deployment {kept['name']}"
+    is_noted = bool(text(found.service, "metadata", "annotations", ADOPTED))  # else it serves as it always did
+    name = found.adopted[0] if is_noted and found.adopted is not None else ""
+    return f"Deployment {name}" if name and any(name_of(one) == name for one in found.foreign) else ""

@@ -25,6 +25,7 @@ from shipper_targets.kubernetes.reading import Reading
 from shipper_targets.kubernetes.services import ports_of
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp, seen_of, stamp_text, stamped_at
+from shipper_targets.kubernetes.taking_over import ADOPT
 from shipper_targets.kubernetes.tries import Result, made_again
 from shipper_targets.kubernetes.values import Object, made_by, mapping, name_of, objects, text, uid_of
 
@@ -128,7 +129,7 @@ class Fence:
             if owner is not None and owner != wanted:
                 raise Invalid(f"{what} is that of {' in '.join(owner)}: choose another name for this target")
             if owner is None and not self._own.adopt and not carries_stamp(carrier):
-                raise Invalid(f"{what} is there, and shipper did not make it: adopt = true takes it over")
+                raise Invalid(f"{what} is there, and shipper did not make it: {ADOPT}")
 
     def _remark_managed(self, found: Found) -> None:
         """Once in a run. A release is refused by preflight; what comes here is a way back, or an end."""

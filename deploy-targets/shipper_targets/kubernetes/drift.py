@@ -18,7 +18,7 @@ from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
 from shipper_targets.kubernetes.scaling import scales
 from shipper_targets.kubernetes.showing import shown
-from shipper_targets.kubernetes.values import Object, at, mapping, name_of, objects, text
+from shipper_targets.kubernetes.values import Object, at, managers_of, mapping, name_of, text
 
 REPLICAS = "shipper.dev/replicas"
 """Annotation of a Deployment: the number of pods that shipper asked for after it was applied."""
@@ -86,7 +86,7 @@ def _undone(found: Found) -> Iterator[Drift]:
     """`kubectl rollout undo` brings back a pod template with all annotations of then: it owns the release's, then."""
     for one in found.deployments:
         number = text(one, "metadata", "annotations", NUMBER)
-        managers = _managers(one, "metadata", "annotations", RELEASE)
+        managers = managers_of(one, "metadata", "annotations", RELEASE)
         others = [str(last) for last in (*found.stamp.verified[-1:], *_newest(found)) if str(last) != number]
         if managers and MANAGER not in managers and others:
             whose = f"by {', '.join(managers)}; `shipper rollback --to '#{number}'` keeps it"
@@ -95,12 +95,6 @@ def _undone(found: Found) -> Iterator[Drift]:
 
 def _newest(found: Found) -> list[int]:
     return sorted(record.number for record in found.records)[-1:]
-
-
-def _managers(one: Object, *path: str) -> list[str]:
-    """Who owns a field of an object, as its managedFields say."""
-    owned = ("fieldsV1", *(f"f:{key}" for key in path))
-    return [text(by, "manager") for by in objects(one, "metadata", "managedFields") if at(by, *owned) is not None]
 
 
 def _paused(found: Found) -> Iterator[Drift]:

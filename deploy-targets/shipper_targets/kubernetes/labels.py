@@ -38,6 +38,9 @@ CONFIG = "shipper.dev/config"
 IDENTITY = (RELEASE, NUMBER, FINGERPRINT, STAMP, RECORD)
 """What says which release an object belongs to: never in a pod template, never part of a release's content."""
 
+OF_EVERY_OBJECT = frozenset({NAME, INSTANCE, MANAGED_BY, SERVICE, ENVIRONMENT, BASE})
+"""The names of labels_of."""
+
 NOTHING = "0"
 """The workload that a Service selects while nothing serves. Never a Deployment of ours: names begin with a letter."""
 

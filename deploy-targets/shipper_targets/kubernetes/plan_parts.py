@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shipper.model import Change, Observation, Release
 from shipper.model.release import short
 from shipper.targets import UNBUILT, change_of, configuration_changes
+from shipper_targets.kubernetes.labels import OF_EVERY_OBJECT
 
 TO_BUILD = "to be built"
 SAME = "nothing to change, if the image is the same"
@@ -59,6 +60,22 @@ class Stood:
         for stood, shown in self.shown.items():
             told = told.replace(stood, shown)
         return told
+
+
+def labels_told_once(changes: Sequence[Change]) -> Iterator[Change]:
+    """Labels of ours that objects do not have yet, as when they are taken over: in one line for all, the last."""
+    objects, labels = dict[str, None](), set[str]()
+    for one in changes:
+        key, _, path = one.subject.partition(" ")
+        label = path.removeprefix("metadata.labels.")
+        if one.action != "create" or label == path or label not in OF_EVERY_OBJECT:
+            yield one
+            continue
+        objects[key] = None
+        labels.add(label)
+    if objects:
+        whose = next(iter(objects)) if len(objects) == 1 else f"{len(objects)} objects"
+        yield Change(action="create", subject=f"labels of {whose}", after=", ".join(sorted(labels)))
 
 
 def secret_changes(before: Release | None, after: Release) -> Iterator[Change]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from shipper_targets.kubernetes.plan_parts import (
     TO_BUILD,
     Stood,
     configuration_alone,
+    labels_told_once,
     planned_name,
     secret_changes,
     serves_already,
@@ -31,6 +32,7 @@ from shipper_targets.kubernetes.plan_parts import (
 from shipper_targets.kubernetes.prune import KEEP, is_kept, left, may_go, obsolete
 from shipper_targets.kubernetes.rollouts import release_in
 from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.taking_over import ADOPT
 from shipper_targets.kubernetes.unbuilt import unpushed
 from shipper_targets.kubernetes.values import Object, mapping, name_of
 from shipper_targets.kubernetes.writing import Writing, as_selected, carried, is_carrier
@@ -49,7 +51,7 @@ class Planning:
         self._own = own
 
     def plan(self, release: Release, observation: Observation) -> Plan:
-        """Subjects are `revision`, `image`, `Kind/name path.of.a.field`, and `traffic`.
+        """Subjects are `revision`, `image`, `Kind/name path.of.a.field`, `labels of …`, and `traffic`.
 
         Where no image is known, the dry runs are asked with that of what serves, else with one by a digest that is
         none: neither is told.
@@ -63,7 +65,7 @@ class Planning:
         whole = self._writing.manifests.of(as_planned(release, _reference(then) or unpushed(release.settings)), found)
         remarks = [*_shape_changes(found), *_left_route(found, whole), *_adopts(found, self._own)]
         changes = [*self._objects(found, whole, stood, remarks), *self._removed(found, whole, remarks)]
-        changes = [*_with_secrets(changes, list(secret_changes(then, release)))]
+        changes = [*_with_secrets(labels_told_once(changes), list(secret_changes(then, release)))]
         new = change_of("revision", "", planned_name(found.base))
         if main is None:
             return Plan(summary="a first release", changes=(new, image, *changes), remarks=tuple(remarks))
@@ -189,7 +191,7 @@ def _adopts(found: Found, own: KubernetesSettings) -> Sequence[str]:
     adopted = found.adopted
     if adopted is None or found.stamp.highest:
         return ()
-    told = f"{adopted[0]} was here before shipper: it is #0" + ("" if own.adopt else "; adopt = true takes it over")
+    told = f"{adopted[0]} was here before shipper: it is #0" + ("" if own.adopt else f"; {ADOPT}")
     return [told, *_lost_ports(found, own)]
 
 
@@ -226,7 +228,7 @@ def _reference(then: Release | None) -> str:
     return image.reference if image is not None else ""
 
 
-def _with_secrets(changes: Sequence[Change], secrets: Sequence[Change]) -> Iterator[Change]:
+def _with_secrets(changes: Iterable[Change], secrets: Sequence[Change]) -> Iterator[Change]:
     """Each Secret by its name, instead of the hash over all of them in the pods' template."""
     yield from (one for one in changes if not (secrets and one.subject.endswith(f".annotations.{SECRETS}")))
     yield from secrets

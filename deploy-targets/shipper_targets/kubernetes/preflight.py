@@ -34,6 +34,7 @@ from shipper_targets.kubernetes.rehearsal import pod_problems, record_problems, 
 from shipper_targets.kubernetes.room import Room
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp
+from shipper_targets.kubernetes.taking_over import ADOPT
 from shipper_targets.kubernetes.unbuilt import unbuilt_here
 from shipper_targets.kubernetes.values import Object, made_by, mapping
 
@@ -153,11 +154,12 @@ class Preflight:
                 yield Problem(code=2, key="targets", message=message, hint=hint)
             if owner is not None and owner != wanted:
                 message = f"{what} is that of {' in '.join(owner)}"
-                yield Problem(code=2, key="targets.name", message=message, hint="give this one a name of its own")
+                hint = "give this one a name of its own: [targets.<name>] name = …"
+                yield Problem(code=2, key="targets.name", message=message, hint=hint)
             elif owner is None and not self._own.adopt and not carries_stamp(there):
                 message = f"{what} is there, and shipper did not make it"
-                hint = "adopt = true takes it over; or give this one a name of its own"
-                yield Problem(code=2, key="targets.name", message=message, hint=hint)
+                hint = f"{ADOPT}; or give this one a name of its own: [targets.<name>] name = …"
+                yield Problem(code=2, key="targets.adopt", message=message, hint=hint)
 
     def _remark(self, text: str) -> None:
         if self._report is not None and text not in self._told:

@@ -61,7 +61,8 @@ def _instead(manifest: Manifest, fields: Sequence[str]) -> str:
     if manifest.kind == "Job":
         return "a Job runs one image: let it be a command of [rollout] before"
     if manifest.kind == "Deployment" and any(field.startswith("spec.selector") for field in fields):
-        return 'leave it there and release beside it: strategy = "blue-green" with adopt = true, or another name'
+        beside = '[rollout] strategy = "blue-green" and [targets.<name>] adopt = true'
+        return f"leave it there and release beside it: {beside}; or another name"
     return "delete the object first, or give it another name"
 
 

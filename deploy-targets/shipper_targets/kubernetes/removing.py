@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -28,14 +29,24 @@ from shipper_targets.kubernetes.kinds import (
     STATEFUL_SET,
     Kind,
 )
-from shipper_targets.kubernetes.labels import MANAGED_BY, MANAGER, STAMP, label_query, marks_of, owner_of
+from shipper_targets.kubernetes.labels import (
+    INSTANCE,
+    MANAGED_BY,
+    MANAGER,
+    NAME,
+    STAMP,
+    is_ours,
+    label_query,
+    marks_of,
+    owner_of,
+)
 from shipper_targets.kubernetes.managed import refuse_managed
 from shipper_targets.kubernetes.manifest import Key, Manifest
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.prune import NEVER, may_go
 from shipper_targets.kubernetes.rollouts import release_in
 from shipper_targets.kubernetes.taking_over import is_taken
-from shipper_targets.kubernetes.values import Object, at, mapping, name_of, owner_uid, text, uid_of
+from shipper_targets.kubernetes.values import Object, at, managers_of, mapping, name_of, owner_uid, text, uid_of
 from shipper_targets.kubernetes.writing import Writing
 
 LOOK = 0.2
@@ -80,7 +91,7 @@ class Removing:
             refuse_managed(found.carriers)
             found = self._writing.fence.marked(found, stamp, found.carrier)
         self._kept = snapshot(self._api, found.base)
-        selectors = [_pods_of(one) for one in found.deployments if self._kept is None or not is_of(self._kept, one)]
+        selectors = [_pods_of(one) for one in found.deployments if not self._stays(one)]
         last = found.carrier
         kinds = [DEPLOYMENT, HPA, PDB, INGRESS, JOB, CONFIG_MAP, SERVICE_ACCOUNT, SERVICE]
         known = [(one.key, kind) for one in self._applied(found) if (kind := self._kind(one)) not in (None, *kinds)]
@@ -105,7 +116,7 @@ class Removing:
         records = self._writing.reading.records
         records.releases(found.records)
         every = [whole for record in found.records if (whole := records.manifests(record)) is not None]
-        return list({one.key: one for whole in every for one in whole.manifests if one.kind not in NEVER}.values())
+        return list({one.key: one for whole in every for one in whole.manifests}.values())
 
     def _kind(self, manifest: Manifest) -> Kind | None:
         """None for a kind that the cluster serves no more: nothing of it is there."""
@@ -138,7 +149,11 @@ class Removing:
 
     def _one(self, found: Found, key: Key, kind: Kind) -> None:
         live = self._api.find(kind, key.name, key.namespace or None)
-        if live is not None and may_go(live, found.base):
+        if live is None or not is_ours(mapping(live, "metadata", "labels"), found.base):
+            return
+        if kind.kind in NEVER and not is_taken(live):
+            self._remark(f"{kind} {key.name} stays, for what is in it: a person removes it")
+        elif is_taken(live) or may_go(live, found.base):
             self._delete(kind, live, found, namespace=key.namespace or None)
 
     def _delete(self, kind: Kind, one: Object, found: Found, namespace: str | None = None) -> None:
@@ -146,9 +161,9 @@ class Removing:
         if kind == SERVICE and (text(one, "metadata", "annotations", ADOPTED) or not is_ours):
             return  # it was there before us, maybe with our stamp by now: it is given back instead
         if is_taken(one):
-            if kind != SERVICE:
-                self._remark(f"{kind} {name_of(one)} was there before shipper, and stays")
-            return  # likewise: it stays as it is
+            if found.service is None or uid_of(one) != uid_of(found.service):  # that one is given back at the end
+                self._leave(kind, one)
+            return
         if kind == DEPLOYMENT and self._kept is not None and is_of(self._kept, one):
             self._writing.fence.conditional(one, partial(put_back, self._api, self._kept, one))
             self._remark(f"Deployment {name_of(one)} is given back as it was before shipper came")
@@ -162,6 +177,21 @@ class Removing:
         self._gone = True
         if kind in _WORKLOADS and _finalizers(one):
             self._held.append((kind, one, namespace))
+
+    def _stays(self, deployment: Object) -> bool:
+        """Whether its pods are not waited for: it was there before us."""
+        return is_taken(deployment) or (self._kept is not None and is_of(self._kept, deployment))
+
+    def _leave(self, kind: Kind, one: Object) -> None:
+        """What was there before us has no mark of ours any more. What releases made of it, its image above all, stays:
+        nobody has kept what it was.
+        """
+        with suppress(NotFound):
+            self._api.merge(kind, name_of(one), {"metadata": _without_marks(one)})
+            self._remark(
+                f"{kind} {name_of(one)} was there before shipper, and stays: as the last release made it, "
+                "without shipper's labels"
+            )
 
     def _give_back(self, found: Found) -> None:
         """The Service that was there before us asks whom it asked, and has no mark of ours."""
@@ -224,12 +254,16 @@ def _finalizers(one: Object) -> list[str]:
 
 
 def _without_marks(there: Object) -> dict[str, dict[str, None]]:
+    """Exactly what is ours of its labels and annotations; name and instance where nobody else says them, too."""
     marks = {
         member: {key: None for key in mapping(there, "metadata", member) if key.startswith("shipper.dev/")}
         for member in ("labels", "annotations")
     }
-    if text(there, "metadata", "labels", MANAGED_BY) == MANAGER:
+    labels = mapping(there, "metadata", "labels")
+    if labels.get(MANAGED_BY) == MANAGER:
         marks["labels"][MANAGED_BY] = None
+    alone = [key for key in (NAME, INSTANCE) if {*managers_of(there, "metadata", "labels", key)} == {MANAGER}]
+    marks["labels"] |= dict.fromkeys(alone)
     return marks
 
 

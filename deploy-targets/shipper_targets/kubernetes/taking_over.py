@@ -9,6 +9,9 @@ from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.stamps import carries_stamp
 from shipper_targets.kubernetes.values import Object, mapping, text
 
+ADOPT = "[targets.<name>] adopt = true takes it over"
+"""What to do about an object that is there, and where that is written."""
+
 TAKEN = "shipper.dev/taken-over"
 """Annotation of an object that was there before us."""
 
@@ -29,7 +32,7 @@ def mind_owner(api: Api, manifest: Manifest, *, adopts: bool, marks: bool) -> No
     if owner is not None:
         raise Invalid(f"{manifest.key} is that of {' in '.join(owner)}: one object cannot be two services'")
     if not adopts:
-        raise Invalid(f"{manifest.key} is there, and shipper did not make it: adopt = true takes it over")
+        raise Invalid(f"{manifest.key} is there, and shipper did not make it: {ADOPT}")
     if marks:
         api.merge(kind, manifest.name, {"metadata": {"annotations": {TAKEN: "true"}}})
 

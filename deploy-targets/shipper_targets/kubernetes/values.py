@@ -81,3 +81,9 @@ def is_true(value: Any, kind: str) -> bool:
 def by_age(values: Iterable[Object]) -> list[Object]:
     """Oldest first; of the same second by name, so that the order never changes."""
     return sorted(values, key=lambda one: (text(one, "metadata", "creationTimestamp"), name_of(one)))
+
+
+def managers_of(one: Object, *path: str) -> list[str]:
+    """Who owns a field of an object, as its managedFields say."""
+    owned = ("fieldsV1", *(f"f:{key}" for key in path))
+    return [text(by, "manager") for by in objects(one, "metadata", "managedFields") if at(by, *owned) is not None]

@@ -17,6 +17,7 @@ from shipper_targets.kubernetes.rollouts import release_in, state_of
 from shipper_targets.kubernetes.services import selecting
 from shipper_targets.kubernetes.stamps import carries_stamp, stamp_text, stamped_at
 from shipper_targets.kubernetes.switching import adopted_note, as_routed, ports_there, rerouted, select, traffic_note
+from shipper_targets.kubernetes.taking_over import ADOPT
 from shipper_targets.kubernetes.values import Object, mapping, name_of, text, uid_of
 from shipper_targets.kubernetes.writing import Writing, as_selected, carried, going_on, is_carrier
 
@@ -150,7 +151,7 @@ class RollingWriting(Writing):
         if owner is not None and owner != wanted:
             raise Invalid(f"Deployment {name} is that of {' in '.join(owner)}: it cannot be two services'")
         if live is not None and not release_in(live) and not self.own.adopt and not carries_stamp(live):
-            raise Invalid(f"Deployment {name} is there, and shipper did not make it: adopt = true takes it over")
+            raise Invalid(f"Deployment {name} is there, and shipper did not make it: {ADOPT}")
         return live
 
     def _deploy(

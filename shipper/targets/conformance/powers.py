@@ -17,8 +17,10 @@ from shipper.targets.protocol import (
     AsksInside,
     Authorizes,
     Collects,
+    Compares,
     Diagnoses,
     Finishes,
+    GivesBack,
     KeysSecrets,
     Measures,
     PinsSecrets,
@@ -34,7 +36,8 @@ from shipper.targets.protocol import (
 
 OF_TARGETS: tuple[type, ...] = (
     SplitsTraffic, Replaces, Probes, Measures, AsksInside, KeysSecrets, Diagnoses, Collects, StreamsLogs,
-    RunsOnce, StoresImages, PinsSecrets, Authorizes, Finishes, Renders,
+    RunsOnce, StoresImages, PinsSecrets, Authorizes, Finishes, Renders, GivesBack,
+    Compares,
 )  # fmt: skip
 
 OF_PLACES: tuple[type, ...] = (

@@ -24,6 +24,8 @@ MEMBERS = (
         "secret_key",
         "make_secret_key",
         "garbage",
+        "given_back",
+        "differences",
         "secret_versions",
         "secret_value",
         "authorization",

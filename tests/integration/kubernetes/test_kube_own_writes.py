@@ -10,7 +10,7 @@ import pytest
 
 from shipper.model import TargetSpec
 from shipper.targets import Conflict, Invalid
-from shipper_targets.kubernetes.kinds import CONFIG_MAP, CRD, DEPLOYMENT, SECRET, SERVICE
+from shipper_targets.kubernetes.kinds import CONFIG_MAP, CRD, CRON_JOB, DEPLOYMENT, SECRET, SERVICE
 from shipper_targets.kubernetes.values import at, is_true, name_of, text
 from tests.integration.kubernetes.kube_place import KubePlace, image_of, serving, until
 from tests.integration.kubernetes.kube_service import REPOSITORY
@@ -77,12 +77,18 @@ def test_manifests_of_ones_own_are_released_and_come_back_whole_from_elsewhere(w
     assert (serving(now), now.drift, now.in_flight, now.capacity) == ({1: 100}, (), None, 2)
     extra = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: web-extra}\ndata: {KEY: value}\n"
     says(web, "two", extra)
-    web.rolls_out(web.release("two"))
+    two = web.release("two")
+    web.rolls_out(two)
     assert _mode(web) == "two"
     assert web.api.find(CONFIG_MAP, "web-extra") is not None
 
     assert web.root is not None
     (web.root / "web.yaml").unlink()
+    told = [(change.action, change.subject, change.after) for change in web.rolling().differences(two, one)]
+    assert told == [
+        ("change", "ConfigMap/web-config data.MODE", "one"),
+        ("remove", "ConfigMap/web-extra", "will be removed"),
+    ]
     web.rolls_out(web.release(back_to=one))
 
     assert _mode(web) == "one"
@@ -341,22 +347,51 @@ def test_a_second_first_release_that_fails_is_put_back_to_what_was_there_by_then
 def test_what_was_adopted_in_place_is_there_again_after_a_removal(web: KubePlace, kube_rig: KubeRig) -> None:
     """Its Service is the one that has the service's name."""
     _applied_by_kubectl(web, kube_rig)
+    _nightly_by_kubectl(web, kube_rig)
     web.own.update(adopt=True, name="web")
+    says(web, "one", NIGHTLY.format(repository=REPOSITORY))
     for text_of in ("one", "two"):
         web.rolls_out(web.release(text_of))
     target = web.rolling()
+    assert target.given_back() == "Deployment web"
+    assert text(web.api.get(CRON_JOB, "nightly"), "metadata", "labels", "shipper.dev/instance") == "web"
     now = target.observe()
     target.remove(web.stamp(now), now.seen)
     found = web.api.get(DEPLOYMENT, "web")
     assert f"{REPOSITORY}:legacy" in str(at(found, "spec", "template"))
     service = web.api.get(SERVICE, "web")
     assert at(service, "spec", "selector") == {"app": "web"}
-    for one in (found, service):
+    nightly = web.api.get(CRON_JOB, "nightly")
+    assert at(nightly, "metadata", "labels") == {"team": "web"}
+    for one in (found, service, nightly):
         marks = {**(at(one, "metadata", "labels") or {}), **(at(one, "metadata", "annotations") or {})}
         assert not [key for key in marks if key.startswith("shipper.dev/")]
     assert web.api.list(SECRET).items == ()
     target.remove(web.stamp(target.observe()), target.observe().seen)
     assert web.api.find(DEPLOYMENT, "web") is not None, "done again, it is the same"
+    assert web.rolling().given_back() == ""
+
+
+NIGHTLY = """---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {{name: nightly, labels: {{team: web}}}}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: a, image: "{repository}:any"}}]}}}}}}
+"""
+
+
+def _nightly_by_kubectl(web: KubePlace, rig: KubeRig) -> None:
+    container = {"name": "a", "image": f"{REPOSITORY}:legacy"}
+    pod = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    spec = {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": pod}}}
+    path = f"/apis/batch/v1/namespaces/{web.namespace}/cronjobs?fieldManager=kubectl-client-side-apply"
+    status, answer = rig.request(
+        "POST", path, {"metadata": {"name": "nightly", "labels": {"team": "web"}}, "spec": spec}
+    )
+    assert status < 300, answer
 
 
 def _applied_by_kubectl(web: KubePlace, rig: KubeRig) -> None:

@@ -167,7 +167,7 @@ def test_what_nobody_asked_us_to_take_over_is_refused(shop: KubePlace, somebody:
     target = shop.rolling()
     now = target.observe()
     assert [(one.name, one.number, one.weight) for one in now.serving] == [("legacy", 0, 100)]
-    with pytest.raises(Invalid, match="adopt = true"):
+    with pytest.raises(Invalid, match=r"\[targets.<name>\] adopt = true"):
         target.replace(shop.release("one"), shop.stamp(now), now.seen)
     found = shop.api.get(SERVICE, "shop")
     assert "shipper.dev/stamp" not in at(found, "metadata").get("annotations", {})

@@ -223,4 +223,7 @@ def test_what_is_adopted_is_to_have_an_image_that_is_to_be_built(web: Shop, kube
     plan = web.plans()
     image = next(one for one in lines(plan) if one.startswith("change Deployment/web") and ".image:" in one)
     assert image.endswith(f"{REPOSITORY}-other:1 -> to be built"), lines(plan)
+    assert not [one for one in lines(plan) if "metadata.labels" in one]
+    (told,) = [one for one in lines(plan) if "labels of" in one]
+    assert "shipper.dev/instance" in told
     assert "000000" not in everything(plan)

@@ -258,8 +258,8 @@ def test_what_somebody_else_made_under_this_name(place: Looking) -> None:
 
     found = only(place.problems())
 
-    assert (found.code, found.key) == (2, "targets.name")
-    assert "adopt = true" in found.hint
+    assert (found.code, found.key) == (2, "targets.adopt")
+    assert "[targets.<name>] adopt = true" in found.hint
     assert place.named(adopt=True).problems() == []
 
 

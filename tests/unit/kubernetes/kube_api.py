@@ -37,6 +37,9 @@ class Server:
         known = WELL_KNOWN.get((api_version, kind))
         return known or Kind(group, version, f"{kind.lower()}s", kind)
 
+    def find_kind(self, api_version: str, kind: str) -> Kind | None:
+        return self.kind_of(api_version, kind)
+
     def find(self, kind: Kind, name: str, namespace: str | None = None) -> Json | None:
         return copy.deepcopy(self.objects.get(f"{kind.kind}/{name}"))
 

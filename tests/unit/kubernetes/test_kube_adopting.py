@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 
 from shipper.model import Stamp
 from shipper.targets import HalfDone, Invalid
-from shipper_targets.kubernetes.adopting import is_of, keep_snapshot, put_back, snapshot
+from shipper_targets.kubernetes.adopting import given_back, is_of, keep_snapshot, put_back, snapshot
 from shipper_targets.kubernetes.carriers import Fence
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import Kind
-from shipper_targets.kubernetes.manifest import Manifest
+from shipper_targets.kubernetes.manifest import Manifest, rendered
 from shipper_targets.kubernetes.manifests import Manifests
 from shipper_targets.kubernetes.observing import in_flight
 from shipper_targets.kubernetes.reading import Reading
@@ -120,6 +121,26 @@ def test_another_deployment_of_the_name_is_not_what_was_kept() -> None:
     assert is_of(kept(server), deployment(1, name="web"))
     assert not is_of(kept(server), somebodys("web:v1", 2, uid="another"))
     assert is_of({"name": "web"}, deployment(1, name="web")), "of an older shipper"
+
+
+# What removal would give back
+
+
+def test_what_was_replaced_in_place_is_known_to_be_given_back() -> None:
+    server: Any = Server()
+    keep_snapshot(server, "shop", somebodys("web:v1", 2), LABELS, anew=True)
+    assert given_back(server, found(deployments=[deployment(1, name="web")])) == "Deployment web"
+    assert given_back(server, found(deployments=[deployment(1, name="another")])) == "", "it was deleted since"
+    nothing: Any = Server()
+    assert given_back(nothing, found(deployments=[deployment(1, name="web")])) == ""
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_what_the_service_asked_is_given_back_while_it_is_there(runs: bool) -> None:
+    noted = service("shop", **{"shipper.dev/adopted": json.dumps({"name": "web", "selector": {"app": "web"}})})
+    server: Any = Server(noted)
+    there = [somebodys("web:v1", 2)] if runs else []
+    assert given_back(server, found(service=noted, foreign=there)) == ("Deployment web" if runs else "")
 
 
 # Removal
@@ -231,3 +252,79 @@ def test_a_service_that_was_taken_over_stays_without_a_mark_of_ours(alone: bool)
     assert json.dumps(last).count("null") == len(LABELS) + 2
     assert "example.com/a" not in last["metadata"]["annotations"]
     assert "spec" not in last
+
+
+# Own manifests that were there, of any kind
+
+
+def theirs(kind: str, name: str, *, taken: bool, **more: Any) -> dict[str, Any]:
+    """As a release left it, with the labels that its manifest did not say."""
+    ours = {"app.kubernetes.io/managed-by": "shipper", "app.kubernetes.io/name": "shop", "app": "web"}
+    notes = {"shipper.dev/taken-over": "true"} if taken else {}
+    metadata = {"name": name, "uid": name, "labels": {**LABELS, **ours}, "annotations": notes, **more}
+    versions = {"CronJob": "batch/v1", "Ingress": "networking.k8s.io/v1"}
+    return {"apiVersion": versions.get(kind, "v1"), "kind": kind, "metadata": metadata}
+
+
+class Merging(Server):
+    """Labels and annotations that were taken off are gone."""
+
+    def merge(self, kind: Kind, name: str, patch: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        there = self.objects[f"{kind.kind}/{name}"]["metadata"]
+        for member in ("labels", "annotations"):
+            merged = {**there.get(member, {}), **patch["metadata"].get(member, {})}
+            there[member] = {key: value for key, value in merged.items() if value is not None}
+        return super().merge(kind, name, patch, **more)
+
+
+class Noted:
+    def __init__(self) -> None:
+        self.remarks: list[str] = []
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
+
+
+def removed_with(server: Any, applied: list[dict[str, Any]]) -> list[str]:
+    live = deployment(1, name="web")
+    server.objects["Deployment/web"] = live
+    whole = rendered([Manifest(one) for one in (live, *applied)], Manifest(live).key)
+    state = found(deployments=[live], records=[record(1, "web")])
+    writing: Any = writing_to(server, state)
+    writing.report = told = Noted()
+    writing.reading.records.manifests = lambda _: whole
+    Removing(writing).remove(Stamp(epoch=1), state.seen)
+    return told.remarks
+
+
+@pytest.mark.parametrize("kind", ["CronJob", "Ingress", "PersistentVolumeClaim", "Secret"])
+def test_what_was_taken_over_is_told_and_has_no_mark_of_ours_whatever_its_kind(kind: str) -> None:
+    one = theirs(kind, "nightly", taken=True)
+    server: Any = Merging(one)
+    (remark,) = removed_with(server, [one])
+    assert remark.startswith(f"{kind} nightly was there before shipper, and stays")
+    assert ("delete", f"{kind}/nightly", None) not in server.writes
+    (sent,) = server.sent(f"{kind}/nightly")
+    gone = {"shipper.dev/service", "shipper.dev/environment", "shipper.dev/instance", "app.kubernetes.io/managed-by"}
+    assert sent["metadata"]["labels"] == dict.fromkeys(gone)
+    assert sent["metadata"]["annotations"] == {"shipper.dev/taken-over": None}
+
+
+@pytest.mark.parametrize(("managers", "goes"), [(["shipper"], True), (["kubectl", "shipper"], False)])
+def test_a_name_that_nobody_else_said_is_ours_to_take_off(managers: list[str], goes: bool) -> None:
+    said: dict[str, Any] = {"f:metadata": {"f:labels": {"f:app.kubernetes.io/name": {}}}}
+    fields = [{"manager": one, "fieldsV1": said} for one in managers]
+    one = theirs("CronJob", "nightly", taken=True, managedFields=fields)
+    server: Any = Merging(one)
+    removed_with(server, [one])
+    (sent,) = server.sent("CronJob/nightly")
+    assert ("app.kubernetes.io/name" in sent["metadata"]["labels"]) == goes
+
+
+def test_what_has_data_stays_and_is_told_and_the_rest_of_the_set_goes() -> None:
+    claim, nightly = (theirs(kind, "x", taken=False) for kind in ("PersistentVolumeClaim", "CronJob"))
+    server: Any = Merging(claim, nightly)
+    remarks = removed_with(server, [claim, nightly])
+    assert remarks == ["PersistentVolumeClaim x stays, for what is in it: a person removes it"]
+    assert "PersistentVolumeClaim/x" in server.objects
+    assert "CronJob/x" not in server.objects

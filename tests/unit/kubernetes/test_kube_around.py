@@ -152,7 +152,7 @@ def test_somebodys_service_of_another_name_is_not_taken_either(monkeypatch: pyte
     monkeypatch.setattr(api, "find", lambda *_: {"metadata": {"name": "any"}})
     marks = service("shop")["metadata"]["labels"]
     other = Manifest({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "labels": marks}})
-    with pytest.raises(Invalid, match="Service/web is there, and shipper did not make it"):
+    with pytest.raises(Invalid, match=r"Service/web is there, and .* make it: \[targets.<name>\] adopt = true"):
         mind_owner(api, other, adopts=False, marks=True)
     asked = Manifest({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "labels": marks}})
     mind_owner(api, asked, adopts=False, marks=True)

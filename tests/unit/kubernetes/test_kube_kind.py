@@ -14,6 +14,7 @@ from shipper.targets import (
     AsksInside,
     Collects,
     Diagnoses,
+    GivesBack,
     PinsSecrets,
     Probes,
     Replaces,
@@ -59,7 +60,7 @@ def test_a_deployment_for_each_release(strategy: str) -> None:
 @pytest.mark.parametrize("strategy", ["rolling", "blue-green"])
 def test_both_have_these_powers(strategy: str) -> None:
     target = connected(strategy)
-    for power in (AsksInside, Collects, Diagnoses, PinsSecrets, Probes, Renders, RunsOnce, StreamsLogs):
+    for power in (AsksInside, Collects, Diagnoses, GivesBack, PinsSecrets, Probes, Renders, RunsOnce, StreamsLogs):
         assert isinstance(target, power), power
 
 

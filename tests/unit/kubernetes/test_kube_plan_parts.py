@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 
 from shipper.model import Change, Observation, Release, Revision, Stamp
-from shipper.targets import UNBUILT
-from shipper_targets.kubernetes.plan_parts import Stood, configuration_alone, secret_changes, serves_already
+from shipper.targets import UNBUILT, change_of
+from shipper_targets.kubernetes.plan_parts import (
+    Stood,
+    configuration_alone,
+    labels_told_once,
+    secret_changes,
+    serves_already,
+)
 from tests.unit.kubernetes.kube_rendering import OTHER_DIGEST, UID, release_of, settings_of
 
 pytestmark = pytest.mark.unit
@@ -50,6 +56,25 @@ def test_the_same_content_that_was_verified_has_nothing_to_do() -> None:
 )
 def test_anything_else_is_released(release: Release, now: Observation) -> None:
     assert not serves_already(release, now)
+
+
+def test_labels_that_every_object_gets_are_one_line_and_hide_nothing_else() -> None:
+    data = change_of("ConfigMap/a data.greeting", "hello-1", "hello-2")
+    taken = change_of("ConfigMap/a metadata.labels.app.kubernetes.io/managed-by", "Helm", "shipper")
+    theirs = change_of("ConfigMap/a metadata.labels.team", "", "web")
+    of_pods = change_of("Deployment/b spec.template.metadata.labels.shipper.dev/service", "", "shop")
+    ours = [
+        change_of(f"{key} metadata.labels.{label}", "", "shop")
+        for key in ("ConfigMap/a", "Deployment/b")
+        for label in ("shipper.dev/service", "shipper.dev/instance")
+    ]
+    found = list(labels_told_once([*ours[:1], data, taken, *ours[1:], theirs, of_pods]))
+    assert found[:-1] == [data, taken, theirs, of_pods]
+    line = found[-1]
+    assert (line.action, line.subject) == ("create", "labels of 2 objects")
+    assert line.after == "shipper.dev/instance, shipper.dev/service"
+    assert [one.subject for one in labels_told_once(ours[:2])] == ["labels of ConfigMap/a"]
+    assert list(labels_told_once([data])) == [data]
 
 
 def test_what_stands_for_what_nobody_knows_is_not_shown() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shipper.model import Deployment
+from shipper.model import Change, Deployment, Release
+from shipper.targets import Transient, change_of
+from shipper.targets.conformance.memory_splits import SplittingTarget
 from tests.unit.operations.imaginary import Laptop
 
 pytestmark = pytest.mark.unit
@@ -127,6 +129,30 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(laptop: Laptop) ->
     assert (laptop.memory.version, laptop.answer()) == (version, "two")
     shown = laptop.run("rollback", "--service", "shop", "--dry-run", "--json").shown
     assert (shown["to"], shown["warm"], shown["nothing"]) == ("#1", True, False)
+
+
+def test_a_dry_run_shows_what_the_target_alone_knows_to_come_back(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differences(_: object, now: Release, then: Release) -> list[Change]:
+        return [change_of("ConfigMap/shop data.greeting", f"of #{now.number}", f"of #{then.number}")]
+
+    released(laptop, "one", "two")
+    monkeypatch.setattr(SplittingTarget, "differences", differences, raising=False)
+    ended = laptop.run("rollback", "--service", "shop", "--dry-run")
+    assert ended.code == 0, ended
+    assert "ConfigMap/shop data.greeting: of #2 -> of #1" in ended.out
+
+
+def test_where_the_target_does_not_answer_for_them_a_dry_run_is_33(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differences(*_: object) -> list[Change]:
+        raise Transient("connection reset")
+
+    released(laptop, "one", "two")
+    monkeypatch.setattr(SplittingTarget, "differences", differences, raising=False)
+    assert laptop.run("rollback", "--service", "shop", "--dry-run").code == 33
 
 
 def test_asked_for_what_serves_there_is_nothing_to_do_and_it_says_so(laptop: Laptop) -> None:

@@ -14,6 +14,7 @@ from shipper.rollout.known import Known
 from shipper.rollout.way_back import way_back
 from shipper.stages.select import deployable_of, look_back, select
 from shipper.targets.conformance.memory import FOREIGN, Held
+from shipper.targets.conformance.memory_replaces import ReplacingTarget
 from tests.unit.rollout.test_rollback_choice import chosen, hashed, made, refused, revision, seen
 from tests.unit.rollout.world import Told, Unreachable, World
 
@@ -146,6 +147,26 @@ def test_where_applying_moves_the_traffic_it_is_not_offered(replacing: World) ->
             look_back(Wanted(to=to), replacing.target(), replacing.ledger, Told(), replacing.clock.now())
         told = [caught.value.message, *caught.value.details]
         assert any("foreign has no record to be applied from" in text for text in told)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_the_target_keeps_is_promised_by_removal_and_not_by_a_rollback(
+    replacing: World, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kept:
+        monkeypatch.setattr(ReplacingTarget, "given_back", lambda _: "Deployment web", raising=False)
+    memory = replacing.memory
+    memory.held[FOREIGN] = Held(FOREIGN, None, "good", "old")
+    memory.set_weights({FOREIGN: 100})
+    memory.version += 1
+    replacing.release("one")
+    (note,) = [text for text in replacing.told.remarks if "was here before shipper" in text]
+    assert "and the way back" not in note
+    assert ("`shipper remove` gives it back" in note) == kept
+    del memory.held[FOREIGN]  # it is replaced in place
+    line = way_back(replacing.target(), replacing.known, replacing.observation, replacing.clock.now())
+    assert line.startswith("not possible: there is no earlier verified release")
+    assert ("(#0, Deployment web) comes back by `shipper remove` alone" in line) == kept
 
 
 def test_but_while_an_operation_is_under_way_ending_it_brings_it_back() -> None:

@@ -161,6 +161,29 @@ def test_what_served_before_shipper_is_the_last_resort() -> None:
     assert "#0" in refused(known, seen(revision(1, "a", 100)), "#0").message
 
 
+@pytest.mark.parametrize("to", [None, "#0"])
+def test_what_was_replaced_in_place_is_said_to_come_back_by_removal_alone(to: str | None) -> None:
+    known = Known((made(1, "a"),), adopted="old", splits=False, given_back=lambda: "Deployment old")
+    error = refused(known, seen(revision(1, "a", 100)), to)
+    assert "Deployment old" in error.message
+    assert "not there any more" not in error.message
+    assert "`shipper remove`" in f"{error.message} {error.hint}"
+
+
+def test_what_runs_beside_and_no_rollback_applies_is_given_back_by_removal() -> None:
+    known = Known((made(1, "a"),), adopted="old", splits=False, given_back=lambda: "Deployment old")
+    error = refused(known, seen(FOREIGN, revision(1, "a", 100)), "#0")
+    assert "moves traffic by applying a release" in error.message
+    assert "`shipper remove` gives Deployment old back" in error.hint
+
+
+@pytest.mark.parametrize("to", [None, "#0"])
+def test_where_nothing_is_kept_removal_is_not_offered(to: str | None) -> None:
+    known = Known((made(1, "a"),), adopted="old", splits=False)
+    error = refused(known, seen(revision(1, "a", 100)), to)
+    assert "shipper remove" not in f"{error.message} {error.hint}"
+
+
 FOREIGN = Revision(name="old", release=None, number=0)
 SERVES = FOREIGN.model_copy(update={"weight": 100})
 
