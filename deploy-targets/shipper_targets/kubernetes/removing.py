@@ -45,7 +45,7 @@ from shipper_targets.kubernetes.manifest import Key, Manifest
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.prune import NEVER, may_go
 from shipper_targets.kubernetes.rollouts import release_in
-from shipper_targets.kubernetes.taking_over import is_taken
+from shipper_targets.kubernetes.taking_over import as_it_was, is_taken
 from shipper_targets.kubernetes.values import Object, at, managers_of, mapping, name_of, owner_uid, text, uid_of
 from shipper_targets.kubernetes.writing import Writing
 
@@ -183,9 +183,15 @@ class Removing:
         return is_taken(deployment) or (self._kept is not None and is_of(self._kept, deployment))
 
     def _leave(self, kind: Kind, one: Object) -> None:
-        """What was there before us has no mark of ours any more. What releases made of it, its image above all, stays:
-        nobody has kept what it was.
+        """What was there before us is as it was, where that was kept; else it has no mark of ours any more, and what
+        releases made of it stays.
         """
+        before = as_it_was(one)
+        if before is not None:
+            with suppress(NotFound, Invalid):
+                self._api.json_patch(kind, name_of(one), before)
+                self._remark(f"{kind} {name_of(one)} is given back as it was before shipper came")
+                return
         with suppress(NotFound):
             self._api.merge(kind, name_of(one), {"metadata": _without_marks(one)})
             self._remark(
