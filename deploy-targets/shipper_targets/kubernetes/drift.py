@@ -18,7 +18,7 @@ from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.rollouts import release_in, wanted_pods
 from shipper_targets.kubernetes.scaling import scales
 from shipper_targets.kubernetes.showing import shown
-from shipper_targets.kubernetes.values import Object, at, managers_of, mapping, name_of, text
+from shipper_targets.kubernetes.values import Object, at, is_leaving, leaving, managers_of, mapping, name_of, text
 
 REPLICAS = "shipper.dev/replicas"
 """Annotation of a Deployment: the number of pods that shipper asked for after it was applied."""
@@ -41,7 +41,7 @@ _DATA = {"data", "stringData", "binaryData"}
 
 def drift_of(found: Found) -> tuple[Drift, ...]:
     """Of what serves and of where its traffic is."""
-    return (*_traffic(found), *_undone(found), *_paused(found), *_objects(found))
+    return (*_traffic(found), *_undone(found), *_paused(found), *_leaving(found), *_objects(found))
 
 
 def _traffic(found: Found) -> Iterator[Drift]:
@@ -101,6 +101,13 @@ def _paused(found: Found) -> Iterator[Drift]:
     for one in found.deployments:
         if at(one, "spec", "paused") is True and release_in(one):
             yield _drift(one, "spec.paused", "false", "true")
+
+
+def _leaving(found: Found) -> Iterator[Drift]:
+    """What is deleted already, and goes when whoever has a finalizer on it is done."""
+    for manifest in found.applied:
+        if (live := _live(found, manifest)) is not None and is_leaving(live):
+            yield Drift(field=str(manifest.key), ours="(there)", found=leaving(live))
 
 
 def _objects(found: Found) -> Iterator[Drift]:

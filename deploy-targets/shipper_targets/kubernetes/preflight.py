@@ -36,7 +36,7 @@ from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp
 from shipper_targets.kubernetes.taking_over import ADOPT
 from shipper_targets.kubernetes.unbuilt import unbuilt_here
-from shipper_targets.kubernetes.values import Object, made_by, mapping
+from shipper_targets.kubernetes.values import Object, is_leaving, leaving, made_by, mapping
 
 _ROLES = "see docs/reference/kubernetes-roles.md"
 
@@ -144,6 +144,10 @@ class Preflight:
             if there is None:
                 continue
             what, owner = f"{kind} {name}", owner_of(mapping(there, "metadata", "labels"))
+            if is_leaving(there):
+                hint = "wait until it is gone, or take the finalizer away"
+                yield Problem(code=2, key="targets", message=f"{what} is {leaving(there)}", hint=hint)
+                continue
             if maker := made_by(there):
                 message = f"{what} is made by {maker}, which would make it again"
                 yield Problem(code=2, key="targets.name", message=message, hint="give this one a name of its own")

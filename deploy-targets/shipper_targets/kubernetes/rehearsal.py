@@ -16,6 +16,7 @@ from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.records import TYPE
 from shipper_targets.kubernetes.settings import KubernetesSettings
+from shipper_targets.kubernetes.values import is_leaving, leaving
 
 NO_DRY_RUN = "does not support dry run"
 """What the API server says of a webhook with side effects: then nobody can rehearse."""
@@ -41,7 +42,10 @@ def _refusal(
     api: Api, manifest: Manifest, own: KubernetesSettings, before: Manifest | None, remark: Callable[[str], None]
 ) -> Problem | None:
     try:
-        apply(api, manifest, force=own.force_conflicts, adopts=own.adopt, before=before, dry_run=True)
+        there = apply(api, manifest, force=own.force_conflicts, adopts=own.adopt, before=before, dry_run=True)
+        if is_leaving(there):
+            hint = "wait until it is gone, or take the finalizer away"
+            return Problem(code=2, key="targets", message=f"{manifest.key} is {leaving(there)}", hint=hint)
     except Denied as error:
         return Problem(
             code=32, key="targets.context", message=str(error), hint="see docs/reference/kubernetes-roles.md"

@@ -46,7 +46,17 @@ from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.prune import NEVER, may_go
 from shipper_targets.kubernetes.rollouts import release_in
 from shipper_targets.kubernetes.taking_over import as_it_was, is_taken
-from shipper_targets.kubernetes.values import Object, at, managers_of, mapping, name_of, owner_uid, text, uid_of
+from shipper_targets.kubernetes.values import (
+    Object,
+    at,
+    leaving,
+    managers_of,
+    mapping,
+    name_of,
+    owner_uid,
+    text,
+    uid_of,
+)
 from shipper_targets.kubernetes.writing import Writing
 
 LOOK = 0.2
@@ -177,6 +187,8 @@ class Removing:
         self._gone = True
         if kind in _WORKLOADS and _finalizers(one):
             self._held.append((kind, one, namespace))
+        elif _finalizers(one):
+            self._remark(f"{kind} {name_of(one)} is {leaving(one)}")
 
     def _stays(self, deployment: Object) -> bool:
         """Whether its pods are not waited for: it was there before us."""

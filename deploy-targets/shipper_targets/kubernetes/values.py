@@ -67,6 +67,12 @@ def is_leaving(value: Any) -> bool:
     return bool(text(value, "metadata", "deletionTimestamp"))
 
 
+def leaving(value: Any) -> str:
+    """Until when an object that is being deleted is there."""
+    holding = " and ".join(str(name) for name in at(value, "metadata", "finalizers") or ())
+    return f"being deleted, until {holding} lets it go" if holding else "being deleted"
+
+
 def condition(value: Any, kind: str) -> Object:
     """The condition of this type in the object's status; empty where there is none."""
     found = objects(value, "status", "conditions")

@@ -8,7 +8,7 @@ import pytest
 
 from shipper.targets import Invalid
 from shipper_targets.kubernetes.api import Api
-from shipper_targets.kubernetes.kinds import DEPLOYMENT, HPA, POD, SERVICE
+from shipper_targets.kubernetes.kinds import DEPLOYMENT, HPA, INGRESS, POD, SERVICE
 from shipper_targets.kubernetes.kube_errors import Owned
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.values import at, objects, text
@@ -218,6 +218,43 @@ def test_what_was_there_is_adopted_serves_on_and_is_the_way_back(
     assert "Service shop is given back: it asks legacy, as before shipper came" in shop.remarks
     assert not [key for key in at(found, "metadata").get("annotations", {}) if key.startswith("shipper.dev/")]
     assert shop.api.find(DEPLOYMENT, "legacy") is not None
+
+
+def test_an_ingress_that_was_there_is_given_back_as_it_was(shop: KubePlace, somebody: Somebody) -> None:
+    _somebodys_service(shop, somebody, 8080)
+    backend = {"service": {"name": "shop", "port": {"number": 8080}}}
+    rule = {"host": "shop.example.com", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+    body = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "spec": {"rules": [rule]}}
+    metadata = {"name": "shop", "labels": {"team": "web"}, "annotations": {"example.com/timeout": "5s"}}
+    before = shop.api.create(INGRESS, {**body, "metadata": metadata})
+    shop.own |= {"adopt": True, "ingress": {"host": "shop.example.com"}}
+    shop.sets(rollout={"strategy": "blue-green"})
+    shop.goes_over(shop.release("one"))
+    assert shop.api.get(INGRESS, "shop")["spec"] != before["spec"]
+
+    target = shop.weighted()
+    now = target.observe()
+    target.remove(shop.stamp(now), now.seen)
+    found = shop.api.get(INGRESS, "shop")
+    assert found["spec"] == before["spec"]
+    assert (found["metadata"]["labels"], found["metadata"]["annotations"]) == (
+        before["metadata"]["labels"],
+        before["metadata"]["annotations"],
+    )
+    assert "Ingress shop is given back as it was before shipper came" in shop.remarks
+
+
+def test_what_is_being_deleted_is_drift_and_nobody_releases_over_it(shop: KubePlace, somebody: Somebody) -> None:
+    """As a Service of type LoadBalancer is for minutes: it is there until a finalizer lets it go."""
+    shop.sets(rollout={"strategy": "blue-green"})
+    shop.goes_over(shop.release("one"))
+    shop.api.merge(SERVICE, "shop", {"metadata": {"finalizers": ["example.com/hang"]}})
+    shop.api.delete(SERVICE, "shop")
+    try:
+        (told,) = shop.weighted().observe().drift
+        assert (told.field, told.found) == ("Service/shop", "being deleted, until example.com/hang lets it go")
+    finally:
+        shop.api.merge(SERVICE, "shop", {"metadata": {"finalizers": None}})
 
 
 def test_a_name_that_another_service_has_is_refused(shop: KubePlace) -> None:
