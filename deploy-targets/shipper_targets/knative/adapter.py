@@ -22,7 +22,7 @@ from shipper.model import (
     Stamp,
     TargetSpec,
 )
-from shipper.targets import Conflict, PlatformError, Retired, TargetContext, Transient, as_planned
+from shipper.targets import Conflict, PlatformError, Retired, TargetContext, Transient, as_planned, delete_each
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.cleaning import KIND, delete_revisions, garbage_of
 from shipper_targets.knative.content import content_of, file_of
@@ -43,6 +43,7 @@ from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.elsewhere import elsewhere
 from shipper_targets.kubernetes.jobs import Jobs
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
+from shipper_targets.kubernetes.left_jobs import LEFTOVER, end_job, left_jobs
 from shipper_targets.kubernetes.logs import Logs
 from shipper_targets.kubernetes.plan_parts import Stood
 from shipper_targets.kubernetes.preflight_parts import require_namespace
@@ -190,8 +191,8 @@ class KnativeTarget:
             writing.remove(stamp, seen)
 
     def garbage(self, keep: Sequence[int], images: Collection[str]) -> Sequence[Garbage]:
-        """Revisions of ours; images are never deleted here."""
-        return garbage_of(self._reading.now(), keep)
+        """Revisions of ours, commands of dead runs; images are never deleted here."""
+        return [*garbage_of(self._reading.now(), keep), *left_jobs(self._api, self._name)]
 
     def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> tuple[Garbage, ...]:
         """One write under the fence, then the deletions."""
@@ -200,7 +201,9 @@ class KnativeTarget:
             writing.untag({*names}, stamp, seen)
         with self._writes(revisions=True):
             gone = delete_revisions(self._calls, self._reading.now(), names, self._context.report)
-        return tuple(item for item in garbage if item.kind == KIND and item.name in gone)
+        jobs = [item.name for item in garbage if item.kind == LEFTOVER]
+        ended = delete_each(jobs, lambda name: end_job(self._api, name, self._name), self._context.report)
+        return tuple(item for item in garbage if item.name in (*gone, *ended))
 
     # What these are made of
 

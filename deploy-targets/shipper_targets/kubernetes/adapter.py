@@ -42,6 +42,7 @@ from shipper_targets.kubernetes.instances import Instances
 from shipper_targets.kubernetes.jobs import Jobs
 from shipper_targets.kubernetes.kinds import DEPLOYMENT
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
+from shipper_targets.kubernetes.left_jobs import left_jobs
 from shipper_targets.kubernetes.logs import Logs
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.manifests import Manifests
@@ -194,8 +195,8 @@ class KubernetesTarget(ABC):
         return given_back(self._api, self._reading.now())
 
     def garbage(self, keep: Sequence[int], images: Collection[str]) -> Sequence[Garbage]:
-        """Records and Deployments of old releases; images are the registry's."""
-        return garbage_of(self._reading.now(), keep)
+        """Records and Deployments of old releases, commands of dead runs; images are the registry's."""
+        return [*garbage_of(self._reading.now(), keep), *left_jobs(self._api, self._base)]
 
     def collect(self, garbage: Sequence[Garbage], stamp: Stamp, seen: str) -> tuple[Garbage, ...]:
         """One write under the fence, then the deletions."""

@@ -9,6 +9,7 @@ from shipper.model.context import Reporter
 from shipper.targets import Conflict, Denied, Invalid
 from shipper_targets.kubernetes.found import Found
 from shipper_targets.kubernetes.kinds import DEPLOYMENT
+from shipper_targets.kubernetes.left_jobs import LEFTOVER, end_job
 from shipper_targets.kubernetes.observing import waits_for, weights_of
 from shipper_targets.kubernetes.retiring import Retiring
 from shipper_targets.kubernetes.rollouts import release_in
@@ -71,6 +72,9 @@ class Cleaning:
 
     def _remove(self, found: Found, item: Garbage, needed: Collection[str]) -> bool:
         """Whether it is not there any more."""
+        if item.kind == LEFTOVER:
+            end_job(self._writing.api, item.name, found.base)
+            return True
         if item.kind == REVISION:
             deployment = found.deployment(item.name)
             if deployment is None:

@@ -21,6 +21,9 @@ _NOT_PERMITTED = re.compile(r'\buser "[^"]*" (?:cannot |\(groups=.*?\) is attemp
 """What every authorizer's refusal begins with, and RBAC's for who would give more than he has (1.34). Everything else
 that has status 403 is admission: quota, Pod Security, a plug-in that looks something up, a webhook's own words."""
 
+_FIXED = ("field is immutable", "may not be changed", "for fields other than")
+"""Of a field that stays as it is; the last one of a StatefulSet's whole spec (1.34)."""
+
 _WEBHOOK = "admission webhook "
 
 _STARTING = ("not yet been synced", "caches not synchronized", "not yet ready to handle request")
@@ -47,6 +50,8 @@ class Owned(Conflict):
 
 class Immutable(Invalid):
     """A field that cannot be changed would be. `fields` are their paths."""
+
+    hint = "while it is there it cannot become this: `kubectl delete` it, then run the same again, which makes it anew"
 
     def __init__(self, message: str, fields: Sequence[str]) -> None:
         super().__init__(message)
@@ -119,7 +124,7 @@ def _conflict(words: str, reason: str, causes: Sequence[tuple[str, str]]) -> Pla
 
 
 def _unprocessable(words: str, causes: Sequence[tuple[str, str]]) -> PlatformError:
-    fixed = [field for field, text in causes if "field is immutable" in text or "may not be changed" in text]
+    fixed = [field for field, text in causes if any(one in text for one in _FIXED)]
     return Immutable(words, fixed) if fixed else Refused(words, causes)
 
 

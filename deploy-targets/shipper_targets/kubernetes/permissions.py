@@ -184,6 +184,11 @@ def _prune(uses: Uses) -> Iterator[Need]:
         yield need(kind, ("patch",))
 
 
+def _end_left(uses: Uses) -> Iterator[Need]:
+    if uses.once:
+        yield need(kinds.JOB, ("list", "get", "delete"), why="commands that a dead run has left at work")
+
+
 def _remove(uses: Uses) -> Iterator[Need]:
     """Everything with our labels."""
     yield from _prune(uses)
@@ -244,7 +249,7 @@ COMMANDS: Mapping[str, tuple[Activity, ...]] = {
     "plan": (_read, _rehearse, _look),
     "release": (_read, _write, _remove, _follow, _ask, _print, _once, _look),
     "rollback": (_read, _write, _prune, _follow, _ask, _print),
-    "gc": (_read, _prune),
+    "gc": (_read, _prune, _end_left),
     "remove": (_read, _remove),
 }
 """Command to what it does there. `render` needs `status` where it renders what serves, else nothing."""

@@ -67,7 +67,7 @@ def _instead(manifest: Manifest, fields: Sequence[str]) -> str:
     if manifest.kind == "Deployment" and any(field.startswith("spec.selector") for field in fields):
         beside = '[rollout] strategy = "blue-green" and [targets.<name>] adopt = true'
         return f"leave it there and release beside it: {beside}; or another name"
-    return "delete the object first, or give it another name"
+    return "give it another name; or take it out of the set, release, put it in again, and release"
 
 
 def pod_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:

@@ -80,7 +80,7 @@ JOB = Manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "m
     [
         (WHOLE, "Deployment", "spec.selector", "blue-green"),
         (Rendered((WHOLE.main, JOB), WHOLE.workload, ""), "Job", "spec.template", "[rollout] before"),
-        (WHOLE, "Service", "spec.clusterIP", "delete the object first"),
+        (WHOLE, "Service", "spec.clusterIP", "give it another name"),
     ],
 )
 def test_what_cannot_be_changed_says_what_to_do_instead(whole: Rendered, kind: str, field: str, hint: str) -> None:
