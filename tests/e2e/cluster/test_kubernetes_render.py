@@ -120,6 +120,8 @@ def test_what_is_published_is_rendered_and_serves_once_somebody_else_applies_it(
 
     rendered(cluster, tmp_path / "out", "--image", reference)
     cluster.kubectl("apply", "-k", str(tmp_path / "out"))
+    image = f"jsonpath={{.spec.template.spec.containers[0].image}}={reference}"
+    cluster.kubectl("wait", "deployment/shop-dev", f"--for={image}", "--timeout=10s")
     cluster.kubectl("rollout", "status", "deployment/shop-dev", "--timeout=60s")
     tracked = f"argocd.argoproj.io/tracking-id=shop:apps/Deployment:{cluster.namespace}/shop-dev"
     cluster.kubectl("annotate", "deployment", "shop-dev", tracked)
