@@ -19,6 +19,7 @@ COMMANDS = {
     "release": "Build, check, publish and deploy a service, and verify what serves.",
     "rollback": "Go back to what served well before, in one write where it is warm.",
     "plan": "Show what a release would change. Writes nothing.",
+    "publish": "Build, check and publish the image, and deploy nothing: for GitOps.",
     "render": "Write out what the platform would be given, such as manifests for GitOps.",
     "status": "Show what serves now, and how well that is proved.",
     "verify": "Prove what serves: routing, answers, identity.",

@@ -12,7 +12,11 @@ from shipper.operations.where import Where
 
 @click.command("render")
 @where_options
-@click.option("--image", metavar="REF", help="This image, by digest, with the configuration of now.")
+@click.option(
+    "--image",
+    metavar="REF",
+    help="This image, with the configuration of now. A tag is resolved to the digest of the platform.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files instead of one text."
 )
@@ -28,6 +32,10 @@ def command(where: Where, image: str | None, out: Path | None, kustomize: bool) 
     if out is None:
         click.echo("---\n".join(text for _, text in render(where, options)), nl=False)
         return 0
-    for path in write(where, options, out):
-        click.echo(f"{'wrote' if path.exists() else 'removed'} {path}", err=True)
+    done = write(where, options, out)
+    told = [*((path, "wrote") for path in done.written), *((path, "removed") for path in done.removed)]
+    for path, what in sorted(told):
+        click.echo(f"{what} {path}", err=True)
+    if done.unchanged:
+        click.echo(f"{done.unchanged} unchanged", err=True)
     return 0

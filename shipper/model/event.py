@@ -108,6 +108,9 @@ class RunFinished(Event):
     details: tuple[str, ...] = ()
     refusals: tuple[dict[str, Any], ...] = ()
     serves: dict[str, Any] | None = Field(default=None, description="Revision, address and proof, when known.")
+    image: str = Field(
+        default="", description="What `shipper publish` has published, by digest; of a release it is in `serves`."
+    )
     stages: dict[str, float] = Field(default_factory=dict, description="Stage to seconds.")
     rollback: str = ""
     seconds: float = 0.0

@@ -6,14 +6,13 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from shipper.config import ResolvedSecrets
 from shipper.errors import PlatformError, ShipperError, UsageError
 from shipper.model import Admission, Product, Remark, RunFinished, Sealed
 from shipper.model.quantities import show_size
 from shipper.operations.gc import clear_away
 from shipper.operations.holding import holding
 from shipper.operations.orders import order_of
-from shipper.operations.services import Place, Workshop, keep_in_mind, open_place_of, open_workshop
+from shipper.operations.services import Place, Workshop, keep_in_mind, open_place_of, open_workshop, require_secrets
 from shipper.operations.telling import Telling, done, tell
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
@@ -58,7 +57,7 @@ def _release(where: Where, options: ReleaseOptions, telling: Telling) -> RunFini
             hint="--image releases that image with the configuration of now, too",
         )
     workspace = open_workspace(where)
-    _require_secrets(workspace, options)
+    require_secrets(workspace, tried=not options.config_only, built=not (options.image or options.config_only))
     telling.begin(options.command, workspace)
     place = open_place_of(workspace, telling)
     with _workshop(workspace, options) as workshop:
@@ -70,15 +69,6 @@ def _release(where: Where, options: ReleaseOptions, telling: Telling) -> RunFini
             _tidy(workspace, place, workshop, telling)
     number = sealed.deployment.number
     return done(sealed, verb="released", nothing=f"release {number} already serves exactly this")
-
-
-def _require_secrets(workspace: Workspace, options: ReleaseOptions) -> None:
-    """What has no value here is said before anything begins. Raises ConfigError (2)."""
-    workspace.secrets.run()
-    if not options.config_only and isinstance(workspace.secrets, ResolvedSecrets):
-        workspace.secrets.stand_in_versions()
-    if not (options.image or options.config_only):
-        workspace.secrets.build()
 
 
 @contextlib.contextmanager
@@ -109,22 +99,9 @@ def _run(
 
 
 def _seeds(workspace: Workspace, options: ReleaseOptions, telling: Telling) -> tuple[Product, ...]:
-    """The settings, whole and in slices: each stage takes what it needs, so that nothing else makes it run again."""
-    settings = workspace.settings
     order = order_of(telling.run, "release", wait=options.wait, allow_older=options.allow_older)
     admission = (Admission(reference=options.image),) if options.image else ()
-    return (
-        order,
-        *admission,
-        settings,
-        settings.service,
-        settings.image,
-        settings.run,
-        settings.health,
-        settings.smoke,
-        settings.scan,
-        workspace.chosen,
-    )
+    return (order, *admission, *workspace.slices)
 
 
 def _tidy(workspace: Workspace, place: Place, workshop: Workshop, telling: Telling) -> None:

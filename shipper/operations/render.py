@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shipper.errors import PlatformError, UsageError
 from shipper.model import Release, fingerprint_of, new_release_id
-from shipper.operations.rendered_files import header, write_out
+from shipper.operations.rendered_files import WrittenOut, header, write_out
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_place, open_workspace
 from shipper.pipeline.cancellation import RunCancellation
@@ -48,11 +48,8 @@ def render(where: Where, options: RenderOptions) -> Files:
     return _finished(files, workspace, kustomize=options.kustomize)
 
 
-def write(where: Where, options: RenderOptions, directory: Path) -> Sequence[Path]:
-    """Into this directory, each file whole or not at all; ours that are not rendered any more go, no others.
-
-    Returns what was written or removed: nothing when everything was there already.
-    """
+def write(where: Where, options: RenderOptions, directory: Path) -> WrittenOut:
+    """Into this directory, each file whole or not at all; ours that are not rendered any more go, no others."""
     return write_out(render(where, options), directory)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from shipper.errors import UsageError
@@ -12,28 +13,38 @@ from shipper.errors import UsageError
 _MARK = "# shipper render:"
 
 
+@dataclass(frozen=True)
+class WrittenOut:
+    """What became of the files, by name; `unchanged` were there already, byte for byte."""
+
+    written: tuple[Path, ...]
+    removed: tuple[Path, ...]
+    unchanged: int
+
+
 def header(service: str, environment: str) -> str:
     """The first line of every file: whose it is, so that it can be removed when it is not rendered any more."""
     return f"{_MARK} {service} {environment}"
 
 
-def write_out(files: Sequence[tuple[str, str]], directory: Path) -> list[Path]:
+def write_out(files: Sequence[tuple[str, str]], directory: Path) -> WrittenOut:
     """Write what is new or different, and remove what has the same header and is not among `files`.
 
-    Nobody ever sees half a file. Returns the paths that changed, by name. Raises UsageError where it cannot write; and
-    before anything is written where a file of somebody else, another service or environment has a name that is needed.
+    Nobody ever sees half a file. Raises UsageError where it cannot write; and before anything is written where a file
+    of somebody else, another service or environment has a name that is needed.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         ours = _headers(files)
         for name, _ in files:
             _require_ours(directory / name, ours)
-        changed = [_write(directory / name, text.encode()) for name, text in files]
+        tried = [_write(directory / name, text.encode()) for name, text in files]
         gone = list(_remove_others(files, directory))
     except OSError as error:
         reason = (error.strerror or "it cannot be written").lower()
         raise UsageError(f"{directory}: {reason}", hint="choose another directory: --out DIR") from error
-    return sorted([path for path in changed if path is not None] + gone)
+    written = sorted(path for path in tried if path is not None)
+    return WrittenOut(tuple(written), tuple(sorted(gone)), unchanged=len(files) - len(written))
 
 
 def _require_ours(path: Path, ours: set[str]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from shipper.config import ResolvedSecrets
 from shipper.images.protocol import Engine
 from shipper.ledger.protocol import Ledger
 from shipper.model import ImageSettings, Remark, ServiceSettings, Settings
@@ -83,6 +84,15 @@ class Workshop:
 
     engine: Engine
     services: dict[str, object]
+
+
+def require_secrets(workspace: Workspace, *, tried: bool = True, built: bool = True) -> None:
+    """What has no value here is said before anything begins. Raises ConfigError (2)."""
+    workspace.secrets.run()
+    if tried and isinstance(workspace.secrets, ResolvedSecrets):
+        workspace.secrets.stand_in_versions()
+    if built:
+        workspace.secrets.build()
 
 
 @contextlib.contextmanager

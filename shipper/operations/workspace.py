@@ -17,7 +17,7 @@ from shipper.config import (
     service_in,
 )
 from shipper.errors import PlatformError
-from shipper.model import Release, Settings, TargetSettings
+from shipper.model import Product, Release, Settings, TargetSettings
 from shipper.model.context import Cancellation, Reporter, Secrets
 from shipper.operations.reach import as_released, located
 from shipper.operations.where import Where
@@ -50,6 +50,21 @@ class Workspace:
     def environment(self) -> str:
         """The environment's name."""
         return self.settings.service.environment
+
+    @property
+    def slices(self) -> tuple[Product, ...]:
+        """The settings, whole and in slices: each stage takes what it needs, and nothing else makes it run again."""
+        settings = self.settings
+        return (
+            settings,
+            settings.service,
+            settings.image,
+            settings.run,
+            settings.health,
+            settings.smoke,
+            settings.scan,
+            self.chosen,
+        )
 
     def connect(self, report: Reporter | None = None, cancel: Cancellation | None = None) -> Target:
         """The target. Lazy: no I/O before the first call. `report` and `cancel` are for calls that take long."""

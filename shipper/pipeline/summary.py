@@ -23,7 +23,7 @@ def _(product: Source) -> str:
 
 @summary_of.register
 def _(product: Readiness) -> str:
-    return f"{product.target} takes it, {product.platform}"
+    return f"{product.platform} for {product.target}"
 
 
 @summary_of.register

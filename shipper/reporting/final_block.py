@@ -18,14 +18,18 @@ TAIL = 20
 
 
 class FinalBlock:
-    """A sink: silent until the run's end. Good news goes to `out`, bad news to `err`."""
+    """A sink: silent until the run's end. Good news goes to `out`, bad news to `err`.
+
+    `quiet`: of a run whose result is an image, its reference alone: it is for the next command.
+    """
 
     name = "the final block"
 
-    def __init__(self, out: TextIO, err: TextIO, log: RunLog | None = None) -> None:
+    def __init__(self, out: TextIO, err: TextIO, log: RunLog | None = None, *, quiet: bool = False) -> None:
         self._out = out
         self._err = err
         self._log = log
+        self._quiet = quiet
         self._endings: dict[str, str] = {}
         self._tails: dict[str, deque[str]] = {}
 
@@ -42,6 +46,10 @@ class FinalBlock:
         """Nothing is held back."""
 
     def _write(self, finished: RunFinished) -> None:
+        if self._quiet and finished.code == 0 and finished.image:
+            self._out.write(f"{printable(finished.image)}\n")
+            self._out.flush()
+            return
         path = finished.log or (self._log.path if self._log is not None else "")
         if finished.code == 0:
             before = self._log.previous if self._log is not None else None
@@ -71,11 +79,13 @@ def success_lines(
         lines.append(f"  address   {_address(serves)}")
     if serves:
         lines.append(f"  serves    {_serving(serves)}")
-    if serves.get("image"):
-        lines.append(f"  image     {printable(str(serves['image']))}")
+    if image := serves.get("image") or finished.image:
+        lines.append(f"  image     {printable(str(image))}")
     lines += _labelled("times", time_lines(finished, endings, before))
     if log:
         lines.append(f"  log       {printable(log)}")
+    if finished.hint:
+        lines.append(f"next: {printable(finished.hint)}")
     if finished.rollback:
         lines.append(_rollback(finished.rollback))
     return lines

@@ -80,8 +80,10 @@ class PlainLines:
 
 
 def opening(event: RunStarted) -> str:
-    """`release iris to production on cloudrun (shipper 0.1.0)`; all others are done `in` an environment."""
-    into = "to" if event.command.startswith("release") else "in"
+    """`release iris to production on cloudrun (shipper 0.1.0)`; an image is published `for` an environment, all others
+    are done `in` one.
+    """
+    into = {"release": "to", "publish": "for"}.get(event.command.partition(" ")[0], "in")
     return printable(
         f"{event.command} {event.service} {into} {event.environment} on {event.target} (shipper {event.version})"
     )

@@ -42,7 +42,7 @@ def open_sinks(
         sinks += [PlainLines(err, verbose=True)] if verbose else []
     else:
         sinks += [] if quiet else [_progress(err, verbose)]
-        sinks.append(FinalBlock(out, err, log))
+        sinks.append(FinalBlock(out, err, log, quiet=quiet))
     try:
         yield sinks
     finally:

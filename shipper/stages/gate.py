@@ -24,7 +24,7 @@ def gate(
         raise GateRefused(
             f"the gate refused this image, for {count}",
             reasons,
-            hint=_next_step(evidence) or "nothing was published; mend the reasons above and release again",
+            hint=_next_step(evidence) or "nothing was published; mend the reasons above and try again",
             details=[f"{reason} (exit {code})" for code, reason in reasons] + _last_words(evidence),
         )
     return Approval(

@@ -52,6 +52,41 @@ def test_an_image_that_exists_is_judged_and_released(host: Host, tmp_path: Path)
     assert any("no build" in event.get("text", "") for event in ended.events)
 
 
+def test_what_is_published_serves_nothing_and_is_released_later_without_a_second_build(
+    host: Host, tmp_path: Path
+) -> None:
+    place = f"{host.rig.registry}/e2e-{os.getpid()}"
+    write_service(tmp_path / "shop", settings=host.settings(image={"repository": f"{place}/shop"}))
+    published = host.run("publish", "--json", "-C", tmp_path / "shop")
+    assert published.code == 0, published
+    assert {"build", "scan", "sbom", "smoke", "size", "gate", "publish"} <= set(published.stages())
+    assert not {"rollout", "seal"} & set(published.stages())
+    image = published.finished["image"]
+    assert image.startswith(f"{place}/shop@sha256:")
+    assert host.containers(every=True) == []
+    ended = host.release(tmp_path / "shop")
+    assert ended.code == 0, ended
+    assert {ended.stages()[name] for name in ("build", "scan", "smoke")} == {"reused"}
+    assert ended.finished["serves"]["image"] == image
+
+    write_service(tmp_path / "shop", settings=host.settings(image={"repository": f"{place}/kept"}))
+    kept = host.run("publish", "-q", "--image", image, "-C", tmp_path / "shop")
+    assert (kept.code, kept.stdout) == (0, image.replace("/shop@", "/kept@") + "\n"), kept
+
+
+def test_nothing_is_published_without_a_registry_nor_past_the_gate(host: Host, tmp_path: Path) -> None:
+    write_service(tmp_path / "shop", settings=host.settings())
+    ended = host.run("publish", "--json", "-C", tmp_path / "shop")
+    assert ended.code == 2, ended
+    assert "image.repository" in ended.said
+    assert "build" not in ended.stages()
+    repository = f"{host.rig.registry}/e2e-{os.getpid()}/bad"
+    write_service(tmp_path / "shop", behaviour="crash", settings=host.settings(image={"repository": repository}))
+    ended = host.run("publish", "-q", "-C", tmp_path / "shop")
+    assert (ended.code, ended.stdout) == (14, ""), ended
+    assert host.run("publish", "--image", f"{repository}:1", "-C", tmp_path / "shop").code == 2
+
+
 def test_an_image_that_is_no_service_is_refused_by_the_gate(host: Host, tmp_path: Path) -> None:
     project = write_service(tmp_path / "shop", settings=host.settings())
     ended = host.release(project.folder, "--image", "python:3.11-slim")

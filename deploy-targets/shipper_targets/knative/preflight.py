@@ -108,7 +108,10 @@ class Preflight:
             return
         if tool := managed_by(service):
             message = f"Knative Service {name} is managed by {tool}, which would put back what it has in its repository"
-            hint = "shipper render writes the manifest for its repository; or take the object out of it"
+            hint = (
+                "shipper publish makes the image, shipper render writes the manifest for its repository; "
+                "or take the object out of it"
+            )
             yield Problem(code=2, key="targets", message=message, hint=hint)
         labels = {key: str(value) for key, value in mapping(service, "metadata", "labels").items()}
         owner = owner_of(labels)

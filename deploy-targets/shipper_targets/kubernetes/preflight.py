@@ -153,7 +153,10 @@ class Preflight:
                 yield Problem(code=2, key="targets.name", message=message, hint="give this one a name of its own")
                 continue
             if tool := self._managed_by(there):
-                hint = "shipper render writes the manifests for its repository; or take the object out of it"
+                hint = (
+                    "shipper publish makes the image, shipper render writes the manifests for its repository; "
+                    "or take the object out of it"
+                )
                 message = f"{what} is managed by {tool}, which would put back what it has in its repository"
                 yield Problem(code=2, key="targets", message=message, hint=hint)
             if owner is not None and owner != wanted:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.e2e.cluster.conftest import Cluster, new_cluster
+from tests.e2e.cluster.conftest import Cluster, FreshCluster, new_cluster
 from tests.e2e.projects import QUICK, write_service
 from tests.rig.stores import RunningStore
 
@@ -101,3 +101,62 @@ def test_the_server_takes_it_strictly_and_sees_what_serves_in_it(cluster: Cluste
     would_be = {(one["kind"], one["metadata"]["name"]): one for one in json.loads(told)["items"]}
     now = json.loads(cluster.kubectl("get", "deployment", "shop-dev", "-o", "json"))
     assert would_be["Deployment", "shop-dev"]["spec"]["template"] == now["spec"]["template"], "its pods would stay"
+
+
+def test_what_is_published_is_rendered_and_serves_once_somebody_else_applies_it(
+    fresh_cluster: FreshCluster, tmp_path: Path
+) -> None:
+    """As a pipeline for Argo CD or Flux does it, with kubectl in their place."""
+    cluster = fresh_cluster("kubernetes")
+    project = cluster.home / "shop"
+    write_service(project, version="1", settings=cluster.settings(scan={"enabled": False}))
+    here = ("--target", "kubernetes", "-C", project)
+    published = cluster.run("publish", "-q", *here)
+    assert published.code == 0, published
+    reference = published.stdout.strip()
+    assert published.stdout == f"{reference}\n"
+    assert reference.startswith(f"{cluster.settings()['image']['repository']}@sha256:")
+    assert cluster.kubectl("get", "deployments,services,ingresses,secrets,leases", "-o", "name") == ""
+
+    rendered(cluster, tmp_path / "out", "--image", reference)
+    cluster.kubectl("apply", "-k", str(tmp_path / "out"))
+    image = f"jsonpath={{.spec.template.spec.containers[0].image}}={reference}"
+    cluster.kubectl("wait", "deployment/shop-dev", f"--for={image}", "--timeout=10s")
+    cluster.kubectl("rollout", "status", "deployment/shop-dev", "--timeout=60s")
+    tracked = f"argocd.argoproj.io/tracking-id=shop:apps/Deployment:{cluster.namespace}/shop-dev"
+    cluster.kubectl("annotate", "deployment", "shop-dev", tracked)
+    assert cluster.ask().json["version"] == "1"
+
+    verified = cluster.run("verify", *here)
+    assert (verified.code, verified.stdout) == (
+        0,
+        f"shop in dev on kubernetes: shop-dev serves at {cluster.hands.edge_url}, proof: answer\n",
+    )
+    status = cluster.run("status", *here).stdout
+    assert "(no release that is known) shop-dev, 100 % of the traffic" in status
+    assert "rollback: not possible: nothing was released here before" in status
+    refused = cluster.release(project)
+    assert refused.code == 2, refused
+    assert "Argo CD (shop)" in refused.said
+    assert "shipper publish makes the image" in refused.said
+
+    again = cluster.run("publish", "--json", *here)
+    assert (again.code, again.finished["image"], again.finished["serves"]) == (0, reference, None), again
+    assert {again.stages()[name] for name in ("build", "smoke")} == {"reused"}
+    words = ("render", *here, "--kustomize", "--out", tmp_path / "out", "--image", reference)
+    assert cluster.run(*words).stderr.splitlines() == [f"{len(list((tmp_path / 'out').iterdir()))} unchanged"]
+
+
+def test_without_a_way_to_the_cluster_it_is_built_for_the_usual_platform(
+    fresh_cluster: FreshCluster, tmp_path: Path
+) -> None:
+    """A runner that has no kubeconfig at all."""
+    cluster = fresh_cluster("kubernetes")
+    project = cluster.home / "shop"
+    write_service(project, version="1", settings=cluster.settings(**QUICK))
+    (nowhere := tmp_path / "kubeconfig").write_text("")
+    ended = cluster.run("publish", "--json", "-t", "kubernetes", "-C", project, env={"KUBECONFIG": str(nowhere)})
+    assert ended.code == 0, ended
+    told = [event["text"] for event in ended.events if event["event"] == "remark"]
+    assert any("kubernetes cannot be asked for its platform: there is no context rig" in text for text in told), told
+    assert any(text.startswith("built for linux/amd64: [image] platform") for text in told), told

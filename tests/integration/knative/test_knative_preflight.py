@@ -126,6 +126,7 @@ def test_what_gitops_owns_is_refused_with_the_right_advice(place: KnativePlace) 
     place.by_hand({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "shops:x/y:ns/shop"}}})
     (one,) = problems(place)
     assert "managed by Argo CD" in one.message
+    assert "shipper publish" in one.hint
     assert "shipper render" in one.hint
 
 

@@ -280,6 +280,7 @@ def test_a_gitops_tool_that_would_put_its_own_back(place: Looking) -> None:
 
     assert found.code == 2
     assert "Argo CD (application shop)" in found.message
+    assert "shipper publish" in found.hint
     assert "shipper render" in found.hint
 
 

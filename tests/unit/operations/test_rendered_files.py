@@ -11,7 +11,7 @@ import yaml
 from shipper.errors import UsageError
 from shipper.model import Deployment, Release, Settings
 from shipper.operations.render import KUSTOMIZATION, kustomization
-from shipper.operations.rendered_files import header, write_out
+from shipper.operations.rendered_files import WrittenOut, header, write_out
 from shipper.targets import Target, TargetContext
 from tests.unit.operations.imaginary import Collecting, Laptop, MemoryKind
 
@@ -30,10 +30,10 @@ def names(directory: Path) -> list[str]:
 
 def test_what_is_new_is_written_and_the_same_again_is_not(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
-    assert write_out(files(a="1", b="2"), out) == [out / "a.yaml", out / "b.yaml"]
+    assert write_out(files(a="1", b="2"), out) == WrittenOut((out / "a.yaml", out / "b.yaml"), (), 0)
     assert (out / "a.yaml").read_text() == f"{FIRST}\nvalue: 1\n"
-    assert write_out(files(a="1", b="2"), out) == []
-    assert write_out(files(a="1", b="3"), out) == [out / "b.yaml"]
+    assert write_out(files(a="1", b="2"), out) == WrittenOut((), (), 2)
+    assert write_out(files(a="1", b="3"), out) == WrittenOut((out / "b.yaml",), (), 1)
 
 
 def test_ours_that_are_not_rendered_any_more_go_and_no_others(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_ours_that_are_not_rendered_any_more_go_and_no_others(tmp_path: Path) ->
     write_out([("c.yaml", f"{header('shop', 'staging')}\nvalue: 1\n")], tmp_path)
     (tmp_path / "mine.yaml").write_text("value: 1\n")
     (tmp_path / "notes.txt").write_text(FIRST)
-    assert write_out(files(a="1"), tmp_path) == [tmp_path / "b.yaml"]
+    assert write_out(files(a="1"), tmp_path) == WrittenOut((), (tmp_path / "b.yaml",), 1)
     assert names(tmp_path) == ["a.yaml", "c.yaml", "mine.yaml", "notes.txt"]
 
 
@@ -119,9 +119,9 @@ def test_files_are_told_as_they_are_written(rendering: Laptop) -> None:
     assert first.code == 0, first
     assert names(rendering.empty / "gitops") == [KUSTOMIZATION, "thing.yaml"]
     assert first.err.splitlines() == [f"wrote gitops/{KUSTOMIZATION}", "wrote gitops/thing.yaml"]
-    assert rendering.run("render", "--service", "shop", "--out", "gitops", "--kustomize").err == ""
+    assert rendering.run("render", "--service", "shop", "--out", "gitops", "--kustomize").err == "2 unchanged\n"
     third = rendering.run("render", "--service", "shop", "--out", "gitops")
-    assert third.err == f"removed gitops/{KUSTOMIZATION}\n"
+    assert third.err == f"removed gitops/{KUSTOMIZATION}\n1 unchanged\n"
 
 
 def test_what_was_never_released_needs_an_image(rendering: Laptop) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shipper.errors import PipelineError, UsageError
-from shipper.model import Evidence
+from shipper.model import Evidence, Order
 from shipper.model.all import All
 from shipper.pipeline import as_data, assemble, draw, load, names, order, parse
 from tests.unit.pipeline.kitchen import Bread, Dough, Flour, Tasting, Water, Weighing
@@ -125,6 +125,24 @@ def test_the_release_pipeline_has_the_order_of_the_design() -> None:
         ["rollout"],
         ["seal"],
     ]
+
+
+def test_publishing_is_a_release_up_to_the_image_in_its_registry() -> None:
+    release, publish = load("release"), load("publish")
+    rollout = release.step("rollout")
+
+    assert publish.goal in release.inputs_of(rollout), "what a rollout deploys"
+    assert order(publish) == order(release)[:-2]
+    assert set(publish.seeds) == set(release.seeds) - {Order}
+    asks = {step.name for step in publish.steps for one in step.services if one.name in ("ledger", "clock")}
+    assert asks == set(), "no record of a release, and no lease"
+
+
+def test_an_image_that_is_published_is_judged_as_one_that_is_released() -> None:
+    release, publish = load("release_image"), load("publish_image")
+
+    assert publish.goal is load("publish").goal
+    assert order(publish) == order(release)[:-2]
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -41,6 +41,34 @@ def test_after_a_good_run_everything_in_its_order_on_stdout() -> None:
     ]
 
 
+def test_of_an_image_that_nothing_serves_yet_the_next_step_is_said() -> None:
+    image = "registry.example.com/iris@sha256:abc"
+    lines = success_lines(
+        good(message="published", serves=None, rollback="", image=image, hint=f"shipper render --image {image}"), {}
+    )
+
+    assert lines == [
+        "published",
+        f"  image     {image}",
+        "  times     15.5 s in all",
+        "            build 12.0 s · scan 3.0 s",
+        f"next: shipper render --image {image}",
+    ]
+
+
+def test_quiet_is_an_image_alone_and_the_whole_block_where_something_serves() -> None:
+    def quietly(event: Event) -> tuple[str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        FinalBlock(out, err, quiet=True)(event)
+        return out.getvalue(), err.getvalue()
+
+    assert quietly(good(serves=None, image="a@sha256:1\x1b[2J")) == ("a@sha256:1\n", "")
+    assert quietly(good())[0].splitlines()[1] == "release 42 serves"
+    out, err = quietly(bad(image=""))
+    assert out == ""
+    assert "error: the gate refused" in err
+
+
 def test_times_are_compared_with_the_last_good_run_where_they_differ() -> None:
     before = good(stages={"build": 40.0, "scan": 3.05, "smoke": 2.0}, seconds=45.0)
 
