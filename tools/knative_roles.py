@@ -9,9 +9,10 @@ from tools.roles import roles_page
 _INTRODUCTION = """# Knative: permissions
 
 One Role for each command, with nothing more than it needs; [Kubernetes](kubernetes-roles.md) has the same for its
-kind. `preflight` asks the API server about the lines of a release and names each verb that is missing (exit 32), with
-the line for the Role; `shipper plan` asks for its own lines only, and tells what a release would lack. Secrets are
-asked about as such: a rule with `resourceNames` is not seen, and refused.
+kind, and how an account, its Role and a context are made, which is the same here. The Role of `release` is enough for
+every other command. `preflight` asks the API server about the lines of a release and names each verb that is missing
+(exit 32), with the line for the Role; `shipper plan` asks for its own lines only, and tells what a release would lack.
+Secrets are asked about as such: a rule with `resourceNames` is not seen, and refused.
 
 `pods/proxy` is how shipper asks a pod where the service's address does not lead there from here: needed without
 `address` and for what is cluster-local. With `address` a release asks a new revision through it while what serves has

@@ -51,8 +51,10 @@ class Tagging:
     def _kept(self, service: Object, sharing: Collection[str], *stay: State) -> dict[str, str]:
         kept = traffic.kept_tags(service, sharing)
         follow, now = traffic.following(service), traffic.routed(service)
-        asked = {name for tag, name in kept.items() if name not in now and not is_our_tag(tag) and tag not in follow}
-        gone = {name for name, state in self._states(asked).items() if state not in stay}
+        asked = {name for tag, name in kept.items() if not is_our_tag(tag) and tag not in follow}
+        found = {name: self._calls.revision(name) for name in sorted(asked)}
+        # What is said to be routed may have been deleted since: then it is in the way for good.
+        gone = {name for name, one in found.items() if one is None or (name not in now and state_of(one) not in stay)}
         for tag, name in kept.items():
             if name in gone and not is_our_tag(tag):
                 self._remark(f"the tag {tag} of {name} was taken away: {name} is not ready, nothing can be routed")

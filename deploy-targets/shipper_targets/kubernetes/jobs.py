@@ -130,7 +130,9 @@ class Jobs:
         """What killed runs left; one that is still at work is not disturbed, and not overlapped."""
         for job in self._api.list(JOB, labels=f"{ONCE}={self._base}").items:
             if not (any(is_true(job, kind) for kind in _OVER) or at(job, "spec", "suspend") is True):
-                raise Conflict(f"a command that an earlier run started is still at work: Job {name_of(job)}")
+                error = Conflict(f"a command that an earlier run started is still at work: Job {name_of(job)}")
+                error.hint = "wait until it ends; where its run is dead, `shipper status --repair` ends it"
+                raise error
             self._api.delete(JOB, name_of(job), uid=uid_of(job), propagation="Foreground")
             self._wait_until_gone(name_of(job), uid_of(job))
 

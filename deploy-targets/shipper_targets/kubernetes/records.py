@@ -114,11 +114,17 @@ class Records:
         return self._open(record)[1]
 
     def write(self, release: Release, whole: Rendered, labels: Mapping[str, str]) -> None:
-        """Once for a release: the same again is no error. Raises Invalid when the name is another release's."""
+        """Once for a release: the same again is no error. Raises Invalid when the name is another release's, or quota
+        leaves no room for it.
+        """
         body = secret_of(self._base, release, whole, labels, self._api.namespace)
         name = str(body["metadata"]["name"])
         try:
             self._keep(self._api.create(SECRET, body))
+        except Invalid as error:
+            if "exceeded quota" in str(error):
+                error.hint = "`shipper gc --keep 1` takes old records away; or have the quota of Secrets raised"
+            raise
         except Conflict:
             there = self._api.get(SECRET, name)
             if text(there, "metadata", "annotations", RELEASE) != release.id:

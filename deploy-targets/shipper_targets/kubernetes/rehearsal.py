@@ -13,6 +13,7 @@ from shipper_targets.kubernetes.applying import apply
 from shipper_targets.kubernetes.kinds import POD, SECRET, Kind
 from shipper_targets.kubernetes.kube_errors import Immutable
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
+from shipper_targets.kubernetes.packing import pack
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.records import TYPE
 from shipper_targets.kubernetes.settings import KubernetesSettings
@@ -79,7 +80,14 @@ def pod_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) ->
 
 
 def record_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:
-    """The Secret in which the release is recorded: one that quota refuses is refused in the middle of a release."""
+    """The Secret in which the release is recorded: one that quota refuses is refused in the middle of a release, and so
+    is one that does not hold it.
+    """
+    try:
+        pack(whole)
+    except Invalid as error:
+        yield Problem(code=2, key="targets.manifests", message=str(error), hint="make several services of them")
+        return
     metadata = {"generateName": f"shipper-{whole.workload.name}-", "namespace": whole.workload.namespace}
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": TYPE, "immutable": True}
     yield from _of_new(api, SECRET, body, "the Secret of its record", remark)

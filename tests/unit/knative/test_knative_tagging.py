@@ -144,3 +144,14 @@ def test_a_colleagues_tag_of_what_is_starting_stays(ready: str, stays: bool) -> 
     writing(calls, remarks).create(NEW, STAMP, seen_of(calls.now))
     assert ("qa" in tags(calls.needed())) is stays
     assert len(remarks.texts) == (0 if stays else 1)
+
+
+def test_a_colleagues_tag_of_a_revision_that_served_and_was_deleted_goes() -> None:
+    """Knative's status says that it is routed for as long as nothing else can be."""
+    calls = serves(OLD, alive(NEW))
+    assert calls.now is not None
+    calls.now["spec"]["traffic"] = targets({OLD_NAME: 100}, {"qa": OLD_NAME})
+    remarks = Remarks()
+    writing(calls, remarks).shift({NEW_NAME: 100}, STAMP, seen_of(calls.now))
+    assert (asked_for(calls.needed()), tags(calls.needed())) == ({NEW_NAME: 100}, {})
+    assert "the tag qa" in remarks.texts[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shipper.errors import ConfigError, NotFound
+from shipper.errors import ConfigError, NotFound, ShipperError
 from shipper.model import Deployment, Event, Release, Restorable
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.telling import Telling
@@ -104,6 +104,16 @@ def test_logs_hide_what_can_be_read(laptop: Laptop, vault: Vault) -> None:
     ended = laptop.run("logs", cwd=laptop.project)
     assert ended.code == 0, ended
     assert ended.out == "password *** rejected, key ***\n"
+
+
+def test_logs_of_a_release_that_failed_say_where_its_last_lines_are(laptop: Laptop, vault: Vault) -> None:
+    assert isinstance(laptop.release("one", SECRETS), Deployment)
+    failed = laptop.release("two", SECRETS, image="crash-loop")
+    assert isinstance(failed, ShipperError)
+    ended = laptop.run("logs", "2", cwd=laptop.project)
+    assert ended.code == 2, ended
+    assert "release #2 failed (crashed), and its revision is not here: run " in ended.err
+    assert "its last lines are in the log of its run" in ended.err
 
 
 def test_logs_never_fail_for_what_cannot_be_read(laptop: Laptop, vault: Vault) -> None:
