@@ -1,4 +1,6 @@
-"""What refuses a release before anything is written. A rollback passes all of them: somebody needs it now."""
+"""What refuses a release before anything is written. A rollback passes all of them, somebody needs it now, but for the
+place: what never served there is no way back.
+"""
 
 from __future__ import annotations
 

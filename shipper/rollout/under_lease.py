@@ -135,9 +135,11 @@ class UnderLease:
             guard_order(self._run.deployable, self._serving_record(), self._run.order)
 
     def _refuse_another_place(self) -> None:
-        """A ledger that says that something serves, where nothing of ours is. Raises UsageError (2)."""
+        """A ledger that says that something serves, where nothing of ours is: what it would go back to never served
+        here, either. Raises UsageError (2).
+        """
         serving, is_new = self._state.serving, not (self._before.highest or self._before.stamp.highest)
-        if serving and is_new and not self._run.rolls_back:
+        if serving and is_new:
             guard_place(self._record.release(serving), self._run.chosen, self._run.ledger)
 
     def _refuse_impossible(self) -> None:

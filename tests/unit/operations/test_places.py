@@ -125,6 +125,13 @@ def test_a_ledger_that_knows_the_target_elsewhere_is_not_gone_on_with(laptop: La
     assert isinstance(moved, UsageError)
     assert "#1 serves in memory, room first, and this is memory, room second" in moved.message
     assert laptop.answer() == "one"
+
+    assert isinstance(laptop.release("three", {"targets": {"here": {"room": "first"}}}), Deployment)
+    laptop.configure({"targets": {"here": {"room": "second"}}})
+    laptop.kind.platforms[("second", "shop", "dev")].image("good", "three")  # a registry has it for both
+    back = laptop.run("rollback", cwd=laptop.project)
+    assert (back.code, 'knows "here" as another place' in back.err) == (2, True), back
+    assert laptop.answer() == "three"
     assert laptop.run("remove", "--service", "shop", "-t", "memory://", "--yes").code == 0
 
 
