@@ -56,6 +56,8 @@ def _rehearse(uses: Uses) -> Iterator[Need]:
 def _collect(uses: Uses) -> Iterator[Need]:
     yield need(SERVICE, ("patch",))
     yield need(REVISION, ("delete",))
+    if uses.once:
+        yield need(kinds.JOB, ("list", "get", "delete"), why="commands that a dead run has left at work")
 
 
 def _take_away(uses: Uses) -> Iterator[Need]:

@@ -142,7 +142,7 @@ def test_the_least_role_is_enough_and_what_is_not_looked_at_is_told(kube_rig: Ku
     place = Looking(kube_rig, kube_namespace, kubeconfig=kube_rig.kubeconfig_for(kube_namespace, given))
 
     assert place.problems() == []
-    assert any("list nodes is missing" in text for text in place.remarks.told)
+    assert any("(list nodes)" in text for text in place.remarks.told)
     assert any("quota" in text for text in place.remarks.told)
 
 
