@@ -12,7 +12,7 @@ from shipper.operations.services import Workshop, open_workshop, require_secrets
 from shipper.operations.telling import Telling, tell
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
-from shipper.pipeline import Journal, Sink, StageReporter, load, run
+from shipper.pipeline import Journal, Sink, StageReporter
 from shipper.targets import Renders, Target
 
 
@@ -64,18 +64,10 @@ def _publish(where: Where, options: PublishOptions, telling: Telling) -> RunFini
 def _run(workspace: Workspace, options: PublishOptions, services: Mapping[str, object], telling: Telling) -> str:
     """The reference by digest."""
     seeds: tuple[Product, ...] = workspace.slices
-    product = run(
-        load(options.pipeline),
-        seeds=(*seeds, Admission(reference=options.image)) if options.image else seeds,
-        services=services,
-        events=telling.events,
-        cancel=telling.cancel,
-        clock=telling.clock,
-        journal=None if options.fresh else Journal.default(),
-    )
-    if not isinstance(product, Deployable):
-        raise TypeError(f"the publish pipeline ended with {type(product).__name__}")
-    return product.images["main"].reference
+    if options.image:
+        seeds = (*seeds, Admission(reference=options.image))
+    journal = None if options.fresh else Journal.default()
+    return telling.carry_out(options.pipeline, Deployable, seeds, services, journal).images["main"].reference
 
 
 def next_command(where: Where, reference: str, target: Target) -> str:

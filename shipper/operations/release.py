@@ -16,7 +16,7 @@ from shipper.operations.services import Place, Workshop, keep_in_mind, open_plac
 from shipper.operations.telling import Telling, done, tell
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_workspace
-from shipper.pipeline import Journal, Sink, StageReporter, load, run
+from shipper.pipeline import Journal, Sink, StageReporter
 from shipper.targets import Collects
 
 
@@ -84,18 +84,9 @@ def _workshop(workspace: Workspace, options: ReleaseOptions) -> Iterator[Worksho
 def _run(
     workspace: Workspace, options: ReleaseOptions, place: Place, workshop: Mapping[str, object], telling: Telling
 ) -> Sealed:
-    product = run(
-        load(options.pipeline),
-        seeds=_seeds(workspace, options, telling),
-        services={**place.by_name(), **workshop},
-        events=telling.events,
-        cancel=telling.cancel,
-        clock=telling.clock,
-        journal=None if options.fresh else Journal.default(),
-    )
-    if not isinstance(product, Sealed):
-        raise TypeError(f"the release pipeline ended with {type(product).__name__}")
-    return product
+    services = {**place.by_name(), **workshop}
+    journal = None if options.fresh else Journal.default()
+    return telling.carry_out(options.pipeline, Sealed, _seeds(workspace, options, telling), services, journal)
 
 
 def _seeds(workspace: Workspace, options: ReleaseOptions, telling: Telling) -> tuple[Product, ...]:

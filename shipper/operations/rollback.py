@@ -16,9 +16,7 @@ from shipper.operations.telling import Telling, done, tell
 from shipper.operations.where import Where
 from shipper.operations.workspace import open_place
 from shipper.pipeline.clock import WallClock
-from shipper.pipeline.engine import run
 from shipper.pipeline.events import Sink
-from shipper.pipeline.loading import load
 from shipper.pipeline.remarks import Remarks
 from shipper.rollout.platform_errors import not_written
 from shipper.stages.select import Found, look_back
@@ -43,18 +41,9 @@ def _rollback(where: Where, what: Wanted, wait: float, telling: Telling) -> RunF
     order = order_of(telling.run, "rollback", wait=wait, reason=what.reason)
     seeds: tuple[Product, ...] = (order, what, workspace.settings, workspace.chosen)
     try:
-        product = run(
-            load("rollback"),
-            seeds=seeds,
-            services=place.by_name(),
-            events=telling.events,
-            cancel=telling.cancel,
-            clock=telling.clock,
-        )
+        product = telling.carry_out("rollback", Sealed, seeds, place.by_name())
     finally:
         keep_in_mind(workspace, place, telling)
-    if not isinstance(product, Sealed):
-        raise TypeError(f"the rollback pipeline ended with {type(product).__name__}")
     number = product.deployment.number
     return done(product, verb="rolled-back", nothing=f"release {number} already serves, which is what was asked for")
 

@@ -5,16 +5,28 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 from shipper.config import ResolvedSecrets
 from shipper.errors import BugError, ConfigError, ShipperError
-from shipper.model import Deployment, RunFinished, RunStarted, Sealed, StageFinished, StageStarted, new_release_id
+from shipper.model import (
+    Deployment,
+    Product,
+    RunFinished,
+    RunStarted,
+    Sealed,
+    StageFinished,
+    StageStarted,
+    new_release_id,
+)
 from shipper.operations.workspace import Workspace
 from shipper.pipeline.cancellation import RunCancellation
 from shipper.pipeline.clock import WallClock
+from shipper.pipeline.engine import run
 from shipper.pipeline.events import Events, Sink
+from shipper.pipeline.journal import Journal
+from shipper.pipeline.loading import load
 from shipper.pipeline.reporter import StageReporter
 from shipper.pipeline.signals import install_signals
 from shipper.reporting.failures import write_bug_report
@@ -31,6 +43,7 @@ LEAST = 3.0
 _NOTHING_WAS_ASKED = (2, 32, 33)
 """Exit codes after which the target was never asked, or does not answer."""
 
+Goal = TypeVar("Goal", bound=Product)
 Serving = tuple[dict[str, Any] | None, str]
 """What serves, and the way back, for the last event."""
 
@@ -61,6 +74,28 @@ class Telling:
             status = "done"
         finally:
             self.events.emit(StageFinished(stage=name, status=status, seconds=self.clock.monotonic() - started))
+
+    def carry_out(
+        self,
+        name: str,
+        goal: type[Goal],
+        seeds: Sequence[Product],
+        services: Mapping[str, object],
+        journal: Journal | None = None,
+    ) -> Goal:
+        """The pipeline of this name, told as it goes. Raises what its stages raise."""
+        product = run(
+            load(name),
+            seeds=seeds,
+            services=services,
+            events=self.events,
+            cancel=self.cancel,
+            clock=self.clock,
+            journal=journal,
+        )
+        if not isinstance(product, goal):
+            raise TypeError(f"the pipeline {name} ended with {type(product).__name__}")
+        return product
 
     def begin(self, command: str, workspace: Workspace) -> None:
         """The first event. Secrets of the configuration are hidden from here on, those that have a value here;

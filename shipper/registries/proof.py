@@ -64,7 +64,7 @@ def require_digest(held: Held, digest: str, name: str) -> None:
 def _parsed(held: Held, name: str) -> Mapping[str, Any]:
     try:
         manifest = parse_json(held.content)
-    except (ValueError, RecursionError):
+    except ValueError:
         manifest = None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("config") or {}, dict):
         raise PublishError(f"the registry holds no manifest under {name}", hint="is this a registry?")

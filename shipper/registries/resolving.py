@@ -106,7 +106,7 @@ def _platform(value: Mapping[str, Any]) -> str:
 def _object(content: bytes, reference: str) -> Mapping[str, Any]:
     try:
         found = parse_json(content)
-    except (ValueError, RecursionError):
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         raise PublishError(f"the registry holds no image under {reference}", hint="is this a registry?")

@@ -102,7 +102,7 @@ def _look(places: Places, now: float) -> Database | None:
         fixture = (folder / "fixture.json").exists() and _read(folder / "fixture.json").get("fixture") is True
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise _unreadable(places, printable(str(error))) from error
     updated = _updated(metadata, places)
     digest = _digest(folder / "trivy.db", status, places)

@@ -117,7 +117,7 @@ def _run(
 def _version(output: str, path: str) -> str:
     try:
         version = parse_json(output)["Version"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         version = None
     if not isinstance(version, str) or not version:
         raise ScannerError(f"{path} does not say which version of Trivy it is", hint=INSTALL, cause="scanner-report")

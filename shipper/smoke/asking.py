@@ -217,7 +217,7 @@ def _body_problem(request: GoldenRequest, body: bytes) -> str | None:
 def _json_problem(expected: Any, body: bytes, tolerance: float) -> str | None:
     try:
         found = parse_json(body)
-    except (ValueError, RecursionError):
+    except ValueError:
         return f"the answer is not JSON: {_start(body)}"
     return difference(expected, found, tolerance)
 

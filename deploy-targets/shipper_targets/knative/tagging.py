@@ -45,16 +45,22 @@ class Tagging:
 
     def idle(self, names: Collection[str]) -> set[str]:
         """Those of these revisions that a tag keeps no instance of: they have no smallest number of them."""
-        found = {name: self._calls.revision(name) for name in sorted(names)}
-        return {name for name, one in found.items() if one is None or state_of(one) != "running" or not least_of(one)}
+        return {
+            name
+            for name, one in self._there(names).items()
+            if one is None or state_of(one) != "running" or not least_of(one)
+        }
 
     def _kept(self, service: Object, sharing: Collection[str], *stay: State) -> dict[str, str]:
         kept = traffic.kept_tags(service, sharing)
         follow, now = traffic.following(service), traffic.routed(service)
         asked = {name for tag, name in kept.items() if not is_our_tag(tag) and tag not in follow}
-        found = {name: self._calls.revision(name) for name in sorted(asked)}
         # What is said to be routed may have been deleted since: then it is in the way for good.
-        gone = {name for name, one in found.items() if one is None or (name not in now and state_of(one) not in stay)}
+        gone = {
+            name
+            for name, one in self._there(asked).items()
+            if one is None or (name not in now and state_of(one) not in stay)
+        }
         for tag, name in kept.items():
             if name in gone and not is_our_tag(tag):
                 self._remark(f"the tag {tag} of {name} was taken away: {name} is not ready, nothing can be routed")
@@ -81,8 +87,10 @@ class Tagging:
         return standing
 
     def _states(self, names: Collection[str]) -> dict[str, State]:
-        found = {name: self._calls.revision(name) for name in sorted(names)}
-        return {name: state_of(one) if one is not None else "failed" for name, one in found.items()}
+        return {name: state_of(one) if one is not None else "failed" for name, one in self._there(names).items()}
+
+    def _there(self, names: Collection[str]) -> dict[str, Object | None]:
+        return {name: self._calls.revision(name) for name in sorted(names)}
 
     def _remark(self, text: str) -> None:
         """Once, however often the write is made."""

@@ -153,7 +153,7 @@ def is_status(body: bytes) -> bool:
 def _status(body: bytes) -> dict[str, Any]:
     try:
         told = parse_json(body)
-    except (ValueError, RecursionError):
+    except ValueError:
         return {}
     return told if isinstance(told, dict) else {}
 

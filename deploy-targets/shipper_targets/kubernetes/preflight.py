@@ -24,6 +24,7 @@ from shipper_targets.kubernetes.pod_security import level_of, violations
 from shipper_targets.kubernetes.preflight_parts import (
     DEFAULT_PLATFORM,
     Command,
+    leaving_problem,
     namespace_of,
     permission_problems,
     secret_versions,
@@ -36,7 +37,7 @@ from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.stamps import carries_stamp
 from shipper_targets.kubernetes.taking_over import ADOPT
 from shipper_targets.kubernetes.unbuilt import unbuilt_here
-from shipper_targets.kubernetes.values import Object, is_leaving, leaving, made_by, mapping
+from shipper_targets.kubernetes.values import Object, is_leaving, made_by, mapping
 
 _ROLES = "see docs/reference/kubernetes-roles.md"
 
@@ -145,8 +146,7 @@ class Preflight:
                 continue
             what, owner = f"{kind} {name}", owner_of(mapping(there, "metadata", "labels"))
             if is_leaving(there):
-                hint = "wait until it is gone, or take the finalizer away"
-                yield Problem(code=2, key="targets", message=f"{what} is {leaving(there)}", hint=hint)
+                yield leaving_problem(what, there)
                 continue
             if maker := made_by(there):
                 message = f"{what} is made by {maker}, which would make it again"

@@ -13,7 +13,7 @@ from shipper_targets.kubernetes.kinds import NAMESPACE
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.permissions import Need, required
 from shipper_targets.kubernetes.secret_refs import SCHEME
-from shipper_targets.kubernetes.values import Object, is_leaving
+from shipper_targets.kubernetes.values import Object, is_leaving, leaving
 
 DEFAULT_PLATFORM = "linux/amd64"
 
@@ -34,6 +34,12 @@ def namespace_of(api: Api, name: str) -> tuple[Object, list[Problem]]:
         message = f"namespace {name} is being deleted"
         return there, [Problem(code=2, key="targets.namespace", message=message, hint="wait, or use another")]
     return there, []
+
+
+def leaving_problem(what: str, there: Object) -> Problem:
+    """`what` is being deleted: a release over it would be lost with it."""
+    hint = "wait until it is gone, or take the finalizer away"
+    return Problem(code=2, key="targets", message=f"{what} is {leaving(there)}", hint=hint)
 
 
 def require_namespace(api: Api, name: str) -> None:

@@ -15,9 +15,10 @@ from shipper_targets.kubernetes.kube_errors import Immutable
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.packing import pack
 from shipper_targets.kubernetes.parallel import at_once
+from shipper_targets.kubernetes.preflight_parts import leaving_problem
 from shipper_targets.kubernetes.records import TYPE
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from shipper_targets.kubernetes.values import is_leaving, leaving
+from shipper_targets.kubernetes.values import is_leaving
 
 NO_DRY_RUN = "does not support dry run"
 """What the API server says of a webhook with side effects: then nobody can rehearse."""
@@ -45,8 +46,7 @@ def _refusal(
     try:
         there = apply(api, manifest, force=own.force_conflicts, adopts=own.adopt, before=before, dry_run=True)
         if is_leaving(there):
-            hint = "wait until it is gone, or take the finalizer away"
-            return Problem(code=2, key="targets", message=f"{manifest.key} is {leaving(there)}", hint=hint)
+            return leaving_problem(str(manifest.key), there)
     except Denied as error:
         return Problem(
             code=32, key="targets.context", message=str(error), hint="see docs/reference/kubernetes-roles.md"

@@ -12,6 +12,7 @@ import pytest
 from shipper.errors import PublishError
 from shipper.model import Deployable, ImageRef, Release, Settings
 from shipper.operations import publish as publishing
+from shipper.operations import telling
 from shipper.operations.publish import next_command
 from shipper.operations.where import Where
 from shipper.operations.workspace import open_workspace
@@ -68,7 +69,7 @@ class Kitchen:
 def kitchen(monkeypatch: pytest.MonkeyPatch) -> Kitchen:
     made = Kitchen()
     monkeypatch.setattr(publishing, "open_workshop", made.open)
-    monkeypatch.setattr(publishing, "run", made.run)
+    monkeypatch.setattr(telling, "run", made.run)
     return made
 
 
