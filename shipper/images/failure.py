@@ -42,7 +42,7 @@ _CAUSES = (
         UnreachableError,
     ),
     _cause(
-        r"code = Unavailable desc = "
+        r"(?:code = Unavailable desc = |\bUnavailable: )"
         r"(?:error reading from server|closing transport|transport is closing|connection (?:error|closed))",
         "the builder went away in the middle: look at its log, then try again; nothing of this build came here",
         UnreachableError,
