@@ -77,15 +77,14 @@ def exit_codes() -> str:
 def events() -> str:
     """Every event with its fields, as `--json` prints them."""
     from shipper.model import event
-    from shipper.model.event import Event
+    from shipper.model.event import Event, Serves
 
     kinds = [kind for kind in vars(event).values() if isinstance(kind, type) and issubclass(kind, Event)]
     lines = ["# Events", "", _INTRODUCTION_TO_EVENTS]
     for kind in kinds:
         if kind is not Event:
-            lines += ["", f"## {kind.model_fields['event'].default}"]
-            lines += [f"\n{_own_doc(kind)}\n" if _own_doc(kind) else "", "| field | type | |", "|---|---|---|"]
-            lines += list(_fields(kind, without=set(Event.model_fields)))
+            lines += _section(kind.model_fields["event"].default, _own_doc(kind), kind, without=set(Event.model_fields))
+    lines += _section("serves", f"A member of `run-finished`. {_own_doc(Serves)}", Serves, without=set())
     return "\n".join(lines) + "\n"
 
 
@@ -161,10 +160,15 @@ def _own_doc(kind: type) -> str:
     return (vars(kind).get("__doc__") or "").strip()
 
 
-def _fields(kind: type, without: set[str]) -> Iterator[str]:
-    from shipper.model.event import Event
+def _section(title: str, said: str, kind: type, without: set[str]) -> Iterator[str]:
+    yield from ("", f"## {title}", f"\n{said}\n" if said else "", "| field | type | |", "|---|---|---|")
+    yield from _fields(kind, without)
 
-    assert issubclass(kind, Event)
+
+def _fields(kind: type, without: set[str]) -> Iterator[str]:
+    from shipper.model.noun import Noun
+
+    assert issubclass(kind, Noun)
     for name, field in kind.model_fields.items():
         if name not in without:
             yield f"| `{name}` | {_type(field.annotation)} | {field.description or ''} |"
@@ -173,7 +177,7 @@ def _fields(kind: type, without: set[str]) -> Iterator[str]:
 def _type(annotation: object) -> str:
     plain = isinstance(annotation, type) and "[" not in str(annotation)
     name = annotation.__name__ if plain and isinstance(annotation, type) else str(annotation)
-    return "`" + name.replace("typing.", "").replace("|", "or") + "`"
+    return "`" + name.replace("typing.", "").replace("shipper.model.event.", "").replace("|", "or") + "`"
 
 
 def main(check: bool) -> int:

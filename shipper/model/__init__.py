@@ -8,6 +8,7 @@ from shipper.model.event import (
     Remark,
     RunFinished,
     RunStarted,
+    Serves,
     StageFinished,
     StageLog,
     StageProgress,

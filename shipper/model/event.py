@@ -97,8 +97,27 @@ class Remark(Event):
     text: str
 
 
+class Serves(Noun):
+    """What serves at the end of a run. After a failure the last five are not known."""
+
+    revision: str = Field(description="The platform's name of it.")
+    number: int | None = Field(default=None, description="The release; after a rollback the newer one.")
+    rollback_to: int | None = Field(default=None, description="The release that came back by it.")
+    release: str | None = Field(default=None, description="The release's id; null of what was here before shipper.")
+    fingerprint: str | None = Field(default=None, description="What two releases of the same have in common.")
+    address: str | None = Field(default=None, description="URL at which the service answers.")
+    host: str | None = Field(default=None, description="The `Host` to ask it with, where it is not the URL's.")
+    image: str | None = Field(default=None, description="By the registry's digest, where it was pushed.")
+    previous: str | None = Field(default=None, description="The revision that served before.")
+    changed: bool | None = Field(default=None, description="False: it served already, and nothing was written.")
+    proof: str | None = Field(default=None, description="How it is known: answer, identity or routing.")
+    probes: tuple[dict[str, Any], ...] | None = Field(
+        default=None, description="What was asked: name, ok, status, seconds and problem of each."
+    )
+
+
 class RunFinished(Event):
-    """The last event of every run. `serves` says what serves now, `cause` why it ended so."""
+    """The last event of every run. `cause` says why it ended so."""
 
     event: Literal["run-finished"] = "run-finished"
     code: int
@@ -107,7 +126,7 @@ class RunFinished(Event):
     hint: str = ""
     details: tuple[str, ...] = ()
     refusals: tuple[dict[str, Any], ...] = ()
-    serves: dict[str, Any] | None = Field(default=None, description="Revision, address and proof, when known.")
+    serves: Serves | None = Field(default=None, description="What serves now, when known.")
     image: str = Field(
         default="", description="What `shipper publish` has published, by digest; of a release it is in `serves`."
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from shipper.errors import NotFound, NotPutBack, PlatformError, ShipperError
 from shipper.model import Finished, Release, Remark, RunFinished, Stamp, Started, Verdict, new_release_id
@@ -17,7 +16,7 @@ from shipper.operations.kept import images_of, kept
 from shipper.operations.orders import order_of
 from shipper.operations.services import Place, open_place_of
 from shipper.operations.serving import Serving, look, prove
-from shipper.operations.telling import Telling, tell
+from shipper.operations.telling import Account, Telling, tell
 from shipper.operations.where import Where
 from shipper.operations.workspace import Workspace, open_place
 from shipper.pipeline.events import Sink
@@ -66,7 +65,7 @@ def _repair(where: Where, wait: float, telling: Telling) -> RunFinished:
     )
 
 
-def _what_serves(place: Place) -> tuple[dict[str, Any] | None, str]:
+def _what_serves(place: Place) -> Account:
     """For the last event: the work is done, whether or not the target answers once more."""
     try:
         return place.what_serves()

@@ -11,12 +11,12 @@ from pathlib import Path
 from shipper.config import ResolvedSecrets
 from shipper.images.protocol import Engine
 from shipper.ledger.protocol import Ledger
-from shipper.model import ImageSettings, Remark, ServiceSettings, Settings
+from shipper.model import ImageSettings, Remark, Serves, ServiceSettings, Settings
 from shipper.model.context import Secrets
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.places import Place as KnownPlace
 from shipper.operations.places import remember
-from shipper.operations.telling import Serving, Telling
+from shipper.operations.telling import Account, Telling
 from shipper.operations.workspace import Workspace
 from shipper.pipeline.clock import WallClock
 from shipper.pipeline.remarks import Remarks
@@ -37,7 +37,7 @@ class Place:
         """Parameter name to service."""
         return {"target": self.target, "ledger": self.ledger, "secrets": self.secrets, "clock": self.clock}
 
-    def what_serves(self) -> Serving:
+    def what_serves(self) -> Account:
         """For the last event of a run that failed. May raise PlatformError or ShipperError."""
         from shipper.rollout.known import known
         from shipper.rollout.way_back import way_back
@@ -49,14 +49,16 @@ class Place:
         if main is None:
             return None, back
         release = found.serving(main)
-        return {
-            "revision": main.name,
-            "number": release.number if release is not None else main.number,
-            "rollback_to": release.rollback_to if release is not None else None,
-            "release": main.release,
-            "address": address.url if address else None,
-            "host": address.host if address else None,
-        }, back
+        serves = Serves(
+            revision=main.name,
+            number=release.number if release is not None else main.number,
+            rollback_to=release.rollback_to if release is not None else None,
+            release=main.release,
+            fingerprint=main.fingerprint,
+            address=address.url if address else None,
+            host=address.host if address else None,
+        )
+        return serves, back
 
 
 def open_place_of(workspace: Workspace, telling: Telling) -> Place:

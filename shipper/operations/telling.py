@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from shipper.config import ResolvedSecrets
 from shipper.errors import BugError, ConfigError, ShipperError
@@ -16,6 +16,7 @@ from shipper.model import (
     RunFinished,
     RunStarted,
     Sealed,
+    Serves,
     StageFinished,
     StageStarted,
     new_release_id,
@@ -44,7 +45,7 @@ _NOTHING_WAS_ASKED = (2, 32, 33)
 """Exit codes after which the target was never asked, or does not answer."""
 
 Goal = TypeVar("Goal", bound=Product)
-Serving = tuple[dict[str, Any] | None, str]
+Account = tuple[Serves | None, str]
 """What serves, and the way back, for the last event."""
 
 
@@ -55,7 +56,7 @@ class Telling:
         self.clock = WallClock()
         self.events = Events(new_release_id(self.clock.now()), sinks, self.clock)
         self.cancel = RunCancellation()
-        self.what_serves: Callable[[], Serving] | None = None
+        self.what_serves: Callable[[], Account] | None = None
         """Asked after a failure, as soon as somebody can tell."""
 
     @property
@@ -135,23 +136,23 @@ def tell(sinks: Sequence[Sink], act: Callable[[Telling], RunFinished]) -> int:
         return finished.code
 
 
-def serves(deployment: Deployment) -> dict[str, Any]:
+def serves(deployment: Deployment) -> Serves:
     """What serves, for the last event."""
     address = deployment.address
-    return {
-        "revision": deployment.revision,
-        "number": deployment.number,
-        "rollback_to": deployment.rollback_to,
-        "release": deployment.release_id,
-        "fingerprint": deployment.fingerprint,
-        "previous": deployment.previous,
-        "changed": deployment.changed,
-        "image": deployment.image,
-        "address": address.url if address else None,
-        "host": address.host if address else None,
-        "proof": deployment.verdict.proof,
-        "probes": list(deployment.verdict.probes),
-    }
+    return Serves(
+        revision=deployment.revision,
+        number=deployment.number,
+        rollback_to=deployment.rollback_to,
+        release=deployment.release_id,
+        fingerprint=deployment.fingerprint,
+        address=address.url if address else None,
+        host=address.host if address else None,
+        image=deployment.image,
+        previous=deployment.previous,
+        changed=deployment.changed,
+        proof=deployment.verdict.proof,
+        probes=deployment.verdict.probes,
+    )
 
 
 def done(sealed: Sealed, *, verb: str, nothing: str) -> RunFinished:
@@ -167,7 +168,7 @@ def done(sealed: Sealed, *, verb: str, nothing: str) -> RunFinished:
     )
 
 
-def _failed(error: ShipperError, serving: dict[str, Any] | None, rollback: str) -> RunFinished:
+def _failed(error: ShipperError, serving: Serves | None, rollback: str) -> RunFinished:
     if isinstance(error, BugError):
         error = write_bug_report(error.__cause__ or error)
     refusals = getattr(error, "refusals", ())
@@ -183,14 +184,14 @@ def _failed(error: ShipperError, serving: dict[str, Any] | None, rollback: str) 
     )
 
 
-def _last_look(telling: Telling, error: ShipperError) -> Serving:
+def _last_look(telling: Telling, error: ShipperError) -> Account:
     """What serves after a failure and how to go back, where that can be said in a moment."""
     remaining = telling.cancel.remaining
     if telling.what_serves is None or error.exit_code in _NOTHING_WAS_ASKED:
         return None, ""
     if remaining is not None and remaining < LEAST:
         return None, ""
-    found: list[Serving] = []
+    found: list[Account] = []
     look = telling.what_serves
 
     def looking() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import TextIO
 
-from shipper.model.event import Event, RunFinished, StageFinished, StageLog
+from shipper.model.event import Event, RunFinished, Serves, StageFinished, StageLog
 from shipper.model.quantities import show_duration
 from shipper.reporting.exit_codes import meaning_of
 from shipper.reporting.run_log import RunLog
@@ -74,13 +74,13 @@ def success_lines(
 ) -> list[str]:
     """After a good run. `endings`: stage to status; `before`: how the last good run ended."""
     lines = [printable(finished.message)]
-    serves = finished.serves or {}
-    if serves.get("address"):
+    serves = finished.serves
+    if serves is not None and serves.address:
         lines.append(f"  address   {_address(serves)}")
-    if serves:
+    if serves is not None:
         lines.append(f"  serves    {_serving(serves)}")
-    if image := serves.get("image") or finished.image:
-        lines.append(f"  image     {printable(str(image))}")
+    if image := (serves and serves.image) or finished.image:
+        lines.append(f"  image     {printable(image)}")
     lines += _labelled("times", time_lines(finished, endings, before))
     if log:
         lines.append(f"  log       {printable(log)}")
@@ -131,16 +131,15 @@ def _labelled(label: str, lines: list[str]) -> list[str]:
     return [f"  {label if number == 0 else '':<8}  {line}" for number, line in enumerate(lines)]
 
 
-def _address(serves: Mapping[str, Any]) -> str:
-    host = f" (Host: {serves['host']})" if serves.get("host") else ""
-    return printable(f"{serves['address']}{host}")
+def _address(serves: Serves) -> str:
+    return printable(f"{serves.address}{f' (Host: {serves.host})' if serves.host else ''}")
 
 
-def _serving(serves: Mapping[str, Any]) -> str:
-    back = f"(rollback to #{serves['rollback_to']}) " if serves.get("rollback_to") is not None else ""
-    number = f"#{serves['number']} {back}" if serves.get("number") is not None else ""
-    proof = f", proof: {serves['proof']}" if serves.get("proof") else ""
-    return printable(f"{number}{serves.get('revision') or ''}".strip() + proof)
+def _serving(serves: Serves) -> str:
+    back = f"(rollback to #{serves.rollback_to}) " if serves.rollback_to is not None else ""
+    number = f"#{serves.number} {back}" if serves.number is not None else ""
+    proof = f", proof: {serves.proof}" if serves.proof else ""
+    return printable(f"{number}{serves.revision}{proof}")
 
 
 def _rollback(text: str) -> str:
