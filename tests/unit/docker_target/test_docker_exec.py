@@ -49,7 +49,7 @@ class Engine(BaseHTTPRequestHandler):
 @pytest.fixture
 def client() -> Iterator[docker.DockerClient]:
     with HTTPServer(("127.0.0.1", 0), Engine) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield docker.DockerClient(base_url=f"tcp://127.0.0.1:{server.server_port}", version="1.44")
         server.shutdown()
 
