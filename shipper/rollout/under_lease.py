@@ -11,7 +11,6 @@ from shipper.errors import (
     NotPutBack,
     NotRecorded,
     Overtaken,
-    PlatformError,
     PutBack,
     RollbackImpossible,
     RolloutFailed,
@@ -19,7 +18,6 @@ from shipper.errors import (
 )
 from shipper.ledger.protocol import Lease
 from shipper.model import Deployment, Recorded, Release, Revision, Verdict
-from shipper.rollout.aborting import Ending, applied_last, locked
 from shipper.rollout.all_at_once import all_at_once
 from shipper.rollout.attempt import Attempt
 from shipper.rollout.attempted import Plan
@@ -29,10 +27,10 @@ from shipper.rollout.bring_back import bring_back
 from shipper.rollout.canary import canary
 from shipper.rollout.claiming import claim
 from shipper.rollout.guards import guard_drift, guard_order, guard_place, guard_quarantine
+from shipper.rollout.in_flight import InFlight
 from shipper.rollout.keeping import tidy
 from shipper.rollout.known import DEAD
 from shipper.rollout.patience import FOR_THE_RECORD, last_patience
-from shipper.rollout.platform_errors import not_written
 from shipper.rollout.record import Record
 from shipper.rollout.recreate import recreate
 from shipper.rollout.rolling import follow, rolling
@@ -41,7 +39,7 @@ from shipper.rollout.sealing import refuse_unrecorded, seal_stamp
 from shipper.rollout.strategies import stable_weights, trusted
 from shipper.rollout.unreached import why_unreached
 from shipper.rollout.writes import Writer
-from shipper.targets import GivesBack, Replaces, SplitsTraffic, Target
+from shipper.targets import GivesBack, SplitsTraffic, Target
 
 Way = Callable[[Attempt], tuple[Revision, Verdict]]
 
@@ -56,9 +54,6 @@ STRATEGIES: dict[str, Way] = {
 AFTER_A_WRITE = (RolloutFailed, PutBack, NotPutBack, NotRecorded, Interrupted, BugError)
 """What a run may end with once it has written what affects traffic (design.md section 5)."""
 
-LEFT = ("not-put-back", "overtaken")
-"""How a run ended that may have left its operation under way."""
-
 
 class UnderLease:
     """One run that holds the lease. `problem`: why the ledger cannot be used, by a rollback that goes on without."""
@@ -71,18 +66,18 @@ class UnderLease:
         self._writer = Writer(run.target, lease, self._before, run.patience, seizing=run.rolls_back)
         self._writer.check_fence(self._before)
         self._state = self._record.state()
-        self._ended = ""
-        """The operation of another run that this one has ended: a write that may have moved traffic."""
+        self._in_flight = InFlight(run, self._writer, self._state, self._before)
 
     def do(self) -> Deployment:
         """Guards, claim, rollout, record, tidy. Raises as `roll_out`."""
         try:
             return self._do()
         except ShipperError as error:
-            if not self._ended or isinstance(error, AFTER_A_WRITE):
+            ended = self._in_flight.ended
+            if not ended or isinstance(error, AFTER_A_WRITE):
                 raise
             raise RolloutFailed(
-                f"{error.message}; before that, {self._ended} was ended, which a run had left unfinished",
+                f"{error.message}; before that, {ended} was ended, which a run had left unfinished",
                 hint=error.hint,
                 details=error.details,
                 cause=error.cause,
@@ -95,7 +90,7 @@ class UnderLease:
         guard_drift(self._before, run.deployable, run.report)
         self._refuse_another_place()
         self._refuse_impossible()
-        under_way = self._in_flight(fingerprint)
+        under_way = self._under_way(fingerprint)
         verdict = self._serves_already(fingerprint)
         if verdict is not None and verdict.ok and not self._takes_drift_over:
             if not self._leaves_something_behind or self._unrecorded() is not None:
@@ -154,54 +149,12 @@ class UnderLease:
 
     # What is there.
 
-    def _in_flight(self, fingerprint: str) -> Revision | None:
-        """An operation of this very release, begun by a run that is gone, is taken up; that of another is ended.
-
-        A rollback ends any operation. Raises LockedError (30) when it is not known whose it is: it is never overlapped.
-        """
-        before, run = self._before, self._run
-        if before.in_flight is None:
-            return None
-        newest = applied_last(before)
-        this = newest is not None and newest.fingerprint == fingerprint and not self._takes_drift_over
-        if this and isinstance(run.target, Replaces):
-            run.report.remark(f"an operation of this release is under way ({before.in_flight}): following it")
-            return newest
-        if (run.rolls_back or self._is_left(newest)) and isinstance(run.target, Replaces):
-            self._guard(fingerprint)  # what is refused has written nothing
-            self._end(run.target, before.in_flight, newest)
-            return None
-        raise locked(before.in_flight)
-
-    def _is_left(self, about: Revision | None) -> bool:
-        """Whether an operation has nobody any more: we hold the lease, and the ledger's newest release has no run.
-
-        One that was not put back is left where it never got traffic; else what is under way may be its way back. A
-        rollback is left to people: what it was to end may be what comes back.
-        """
-        for newest in self._state.releases[-1:]:
-            if newest.outcome in DEAD:
-                return any(found.release == newest.id for found in self._before.revisions)
-            if newest.outcome in LEFT and newest.rollback_to is None:
-                return about is not None and about.release == newest.id and not about.weight
-        return False
-
-    def _end(self, target: Replaces, in_flight: str, about: Revision | None) -> None:
-        self._run.report.remark(f"an operation is in flight ({in_flight}): it is ended first")
-        ending = Ending(target, about, whosoever=self._run.rolls_back)
-        try:
-            self._writer.write(ending, f"end {in_flight}", ours=ending.carried_out)
-            self._before = self._writer.observe()
-        except PlatformError as error:
-            if not self._writer.wrote:
-                raise not_written(error) from error
-            raise NotPutBack(
-                f"ending {in_flight} was requested, and what serves now could not be read: {error}",
-                hint="look at `shipper status`, then run the command again",
-                cause="unconfirmed",
-            ) from error
-        finally:
-            self._ended = in_flight if ending.tried and self._writer.wrote else ""
+    def _under_way(self, fingerprint: str) -> Revision | None:
+        """The revision of this release whose operation is followed; what else was under way is ended."""
+        left = self._in_flight
+        followed = left.settle(fingerprint, anew=self._takes_drift_over, guard=lambda: self._guard(fingerprint))
+        self._before = left.before
+        return followed
 
     def _serves_already(self, fingerprint: str) -> Verdict | None:
         """How well exactly this serves; None when something else does."""
