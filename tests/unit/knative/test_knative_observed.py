@@ -13,7 +13,9 @@ from shipper_targets.knative.fields import fields_of, shown_in
 from shipper_targets.knative.marks import stamp_text
 from shipper_targets.knative.observing import ABSENT, Found, seen_of
 from shipper_targets.knative.planning import plan_of
-from tests.unit.knative.knative_objects import own, release_of, revision, revision_of, serving, settings_of
+from shipper_targets.knative.scaling import MIN
+from shipper_targets.knative.written import Written
+from tests.unit.knative.knative_objects import manifest_of, own, release_of, revision, revision_of, serving, settings_of
 
 pytestmark = pytest.mark.unit
 
@@ -200,15 +202,26 @@ def test_scaling_that_a_policy_of_the_cluster_has_changed_is_no_drift() -> None:
     assert found(service, serves).observation().drift == ()
 
 
-def test_scaling_of_a_revision_that_came_back_is_not_known_to_be_anybodys() -> None:
-    """The template is another one's: only that says how it was admitted."""
-    release = release_of(number=6)
-    serves = revision_of(release)
-    serves["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "9"
-    service = serving(release)
-    service["spec"]["template"]["metadata"]["name"] = NAME
+@pytest.mark.parametrize(
+    ("known", "told"), [(True, [("2", "9")]), (False, [])], ids=["noted", "nobody knows how it was admitted"]
+)
+def test_scaling_of_what_serves_is_known_while_the_template_is_another_ones(
+    known: bool, told: list[tuple[str, str]]
+) -> None:
+    """After a release that failed, and after a rollback."""
+    release, failed = release_of(settings_of(scale={"min": 2}), number=6), release_of()
+    serves, service = revision_of(release), serving(release)
+    noted = {"shop-6-wmrerd": {MIN: "2"}} if known else {}
+    note = Written(traffic={"shop-6-wmrerd": 100}, newest=NAME, epoch=3, scaling=noted)
+    service["metadata"]["annotations"]["shipper.dev/written"] = note.model_dump_json()
+    service["spec"]["template"] = manifest_of(failed)["spec"]["template"]
+    assert found(service, serves).observation().drift == ()
 
-    assert not [one for one in found(service, serves).observation().drift if "min-scale" in one.field]
+    serves["metadata"]["annotations"][MIN] = "9"
+
+    drift = found(service, serves).observation().drift
+    assert [(one.ours, one.found) for one in drift] == told
+    assert all(one.field == f"shop-6-wmrerd.{MIN}" for one in drift)
 
 
 def test_marks_that_are_gone_are_drift_where_releases_are_there() -> None:
