@@ -66,6 +66,27 @@ def test_what_was_before_shipper_is_number_zero() -> None:
     assert now.drift == ()
 
 
+@pytest.mark.parametrize(
+    ("counts", "idle"), [({"actualReplicas": 0}, (NAME,)), ({"actualReplicas": 1}, ()), ({}, ())], ids=str
+)
+def test_a_revision_that_is_scaled_to_zero_runs_and_is_idle(counts: dict[str, int], idle: tuple[str, ...]) -> None:
+    release = release_of()
+    serves = revision_of(release)
+    serves["status"] |= counts
+
+    now = found(serving(release), serves).observation()
+
+    assert [one.state for one in now.revisions] == ["running"]
+    assert now.idle == idle
+
+
+def test_one_that_lost_the_instances_it_should_have_is_stopped_and_not_idle() -> None:
+    old = revision_of(release_of(settings_of(scale={"min": 1}), number=6))
+    old["status"] |= {"actualReplicas": 0}
+    now = found(serving(release_of()), old, revision_of(release_of())).observation()
+    assert (now.revisions[0].state, now.idle) == ("stopped", ())
+
+
 def test_an_idle_service_inside_cannot_be_asked() -> None:
     release = release_of()
     service = serving(release)
