@@ -131,7 +131,8 @@ def lacks_instances(revision: Object) -> bool:
 
 def is_idle(revision: Object | None) -> bool:
     """Whether Knative says that it has no instance; a count that is not there yet says nothing."""
-    return at(revision, "status", "actualReplicas") == 0
+    count: object = at(revision, "status", "actualReplicas")
+    return count == 0
 
 
 def seen_of(service: Object | None) -> str:

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from shipper.model import Stamp
-from shipper.targets import Invalid
+from shipper.targets import Invalid, change_of
 from shipper_targets.knative.cleaning import garbage_of, in_use, never_verified
 from shipper_targets.knative.fields import fields_of, shown_in
 from shipper_targets.knative.marks import stamp_text
 from shipper_targets.knative.observing import ABSENT, Found, seen_of
 from shipper_targets.knative.planning import plan_of
 from shipper_targets.knative.scaling import MIN
+from shipper_targets.knative.taking_over import told_together
 from shipper_targets.knative.written import Written
 from tests.unit.knative.knative_objects import manifest_of, own, release_of, revision, revision_of, serving, settings_of
 
@@ -264,6 +265,49 @@ def test_a_plan_says_that_traffic_goes_by_name_from_now_on() -> None:
     line = next(one for one in plan.changes if one.subject == "latestRevision")
     assert (line.before, line.after) == ("latestRevision 100 %", "by name: shop-00003 100 %")
     assert any("from now on it is by name" in remark for remark in plan.remarks)
+
+
+def test_a_plan_over_what_was_here_before_says_first_what_it_loses() -> None:
+    there: dict[str, Any] = {
+        "metadata": {"annotations": {MIN: "1", "team": "blue"}},
+        "spec": {"containers": [{"image": "shop:1", "env": [*VARIABLES]}]},
+    }
+    service = serving(release_of(), traffic=[{"latestRevision": True, "percent": 100}])
+    service["metadata"]["annotations"] = {}
+    service["status"]["traffic"] = [{"revisionName": "shop-00003", "percent": 100}]
+    now = found(service, revision("shop-00003", there))
+    wanted = settings_of(run={"env": {"MODE": "b", "NEW": "1", "API_KEY": "x"}}, scale={"min": 2})
+
+    changes = plan_of(release_of(wanted, number=1), now.observation(), now, own()).changes
+
+    assert [f"{one.action} {one.subject}" for one in changes[2:9]] == [
+        "remove template.annotations.team",
+        "remove template.env.FOO",
+        f"change template.annotations.{MIN}",
+        "change template.env.MODE",
+        "change latestRevision",
+        "create template.env.API_KEY",
+        "create template.env.NEW",
+    ]
+    assert changes[-1].subject == "traffic"
+    assert len(changes) < 22
+    told = {one.subject: one.after for one in changes}
+    assert told["template.env.API_KEY"] == "(not shown)"
+    assert told["template.container.securityContext"].startswith("allowPrivilegeEscalation false, capabilities.drop.0")
+    assert "runAsNonRoot true" in told["template.container.securityContext"]
+    assert "shipper.dev/service shop" in told["template.labels"]
+    assert told["template.automountServiceAccountToken"] == "false"
+
+
+VARIABLES = ({"name": "FOO", "value": "bar"}, {"name": "MODE", "value": "a"})
+
+
+def test_no_addition_is_left_out_of_a_plan_over_what_was_here_before() -> None:
+    wanted = fields_of(manifest_of(release_of())["spec"]["template"])
+    added = [change_of(path, "", value) for path, value in wanted.items()]
+    told = "\n".join(f"{one.subject} {one.after}" for one in told_together(added))
+    for path, value in wanted.items():
+        assert f"{path.rpartition('.')[2]} {value}" in told
 
 
 def test_the_same_again_changes_nothing() -> None:
