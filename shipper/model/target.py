@@ -101,6 +101,11 @@ class Observation(Noun):
     seen: str
     serving: tuple[Revision, ...] = Field(default=(), description="Revisions with weight > 0.")
     revisions: tuple[Revision, ...] = Field(default=(), description="Every revision of ours, serving or not.")
+    idle: tuple[str, ...] = Field(
+        default=(),
+        description="Names of running revisions that have no instance just now: the first request starts one. Empty "
+        "where the platform does not say.",
+    )
     stamp: Stamp = Field(default_factory=Stamp)
     highest: int = Field(default=0, description="The highest release number found on the platform.")
     in_flight: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,6 +12,7 @@ import click
 from shipper.errors import Interrupted
 from shipper.model.noun import Noun
 from shipper.model.quantities import show_duration
+from shipper.model.release import Revision
 from shipper.model.shown import (
     CheckedConfiguration,
     Checkup,
@@ -51,7 +52,7 @@ def show_status(status: Status, *, as_json: bool) -> None:
             (
                 f"#{revision.number}" if revision.number is not None else "-",
                 revision.name,
-                revision.state,
+                _state(revision, observation.idle),
                 f"{revision.weight} %",
                 f"{show_duration(now - revision.created)} old" if revision.created else "",
             )
@@ -62,6 +63,10 @@ def show_status(status: Status, *, as_json: bool) -> None:
     for remark in status.remarks:
         click.echo(f"  note: {printable(remark)}")
     click.echo(f"rollback: {printable(status.rollback)}")
+
+
+def _state(revision: Revision, idle: Collection[str]) -> str:
+    return "ready, scaled to zero" if revision.name in idle else revision.state
 
 
 def _status_lines(status: Status) -> Iterator[str]:

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from shipper.model import Drift, Release
 from shipper.targets import Invalid
+from shipper_targets.knative.admitted import admitted, scaling_in
 from shipper_targets.knative.fields import fields_of, owned_differences, shown_in
-from shipper_targets.knative.kinds import AUTOSCALING
 from shipper_targets.knative.marks import WRITTEN, is_stamped, read_record
 from shipper_targets.knative.render import template_of
 from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.knative.traffic import about_to_serve, asked_for, show
 from shipper_targets.knative.written import newest_of, read_written, visibility_of
 from shipper_targets.kubernetes.labels import STAMP
-from shipper_targets.kubernetes.values import Object, mapping, name_of, text
+from shipper_targets.kubernetes.values import Object, mapping, name_of
 
 NOTHING = "(nothing)"
 UNNAMED = "(named by the platform)"
@@ -23,7 +23,7 @@ UNNAMED = "(named by the platform)"
 def drift_of(
     service: Object, revisions: Iterable[Object], releases: Mapping[str, Release], name: str
 ) -> tuple[Drift, ...]:
-    """Traffic, template, visibility, and scaling of what it makes; nothing where shipper has not written yet.
+    """Traffic, template, visibility, and scaling of what serves; nothing where shipper has not written yet.
 
     A template cannot change without a new revision's name (the webhook refuses it), so a newest revision that is not
     ours is what tells; which fields it changed is found by rendering the record again. Tags of others are no drift.
@@ -65,23 +65,17 @@ def _drift(service: Object, releases: Mapping[str, Release], name: str) -> Itera
 
 
 def _scaling(service: Object, revisions: Iterable[Object], releases: Mapping[str, Release]) -> Iterator[Drift]:
-    """A revision's spec cannot be changed, its annotations can, and the autoscaler follows them. The template that made
-    it still has them as they were admitted: a policy of the cluster's may have added some, or others than ours.
-    """
-    template = mapping(service, "spec", "template", "metadata")
-    name = text(template, "name")
-    made = next((one for one in revisions if name_of(one) == name and name in releases), None)
-    if made is None or name not in about_to_serve(service):
-        return
-    ours, found = (_of_scaling(mapping(one, "annotations")) for one in (template, mapping(made, "metadata")))
-    for key in sorted({*ours, *found}):
-        if ours.get(key) != found.get(key):
-            expected, there = shown_in(ours, key), shown_in(found, key)
-            yield Drift(field=f"{name}.{key}", ours=expected or NOTHING, found=there or NOTHING)
-
-
-def _of_scaling(annotations: Mapping[str, object]) -> dict[str, str]:
-    return {key: str(value) for key, value in annotations.items() if key.startswith(f"{AUTOSCALING}/")}
+    """A revision's spec cannot be changed, its annotations can, and the autoscaler follows them."""
+    known, serving = admitted(service), about_to_serve(service)
+    for one in revisions:
+        name = name_of(one)
+        if name not in releases or name not in serving or name not in known:
+            continue
+        ours, found = known[name], scaling_in(one)
+        for key in sorted({*ours, *found}):
+            if ours.get(key) != found.get(key):
+                expected, there = shown_in(ours, key), shown_in(found, key)
+                yield Drift(field=f"{name}.{key}", ours=expected or NOTHING, found=there or NOTHING)
 
 
 def _changed(template: Object, release: Release | None, name: str) -> Iterator[tuple[str, str, str]]:

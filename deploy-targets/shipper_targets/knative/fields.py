@@ -22,6 +22,10 @@ _WORDS = (f"{_CONTAINER}.args", f"{_CONTAINER}.command")
 _WHOLLY_OURS = (*_WORDS, _ENV, "template.volumes", f"{_CONTAINER}.volumeMounts")
 """Lists that are ours with all that is in them: an entry that we did not write is drift."""
 
+OF_CONTAINER = f"{_CONTAINER}."
+ALONE = (*_WORDS, _ENV)
+"""Of which each one matters by itself."""
+
 IMAGE = f"{_CONTAINER}.image"
 Fields = dict[str, str]
 

@@ -81,6 +81,7 @@ class Found:
             seen=seen_of(service),
             serving=tuple(one for one in known.values() if one.weight),
             revisions=tuple(known.values()),
+            idle=tuple(name for name, one in known.items() if one.state == "running" and is_idle(there.get(name))),
             stamp=stamp,
             highest=max([stamp.highest, *numbers]),
             in_flight=f"the deletion of {self.name}" if service is not None and is_leaving(service) else None,
@@ -126,6 +127,12 @@ def _state(revision: Object, *, ours: bool) -> State:
 def lacks_instances(revision: Object) -> bool:
     """Whether it should have some, and has none."""
     return bool(least_of(revision)) and not number(revision, "status", "actualReplicas")
+
+
+def is_idle(revision: Object | None) -> bool:
+    """Whether Knative says that it has no instance; a count that is not there yet says nothing."""
+    count: object = at(revision, "status", "actualReplicas")
+    return count == 0
 
 
 def seen_of(service: Object | None) -> str:

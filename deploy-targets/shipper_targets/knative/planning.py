@@ -14,6 +14,7 @@ from shipper_targets.knative.observing import Found
 from shipper_targets.knative.render import content_of
 from shipper_targets.knative.scaling import scale_line
 from shipper_targets.knative.settings import KnativeSettings
+from shipper_targets.knative.taking_over import lost_first
 from shipper_targets.knative.traffic import LATEST, about_to_serve, asked_for, follows_latest, show
 from shipper_targets.knative.written import visibility_of
 from shipper_targets.kubernetes.plan_parts import (
@@ -43,8 +44,8 @@ def plan_of(
     release: Release, observation: Observation, found: Found, own: KnativeSettings, remarks: tuple[str, ...] = ()
 ) -> Plan:
     """Subjects are `revision`, `image`, paths such as `template.env.MODE`, `visibility`, `latestRevision`, versions of
-    `run.secrets` and `traffic`: in this order, paths sorted, always the same for the same release and platform. A first
-    release is told as the Service as a whole.
+    `run.secrets` and `traffic`: in this order, paths sorted, always the same for the same release and platform. Over a
+    revision that is not ours what it loses comes first. A first release is told as the Service as a whole.
     """
     main = observation.main
     then = found.releases.get(main.name) if main is not None else None
@@ -64,11 +65,10 @@ def plan_of(
         first = (change_of("revision", "", new), image, *([service] if service else []), *_whole(found, own))
         return Plan(summary="a first release", changes=first, remarks=told)
     after = fields_of(content_of(release, own, found.name))
-    changes = [
-        *_template(before, after, foreign=main.release is None),
-        *_whole(found, own),
-        *secret_changes(then, release),
-    ]
+    foreign = main.release is None
+    template, whole = list(_template(before, after, foreign=foreign)), list(_whole(found, own))
+    changes = list(lost_first(template, whole)) if foreign else [*template, *whole]
+    changes += secret_changes(then, release)
     if not changes and same:
         changes = list(configuration_alone(then, release))
     shift = Change(action="shift", subject="traffic", before=main.name, after=new)

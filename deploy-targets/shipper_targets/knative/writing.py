@@ -14,6 +14,7 @@ from shipper.model import Release, Revision, ServiceSettings, Stamp
 from shipper.model.context import Cancellation, Reporter
 from shipper.targets import Conflict, Invalid, NotFound, Retired
 from shipper_targets.knative import render, traffic
+from shipper_targets.knative.admitted import to_note
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.cleaning import delete_revisions, never_verified
 from shipper_targets.knative.drift import own_settings
@@ -269,6 +270,7 @@ class Writing:
         if later is not None and later.visibility != visibility_of(service):
             alone = ""
         note = written(service, weights, newest, stamp.epoch) if later is None else carried(later, weights, newest)
+        note = note.model_copy(update={"scaling": to_note(service, weights, self._calls.revision)})
         if alone:
             note = note.model_copy(update={"visibility": alone})
         patch = annotated(service, stamp, {**(more or {}), WRITTEN: note.model_dump_json()})

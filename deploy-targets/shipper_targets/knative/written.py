@@ -12,6 +12,9 @@ from shipper_targets.knative.kinds import CLUSTER_LOCAL, VISIBILITY
 from shipper_targets.knative.marks import WRITTEN, annotation
 from shipper_targets.kubernetes.values import Object, text
 
+Scaling = dict[str, str]
+"""The annotations of a revision that the autoscaler follows."""
+
 
 class Written(Noun):
     """The fields of the Service that are ours, as our last write left them."""
@@ -20,6 +23,9 @@ class Written(Noun):
     newest: str = Field(description="The revision that the template made: somebody else's template makes another.")
     visibility: str = Field(default="public")
     epoch: int = Field(default=0, description="Of the run that wrote this.")
+    scaling: dict[str, Scaling] = Field(
+        default_factory=dict, description="Of revisions with traffic: as they were admitted, else as they were found."
+    )
 
 
 def written(service: Object, weights: Mapping[str, int], newest: str = "", epoch: int = 0) -> Written:

@@ -117,7 +117,9 @@ def test_scaled_to_zero_is_healthy(place: KnativePlace) -> None:
         time.sleep(0.2)
 
     assert state_of(idle) == "running"
-    assert next(one for one in place.target().observe().revisions if one.name == first.name).state == "running"
+    now = place.target().observe()
+    assert next(one for one in now.revisions if one.name == first.name).state == "running"
+    assert now.idle == (first.name,)
     place.shifts(first)
     assert place.follows(first).state == "ready"
     assert weights(place.target().observe()) == {first.name: 100}

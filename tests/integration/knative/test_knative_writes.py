@@ -93,6 +93,9 @@ def test_who_follows_the_newest_is_moved_to_names_and_the_plan_says_so(place: Kn
 
     assert served.number == 0
     assert any("by name" in one for one in plan.remarks)
+    lost, latest = plan.changes[2:4]
+    assert (lost.action, lost.subject, latest.subject) == ("remove", "template.env.BY_HAND", "latestRevision")
+    assert len(plan.changes) < 20
     assert next(one for one in plan.changes if one.subject == "latestRevision").after.startswith("by name")
     traffic = {one["revisionName"]: one["percent"] for one in objects(place.service(), "spec", "traffic")}
     assert traffic == {served.name: 100, revision.name: 0}

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 
 from shipper.model import Stamp
-from shipper.targets import Invalid
+from shipper.targets import Invalid, change_of
 from shipper_targets.knative.cleaning import garbage_of, in_use, never_verified
 from shipper_targets.knative.fields import fields_of, shown_in
 from shipper_targets.knative.marks import stamp_text
 from shipper_targets.knative.observing import ABSENT, Found, seen_of
 from shipper_targets.knative.planning import plan_of
-from tests.unit.knative.knative_objects import own, release_of, revision, revision_of, serving, settings_of
+from shipper_targets.knative.scaling import MIN
+from shipper_targets.knative.taking_over import told_together
+from shipper_targets.knative.written import Written
+from tests.unit.knative.knative_objects import manifest_of, own, release_of, revision, revision_of, serving, settings_of
 
 pytestmark = pytest.mark.unit
 
@@ -62,6 +65,27 @@ def test_what_was_before_shipper_is_number_zero() -> None:
     (one,) = now.serving
     assert (one.number, one.release) == (0, None)
     assert now.drift == ()
+
+
+@pytest.mark.parametrize(
+    ("counts", "idle"), [({"actualReplicas": 0}, (NAME,)), ({"actualReplicas": 1}, ()), ({}, ())], ids=str
+)
+def test_a_revision_that_is_scaled_to_zero_runs_and_is_idle(counts: dict[str, int], idle: tuple[str, ...]) -> None:
+    release = release_of()
+    serves = revision_of(release)
+    serves["status"] |= counts
+
+    now = found(serving(release), serves).observation()
+
+    assert [one.state for one in now.revisions] == ["running"]
+    assert now.idle == idle
+
+
+def test_one_that_lost_the_instances_it_should_have_is_stopped_and_not_idle() -> None:
+    old = revision_of(release_of(settings_of(scale={"min": 1}), number=6))
+    old["status"] |= {"actualReplicas": 0}
+    now = found(serving(release_of()), old, revision_of(release_of())).observation()
+    assert (now.revisions[0].state, now.idle) == ("stopped", ())
 
 
 def test_an_idle_service_inside_cannot_be_asked() -> None:
@@ -200,15 +224,26 @@ def test_scaling_that_a_policy_of_the_cluster_has_changed_is_no_drift() -> None:
     assert found(service, serves).observation().drift == ()
 
 
-def test_scaling_of_a_revision_that_came_back_is_not_known_to_be_anybodys() -> None:
-    """The template is another one's: only that says how it was admitted."""
-    release = release_of(number=6)
-    serves = revision_of(release)
-    serves["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "9"
-    service = serving(release)
-    service["spec"]["template"]["metadata"]["name"] = NAME
+@pytest.mark.parametrize(
+    ("known", "told"), [(True, [("2", "9")]), (False, [])], ids=["noted", "nobody knows how it was admitted"]
+)
+def test_scaling_of_what_serves_is_known_while_the_template_is_another_ones(
+    known: bool, told: list[tuple[str, str]]
+) -> None:
+    """After a release that failed, and after a rollback."""
+    release, failed = release_of(settings_of(scale={"min": 2}), number=6), release_of()
+    serves, service = revision_of(release), serving(release)
+    noted = {"shop-6-wmrerd": {MIN: "2"}} if known else {}
+    note = Written(traffic={"shop-6-wmrerd": 100}, newest=NAME, epoch=3, scaling=noted)
+    service["metadata"]["annotations"]["shipper.dev/written"] = note.model_dump_json()
+    service["spec"]["template"] = manifest_of(failed)["spec"]["template"]
+    assert found(service, serves).observation().drift == ()
 
-    assert not [one for one in found(service, serves).observation().drift if "min-scale" in one.field]
+    serves["metadata"]["annotations"][MIN] = "9"
+
+    drift = found(service, serves).observation().drift
+    assert [(one.ours, one.found) for one in drift] == told
+    assert all(one.field == f"shop-6-wmrerd.{MIN}" for one in drift)
 
 
 def test_marks_that_are_gone_are_drift_where_releases_are_there() -> None:
@@ -230,6 +265,49 @@ def test_a_plan_says_that_traffic_goes_by_name_from_now_on() -> None:
     line = next(one for one in plan.changes if one.subject == "latestRevision")
     assert (line.before, line.after) == ("latestRevision 100 %", "by name: shop-00003 100 %")
     assert any("from now on it is by name" in remark for remark in plan.remarks)
+
+
+def test_a_plan_over_what_was_here_before_says_first_what_it_loses() -> None:
+    there: dict[str, Any] = {
+        "metadata": {"annotations": {MIN: "1", "team": "blue"}},
+        "spec": {"containers": [{"image": "shop:1", "env": [*VARIABLES]}]},
+    }
+    service = serving(release_of(), traffic=[{"latestRevision": True, "percent": 100}])
+    service["metadata"]["annotations"] = {}
+    service["status"]["traffic"] = [{"revisionName": "shop-00003", "percent": 100}]
+    now = found(service, revision("shop-00003", there))
+    wanted = settings_of(run={"env": {"MODE": "b", "NEW": "1", "API_KEY": "x"}}, scale={"min": 2})
+
+    changes = plan_of(release_of(wanted, number=1), now.observation(), now, own()).changes
+
+    assert [f"{one.action} {one.subject}" for one in changes[2:9]] == [
+        "remove template.annotations.team",
+        "remove template.env.FOO",
+        f"change template.annotations.{MIN}",
+        "change template.env.MODE",
+        "change latestRevision",
+        "create template.env.API_KEY",
+        "create template.env.NEW",
+    ]
+    assert changes[-1].subject == "traffic"
+    assert len(changes) < 22
+    told = {one.subject: one.after for one in changes}
+    assert told["template.env.API_KEY"] == "(not shown)"
+    assert told["template.container.securityContext"].startswith("allowPrivilegeEscalation false, capabilities.drop.0")
+    assert "runAsNonRoot true" in told["template.container.securityContext"]
+    assert "shipper.dev/service shop" in told["template.labels"]
+    assert told["template.automountServiceAccountToken"] == "false"
+
+
+VARIABLES = ({"name": "FOO", "value": "bar"}, {"name": "MODE", "value": "a"})
+
+
+def test_no_addition_is_left_out_of_a_plan_over_what_was_here_before() -> None:
+    wanted = fields_of(manifest_of(release_of())["spec"]["template"])
+    added = [change_of(path, "", value) for path, value in wanted.items()]
+    told = "\n".join(f"{one.subject} {one.after}" for one in told_together(added))
+    for path, value in wanted.items():
+        assert f"{path.rpartition('.')[2]} {value}" in told
 
 
 def test_the_same_again_changes_nothing() -> None:
