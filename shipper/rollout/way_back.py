@@ -9,6 +9,7 @@ from shipper.rollout.ages import show_age
 from shipper.rollout.choose import Choice, choose
 from shipper.rollout.known import Known
 from shipper.rollout.returning import only_secrets_differ, returning_versions, serving_record, which_secrets
+from shipper.rollout.starting import start_seconds
 from shipper.targets import Target
 
 WARM = 3.0
@@ -42,9 +43,11 @@ def _prospect(target: Target, known: Known, choice: Choice, observation: Observa
     found: Restorable = target.restorable(record.model_copy(update={"secret_versions": versions}))
     if (choice.warm or found.warm) and versions == record.secret_versions:
         return found.problems, _warm(target, record)
-    first = known[choice.number]  # a rollback to it may have needed one write only
-    if first is not None and first.verified and first.finished is not None and first.finished > first.created:
-        return found.problems, f"about {show_duration(first.finished - first.created)}: it has to start"
+    first = known[choice.number]
+    own = next((one for one in (record, *known.records) if first is not None and one.id == first.id), None)
+    seconds = start_seconds(first, own, target.traits.weight_step)
+    if seconds is not None:
+        return found.problems, f"about {show_duration(seconds)}: it has to start"
     return found.problems, f"at most {show_duration(record.settings.health.startup)} until it is ready"
 
 
