@@ -181,6 +181,19 @@ def test_a_canary_that_had_nothing_beside_it_has_not_baked(world: World) -> None
     assert has_taken(world, {1: 5.0}).endswith(", about 5.0 s: it has to start")
 
 
+def test_how_long_it_took_is_known_from_the_ledger_where_the_platform_keeps_a_rollbacks_record_alone() -> None:
+    world = replacing_world()
+    for text in ("one", "two"):
+        world.release(text)
+    world.rollback()
+    world.release("three")
+    kept = world.memory.records
+    del kept[next(iter(kept))]
+    assert has_taken(world, {1: 12.0}).endswith(", about 12.0 s: it has to start")
+    alone = known(world.target(), Unreachable(world.ledger, 1), Told())
+    assert way_back(world.target(), alone, world.observation, world.clock.now()).endswith(" until it is ready")
+
+
 def test_it_is_told_under_which_number_its_revision_is_found() -> None:
     world = replacing_world()
     world.release("one")
