@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shipper.model import Change, Release, known_as
+from shipper.model import Change, Observation, Release, known_as
 from shipper.targets import change_of, configuration_changes
 
 
@@ -18,6 +18,20 @@ def differences(now: Release | None, then: Release, secret_versions: Mapping[str
         *configuration_changes(now.settings.runtime(), then.settings.runtime()),
         *_secrets(now.secret_versions, secret_versions),
     )
+
+
+def as_counted(then: Release, now: Release | None, observation: Observation, *, warm: bool) -> Release:
+    """With the `scale.min` of what serves where it would have as many instances as that has: a rollback's own record
+    says how many there were at that time. `warm`: it runs, and keeps the number that it has.
+    """
+    there = observation.capacity
+    if now is None or there is None or observation.capacity_owner != "shipper":
+        return then
+    own = then.settings.scale.min or 1
+    if (own if warm else max(own, there)) != there:
+        return then
+    scale = then.settings.scale.model_copy(update={"min": now.settings.scale.min})
+    return then.model_copy(update={"settings": then.settings.model_copy(update={"scale": scale})})
 
 
 def _image(release: Release) -> str:

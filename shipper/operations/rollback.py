@@ -8,7 +8,7 @@ from typing import Literal, cast
 from shipper.errors import PlatformError
 from shipper.model import Change, Product, RunFinished, Sealed, Wanted
 from shipper.model.shown import PlannedRollback
-from shipper.operations.differences import differences
+from shipper.operations.differences import as_counted, differences
 from shipper.operations.ledgers import ledger_of
 from shipper.operations.orders import order_of
 from shipper.operations.services import keep_in_mind, open_place_of
@@ -80,7 +80,8 @@ def plan_rollback(where: Where, what: Wanted) -> PlannedRollback:
 def _changes(found: Found, target: Target) -> tuple[Change, ...]:
     if found.release is None:
         return ()
-    alike = differences(found.serving, found.release, found.secret_versions)
+    coming = as_counted(found.release, found.serving, found.observation, warm=found.warm)
+    alike = differences(found.serving, coming, found.secret_versions)
     if found.serving is None or not isinstance(target, Compares):
         return alike
     try:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from shipper.errors import RollbackImpossible, UsageError
 from shipper.model import Observation, Revision, Wanted, known_as, short
+from shipper.rollout.aborting import applied_last
 from shipper.rollout.ages import show_age
 from shipper.rollout.asked_for import digest_in, not_understood, number_in, time_in
 from shipper.rollout.known import DEAD, Known, KnownRelease
@@ -94,10 +95,14 @@ def choose(
 def newest_serving(observation: Observation) -> Revision | None:
     """The newest revision with traffic: under way in a canary, else the one that serves.
 
-    Where the platform moves traffic by itself, what it is about to bring counts as well.
+    Where the platform moves traffic by itself, what it is about to bring counts as well: not a release that failed
+    before, while what served is being put back. Where nothing serves, that is what would come back first.
     """
-    about_to = observation.revisions if observation.in_flight is not None else ()
-    return max((*observation.serving, *about_to), key=lambda revision: revision.number or 0, default=None)
+    about_to = applied_last(observation) if observation.in_flight is not None else None
+    found = [*observation.serving, *([about_to] if about_to is not None else [])]
+    if about_to is not None and not observation.serving:
+        found = [*observation.revisions]
+    return max(found, key=lambda revision: revision.number or 0, default=None)
 
 
 def adopted_revision(known: Known, observation: Observation) -> Revision | None:
@@ -130,11 +135,17 @@ def _has_all_traffic(observation: Observation, revision: Revision) -> bool:
     return observation.in_flight is None and [found.name for found in observation.serving] == [revision.name]
 
 
-def living_revision(observation: Observation, fingerprint: str) -> Revision | None:
-    """The revision with this content that runs or can be started; running first, then the newest."""
+def living_revision(known: Known, observation: Observation, fingerprint: str) -> Revision | None:
+    """The revision with this content that runs or can be started; running first, then what was verified, then the
+    newest: a rollback that failed leaves another one of its content.
+    """
     same = [found for found in observation.revisions if found.fingerprint == fingerprint and found.release]
     fit = [found for found in same if found.state in ("running", "stopped")]
-    return max(fit, key=lambda found: (found.state == "running", found.number or 0), default=None)
+    return max(
+        fit,
+        key=lambda found: (found.state == "running", found.number in known.verified, found.number or 0),
+        default=None,
+    )
 
 
 # Without --to.
@@ -373,7 +384,7 @@ def _choice(
     return Choice(
         number=_origin(known, release),
         release=release,
-        revision=living_revision(observation, release.fingerprint),
+        revision=living_revision(known, observation, release.fingerprint),
         quarantine=quarantine,
         lift=lift,
         serves_already=alone,

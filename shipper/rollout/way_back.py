@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from shipper.errors import PlatformError, ShipperError
+from shipper.errors import LedgerError, PlatformError, ShipperError
 from shipper.model import Observation, Release, Restorable, Wanted
 from shipper.model.quantities import show_duration
 from shipper.rollout.ages import show_age
 from shipper.rollout.choose import Choice, choose
-from shipper.rollout.known import Known
+from shipper.rollout.known import Known, KnownRelease
 from shipper.rollout.returning import only_secrets_differ, returning_versions, serving_record, which_secrets
+from shipper.rollout.starting import start_seconds
 from shipper.targets import Target
 
 WARM = 3.0
@@ -42,10 +43,22 @@ def _prospect(target: Target, known: Known, choice: Choice, observation: Observa
     found: Restorable = target.restorable(record.model_copy(update={"secret_versions": versions}))
     if (choice.warm or found.warm) and versions == record.secret_versions:
         return found.problems, _warm(target, record)
-    first = known[choice.number]  # a rollback to it may have needed one write only
-    if first is not None and first.verified and first.finished is not None and first.finished > first.created:
-        return found.problems, f"about {show_duration(first.finished - first.created)}: it has to start"
+    first = known[choice.number]
+    own = _own_record(known, first, record) if first is not None else None
+    seconds = start_seconds(first, own, target.traits.weight_step)
+    if seconds is not None:
+        return found.problems, f"about {show_duration(seconds)}: it has to start"
     return found.problems, f"at most {show_duration(record.settings.health.startup)} until it is ready"
+
+
+def _own_record(known: Known, first: KnownRelease, record: Release) -> Release | None:
+    """Of the very release, by whichever side still has it: a rollback to it was made in another way."""
+    own = next((one for one in (record, *known.records) if one.id == first.id), None)
+    try:
+        found = own if own is not None else known.look_up(first.number)
+    except LedgerError:
+        return None
+    return found if found is not None and found.id == first.id else None
 
 
 def _warm(target: Target, record: Release) -> str:

@@ -44,6 +44,7 @@ from shipper_targets.kubernetes.kinds import DEPLOYMENT
 from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.left_jobs import left_jobs
 from shipper_targets.kubernetes.logs import Logs
+from shipper_targets.kubernetes.making_room import expendable
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.manifests import Manifests
 from shipper_targets.kubernetes.names import Shape, base_of
@@ -260,6 +261,7 @@ class KubernetesTarget(ABC):
             managed_by=managed_by,
             before=self._applied_before,
             routed=self._is_routed,
+            spare=lambda count: expendable(self._reading.now(), None, count),
             report=self._context.report,
         )
 

@@ -8,9 +8,9 @@ from shipper.model import Garbage, Stamp
 from shipper.model.context import Reporter
 from shipper.targets import Conflict, Denied, Invalid
 from shipper_targets.kubernetes.found import Found
+from shipper_targets.kubernetes.in_use import in_use
 from shipper_targets.kubernetes.kinds import DEPLOYMENT
 from shipper_targets.kubernetes.left_jobs import LEFTOVER, end_job
-from shipper_targets.kubernetes.observing import waits_for, weights_of
 from shipper_targets.kubernetes.retiring import Retiring
 from shipper_targets.kubernetes.rollouts import release_in
 from shipper_targets.kubernetes.values import name_of, text, uid_of
@@ -31,20 +31,6 @@ def garbage_of(found: Found, keep: Collection[int]) -> list[Garbage]:
     old = [one for one in found.records if one.release not in needed and one.number not in keep]
     unwanted += [Garbage(kind=RECORD, name=one.name, why=f"release {one.number} need not come back") for one in old]
     return unwanted
-
-
-def in_use(found: Found) -> set[str]:
-    """Releases that have traffic, that a Deployment is being brought to, or that its pods are still of."""
-    weights = weights_of(found)
-    releases = {release_in(one) for one in found.deployments if weights.get(found.named_after_release(one))}
-    releases |= {record.release for record in found.records if weights.get(record.revision)}
-    # A route's traffic and the Service's may be apart for a moment: clients inside ask the Service.
-    selected = found.deployment(found.selected(found.service)) if found.service is not None else None
-    releases |= {release_in(selected)} if selected is not None else set()
-    rolling = found.rolling
-    if rolling is not None and (found.shape == "rolling" or waits_for(found) is not None):
-        releases.add(release_in(rolling))
-    return releases
 
 
 class Cleaning:

@@ -30,6 +30,7 @@ from shipper_targets.kubernetes.preflight_parts import (
     secret_versions,
     the_one,
 )
+from shipper_targets.kubernetes.records import Record
 from shipper_targets.kubernetes.referenced import reference_problems
 from shipper_targets.kubernetes.rehearsal import pod_problems, record_problems, rehearsal_problems
 from shipper_targets.kubernetes.room import Room
@@ -47,7 +48,8 @@ class Preflight:
 
     `render` makes a release's manifests; `managed_by` says which GitOps tool an object belongs to, "" for none;
     `before` gives what was applied last of the same object, so that drift is not taken for somebody else's field.
-    `routed` says whether there is an HTTPRoute to be moved, which may be from a Gateway of before.
+    `routed` says whether there is an HTTPRoute to be moved, which may be from a Gateway of before; `spare` gives the
+    record that makes room for another one, where so many releases must stay able to come back.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Preflight:
         managed_by: Callable[[Object], str] = lambda _: "",
         before: Callable[[Manifest], Manifest | None] = lambda _: None,
         routed: Callable[[], bool] = lambda: False,
+        spare: Callable[[int], Record | None] = lambda _: None,
         report: Reporter | None = None,
     ) -> None:
         self._api = api
@@ -67,6 +70,7 @@ class Preflight:
         self._managed_by = managed_by
         self._before = before
         self._routed = routed
+        self._spare = spare
         self._report = report
         self._told = set[str]()
 
@@ -118,7 +122,9 @@ class Preflight:
             found += rehearsal_problems(self._api, whole, self._own, before=self._before, remark=self._remark)
         if not found:  # of a Deployment that is not taken no pod can be made
             found += pod_problems(self._api, whole, remark=self._remark)
-            found += record_problems(self._api, whole, remark=self._remark)
+            found += record_problems(
+                self._api, whole, spare=lambda: self._spare(settings.rollback.releases), remark=self._remark
+            )
         return found
 
     def _own_as_they_are(self, settings: Settings, target: str) -> Rendered | None:

@@ -26,6 +26,16 @@ CREATED = "shipper.dev/created"
 _RELEASE, _MANIFESTS = "release", "manifests"
 
 
+QUOTA = "exceeded quota"
+"""In what admission says of a namespace that is full."""
+
+
+class NoRoom(Invalid):
+    """The namespace's quota of Secrets is full."""
+
+    hint = "`shipper gc --keep 1` takes old records away; or have the quota of Secrets raised"
+
+
 class Record:
     """What a record says of itself without being opened: labels and annotations of its Secret."""
 
@@ -114,24 +124,26 @@ class Records:
         return self._open(record)[1]
 
     def write(self, release: Release, whole: Rendered, labels: Mapping[str, str]) -> None:
-        """Once for a release: the same again is no error. Raises Invalid when the name is another release's, or quota
-        leaves no room for it.
-        """
+        """Once for a release: the same again is no error. Raises NoRoom; Invalid when the name is another release's."""
         body = secret_of(self._base, release, whole, labels, self._api.namespace)
         name = str(body["metadata"]["name"])
         try:
             self._keep(self._api.create(SECRET, body))
         except Invalid as error:
-            if "exceeded quota" in str(error):
-                error.hint = "`shipper gc --keep 1` takes old records away; or have the quota of Secrets raised"
-            raise
+            if QUOTA not in str(error):
+                raise
+            # Quota is asked before anybody looks whether it is there.
+            there = self._api.find(SECRET, name)
+            if there is None:
+                raise NoRoom(str(error)) from error
+            self._keep_own(there, release)
         except Conflict:
-            there = self._api.get(SECRET, name)
-            if text(there, "metadata", "annotations", RELEASE) != release.id:
-                raise Invalid(
-                    f"the Secret {name} is there, and it is not the record of release {release.number}"
-                ) from None
-            self._keep(there)
+            self._keep_own(self._api.get(SECRET, name), release)
+
+    def _keep_own(self, there: Object, release: Release) -> None:
+        if text(there, "metadata", "annotations", RELEASE) != release.id:
+            raise Invalid(f"the Secret {name_of(there)} is there, and it is not the record of release {release.number}")
+        self._keep(there)
 
     def delete(self, record: Record) -> None:
         """Gone already is no error; another one of this name stays."""

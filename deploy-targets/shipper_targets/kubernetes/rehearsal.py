@@ -16,7 +16,7 @@ from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.packing import pack
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.preflight_parts import leaving_problem
-from shipper_targets.kubernetes.records import TYPE
+from shipper_targets.kubernetes.records import QUOTA, TYPE, NoRoom, Record
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.values import is_leaving
 
@@ -79,9 +79,11 @@ def pod_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) ->
     yield from _of_new(api, POD, pod_of(whole), "its pods", remark)
 
 
-def record_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:
-    """The Secret in which the release is recorded: one that quota refuses is refused in the middle of a release, and so
-    is one that does not hold it.
+def record_problems(
+    api: Api, whole: Rendered, *, spare: Callable[[], Record | None], remark: Callable[[str], None]
+) -> Iterator[Problem]:
+    """The Secret in which the release is recorded: one that quota refuses is refused in the middle of a release, unless
+    there is a record to `spare` in its place; and so is one that does not hold it.
     """
     try:
         pack(whole)
@@ -90,7 +92,15 @@ def record_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None])
         return
     metadata = {"generateName": f"shipper-{whole.workload.name}-", "namespace": whole.workload.namespace}
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": TYPE, "immutable": True}
-    yield from _of_new(api, SECRET, body, "the Secret of its record", remark)
+    for found in _of_new(api, SECRET, body, "the Secret of its record", remark):
+        if QUOTA not in found.message:
+            yield found
+        elif (old := spare()) is None:
+            yield found.model_copy(update={"hint": NoRoom.hint})
+        else:
+            remark(
+                f"quota leaves no room for another record: that of release {old.number} goes, which need not come back"
+            )
 
 
 def _of_new(

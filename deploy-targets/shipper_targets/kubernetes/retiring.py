@@ -67,7 +67,7 @@ class Retiring:
 
         What a recorded release is brought back with stays as long as its record: ConfigMaps that never change.
         """
-        before = list(found.records)
+        before = self._known(found)
         self._records.releases(before)  # all of them are opened by one call
         stays = self._needed(found, gone)
         if stays is None:
@@ -119,8 +119,12 @@ class Retiring:
                 return kind
         return None
 
+    def _known(self, found: Found) -> list[Record]:
+        """What is there, and what this run has deleted to make room: that was opened before."""
+        return [*found.records, *self._writing.dropped]
+
     def _seen_kinds(self, found: Found, key: Key) -> Iterable[tuple[str, str]]:
-        for record in found.records:
+        for record in self._known(found):
             whole = self._records.manifests(record)
             manifest = whole.find(key) if whole is not None else None
             if manifest is not None:

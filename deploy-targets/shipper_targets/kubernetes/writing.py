@@ -6,12 +6,14 @@ with another host would take the old one from what serves.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from shipper.model import Release, Revision, Settings
 from shipper.model.context import Cancellation, Reporter
+from shipper.targets import Denied
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.applying import apply
 from shipper_targets.kubernetes.carriers import Fence, exchanged
@@ -19,12 +21,14 @@ from shipper_targets.kubernetes.drift import TRAFFIC, differences
 from shipper_targets.kubernetes.found import ADOPTED, Found, is_route
 from shipper_targets.kubernetes.kinds import SERVICE
 from shipper_targets.kubernetes.labels import STAMP, labels_of, owner_of
+from shipper_targets.kubernetes.making_room import expendable
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.manifests import Manifests, as_scaled, has_autoscaler
 from shipper_targets.kubernetes.names import revision_name
 from shipper_targets.kubernetes.own_manifests import is_needed_first
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.reading import Reading
+from shipper_targets.kubernetes.records import NoRoom, Record
 from shipper_targets.kubernetes.rollouts import number_in, release_in
 from shipper_targets.kubernetes.services import moves_a_port
 from shipper_targets.kubernetes.settings import KubernetesSettings
@@ -45,6 +49,13 @@ AROUND = (
     "PodDisruptionBudget",
 )
 """Kinds of what is around pods: what they are asked, reached and scaled by. They start without it."""
+
+
+COUNTED_OFF = 10.0
+"""Seconds in which a quota's controller takes notice of what was deleted."""
+
+LOOK = 0.2
+"""Seconds between two tries meanwhile."""
 
 
 class Writing:
@@ -69,6 +80,8 @@ class Writing:
         self.own = own
         self.report = report
         self.cancel = cancel
+        self.dropped: list[Record] = []
+        """Records that made room in this run: what was applied for them alone is not needed any more."""
 
     def harmless(self, release: Release, whole: Rendered, found: Found) -> None:
         """The record, and everything that pods need or that nothing has asked yet."""
@@ -76,8 +89,47 @@ class Writing:
         before = self.before(found)
         others = [one for one in whole.others if not is_carrier(one, found)]
         new = [one for one in others if before is None or before.find(one.key) is None or not is_around(one, found)]
-        recorded = partial(self.reading.records.write, release, whole, labels)
+        recorded = partial(self._recorded, release, whole, labels, found)
         self._in_waves(new, found, lambda one: partial(self._unasked, one, whole, found, before), recorded)
+
+    def _recorded(self, release: Release, whole: Rendered, labels: Mapping[str, str], found: Found) -> None:
+        """In the place of an old record that nothing needs, where the namespace's quota leaves no room beside it."""
+        write = partial(self.reading.records.write, release, whole, labels)
+        try:
+            write()
+        except NoRoom as full:
+            old = expendable(found, release, self.settings.rollback.releases)
+            if old is None:
+                raise
+            self.fence.refuse_overtaken(found)
+            try:
+                self._drop(old, release)
+            except Denied:
+                raise full from None
+            self._when_there_is_room(write)
+
+    def _drop(self, record: Record, release: Release) -> None:
+        """Opened first, so that what was applied for it alone can go with it."""
+        self.reading.records.manifests(record)
+        self.reading.records.delete(record)
+        self.dropped.append(record)
+        if self.report is not None:
+            self.report.remark(
+                f"the namespace's quota of Secrets left no room for the record of release {release.number}: the oldest "
+                f"that need not come back, of release {record.number}, was deleted (have the quota raised)"
+            )
+
+    def _when_there_is_room(self, write: Callable[[], None]) -> None:
+        """Raises NoRoom where what was deleted is not counted off in time, or somebody else has taken its place."""
+        until = time.monotonic() + COUNTED_OFF
+        while True:
+            try:
+                write()
+                return
+            except NoRoom:
+                if time.monotonic() >= until or (self.cancel is not None and self.cancel.cancelled):
+                    raise
+            time.sleep(LOOK)
 
     def _in_waves(
         self,

@@ -80,7 +80,7 @@ def test_a_route_goes_when_the_service_has_its_traffic(backend: str, gateway: bo
     server.find_kind = server.kind_of
     whole = Rendered((Manifest({**route(), "apiVersion": "gateway.networking.k8s.io/v1"}),), KEY, "")
     reading = SimpleNamespace(records=SimpleNamespace(manifests=lambda _: whole))
-    writing: Any = SimpleNamespace(api=server, reading=reading, report=None)
+    writing: Any = SimpleNamespace(api=server, reading=reading, dropped=(), report=None)
     there = found(
         shape="weighted",
         routes=gateway,

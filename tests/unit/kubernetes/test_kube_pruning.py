@@ -70,7 +70,7 @@ class Records:
 
 def writing(api: Cluster, applied: dict[int, Rendered], told: list[str], **more: Any) -> Any:
     reading = SimpleNamespace(records=Records(applied), **more.pop("reading", {}))
-    return SimpleNamespace(api=api, reading=reading, report=SimpleNamespace(remark=told.append), **more)
+    return SimpleNamespace(api=api, reading=reading, dropped=(), report=SimpleNamespace(remark=told.append), **more)
 
 
 HERE = found(deployments=[deployment(3, name="web")], records=[record(number, "web") for number in (1, 2, 3)])

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from shipper.model import Problem
 from shipper.targets import Denied, Invalid, PlatformError
 from shipper_targets.kubernetes import preflight
+from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import POD, SECRET, Kind
 from shipper_targets.kubernetes.kube_errors import Immutable
 from shipper_targets.kubernetes.manifest import Manifest, Rendered
 from shipper_targets.kubernetes.rehearsal import pod_problems, record_problems, rehearsal_problems
 from shipper_targets.kubernetes.render import render
+from tests.unit.kubernetes.kube_found import record
 from tests.unit.kubernetes.kube_rendering import own, release_of, settings_of
 
 pytestmark = pytest.mark.unit
@@ -54,7 +57,7 @@ class Refusing:
         (POD, pod_problems, "its pods would be refused: no PriorityClass with name high was found"),
         (
             SECRET,
-            record_problems,
+            partial(record_problems, spare=lambda: None),
             "the Secret of its record would be refused: no PriorityClass with name high was found",
         ),
     ],
@@ -70,6 +73,34 @@ def test_new_objects_that_are_refused_are_problems_and_what_is_not_permitted_is_
 
     assert list(problems(Refusing(kind, Denied("not permitted")), WHOLE, remark=remarks.append)) == []
     assert remarks == []
+
+
+def refusing(words: str) -> Api:
+    """A new record."""
+    return cast("Api", Refusing(SECRET, Invalid(f"create Secret: {words}")))
+
+
+FULL = refusing("exceeded quota: q, requested: secrets=1")
+
+
+def test_a_record_that_quota_refuses_is_a_problem_unless_an_old_one_makes_room() -> None:
+    remarks = list[str]()
+    (problem,) = record_problems(FULL, WHOLE, spare=lambda: None, remark=remarks.append)
+    assert (problem.code, "shipper gc --keep 1" in problem.hint, remarks) == (2, True, [])
+
+    old = record(3)
+    assert list(record_problems(FULL, WHOLE, spare=lambda: old, remark=remarks.append)) == []
+    assert remarks == ["quota leaves no room for another record: that of release 3 goes, which need not come back"]
+
+
+def test_what_refuses_for_another_reason_lets_no_record_go() -> None:
+    asked = list[bool]()
+
+    def spare() -> None:
+        asked.append(True)
+
+    (problem,) = record_problems(refusing("a policy"), WHOLE, spare=spare, remark=print)
+    assert (problem.hint, asked) == ("the words are those of the cluster's admission", [])
 
 
 JOB = Manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate", "namespace": "shops"}})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shipper.model import Change, Deployment, Release
+from shipper.model import Change, Deployment, ImageRef, Observation, Release, Settings
+from shipper.operations.differences import as_counted, differences
 from shipper.targets import Transient, change_of
 from shipper.targets.conformance.memory_splits import SplittingTarget
 from tests.unit.operations.imaginary import Laptop
@@ -131,14 +132,55 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(laptop: Laptop) ->
     assert (shown["to"], shown["warm"], shown["nothing"]) == ("#1", True, False)
 
 
+@pytest.mark.parametrize("to", ["#1", "#3"])
+def test_a_dry_run_shows_no_number_of_instances_that_stays_as_it_is(laptop: Laptop, to: str) -> None:
+    """A rollback records how many there were, so that it has no fewer."""
+    released(laptop, "good", "bad")
+    laptop.run("rollback", "--service", "shop")
+    released(laptop, "newer")
+    ended = laptop.run("rollback", "--service", "shop", "--to", to, "--dry-run")
+    assert ended.code == 0
+    assert "scale" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "there", "warm", "owner", "differs"),
+    [
+        (None, 1, 1, False, "shipper", False),
+        (None, 3, 3, False, "shipper", False),
+        (None, 1, 3, False, "shipper", False),  # a rollback has no fewer than serve
+        (None, 4, 3, False, "shipper", True),
+        (3, None, 3, True, "shipper", True),
+        (3, None, 3, False, "shipper", False),
+        (1, None, 1, True, "shipper", False),
+        (None, 2, 3, False, "hpa shop", True),
+        (None, 2, None, False, "shipper", True),
+    ],
+)
+def test_a_smallest_number_differs_where_another_number_would_run(
+    now: int | None, then: int | None, there: int | None, warm: bool, owner: str, differs: bool
+) -> None:
+    image = ImageRef(config_digest="sha256:" + "0" * 64, reference="shop", platform="linux/amd64")
+
+    def with_least(least: int | None) -> Release:
+        settings = Settings.model_validate({"service": {"service": "shop", "root": "/"}, "scale": {"min": least}})
+        return Release(
+            id="1", number=1, fingerprint="", images={"main": image}, settings=settings, target="t", created=0.0
+        )
+
+    observation = Observation(seen="", capacity=there, capacity_owner=owner)
+    found = as_counted(with_least(then), with_least(now), observation, warm=warm)
+    assert [one.subject for one in differences(with_least(now), found, {})] == (["scale.min"] if differs else [])
+
+
 def test_a_dry_run_shows_what_the_target_alone_knows_to_come_back(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def differences(_: object, now: Release, then: Release) -> list[Change]:
+    def of_both(_: object, now: Release, then: Release) -> list[Change]:
         return [change_of("ConfigMap/shop data.greeting", f"of #{now.number}", f"of #{then.number}")]
 
     released(laptop, "one", "two")
-    monkeypatch.setattr(SplittingTarget, "differences", differences, raising=False)
+    monkeypatch.setattr(SplittingTarget, "differences", of_both, raising=False)
     ended = laptop.run("rollback", "--service", "shop", "--dry-run")
     assert ended.code == 0, ended
     assert "ConfigMap/shop data.greeting: of #2 -> of #1" in ended.out
@@ -147,11 +189,11 @@ def test_a_dry_run_shows_what_the_target_alone_knows_to_come_back(
 def test_where_the_target_does_not_answer_for_them_a_dry_run_is_33(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def differences(*_: object) -> list[Change]:
+    def silent(*_: object) -> list[Change]:
         raise Transient("connection reset")
 
     released(laptop, "one", "two")
-    monkeypatch.setattr(SplittingTarget, "differences", differences, raising=False)
+    monkeypatch.setattr(SplittingTarget, "differences", silent, raising=False)
     assert laptop.run("rollback", "--service", "shop", "--dry-run").code == 33
 
 

@@ -143,6 +143,41 @@ def test_what_is_under_way_without_traffic_is_not_said_to_serve() -> None:
     assert error.details == ("#1: it is under way, and has no traffic",)
 
 
+def putting_back(number: int, *revisions: Revision) -> Observation:
+    """What failed has stopped, and the platform still moves to the release of this number."""
+    found = [one.model_copy(update={"state": "starting"}) if one.number == number else one for one in revisions]
+    return seen(*found).model_copy(update={"in_flight": "rollout to generation 7"})
+
+
+def test_while_what_serves_is_put_back_the_way_back_is_not_that_one() -> None:
+    """A release that ended 22: its operation was ended, and the pods of before are still being counted."""
+    known = Known((made(1, "a"), made(2, "b"), made(3, "c", "not-put-back", verified=False)), verified=(1, 2))
+    old = (revision(1, "a", state="stopped"), revision(3, "c", state="stopped"))
+    choice = chosen(known, putting_back(2, revision(2, "b", 100), *old))
+    assert (choice.number, choice.quarantine) == (1, (short(hashed("b")),))
+
+
+def test_what_failed_and_still_has_traffic_is_left_behind_while_what_served_is_put_back() -> None:
+    known = Known((made(1, "a"), made(2, "b"), made(3, "c", "not-put-back", verified=False)), verified=(1, 2))
+    there = (revision(1, "a", state="stopped"), revision(2, "b", 50), revision(3, "c", 50))
+    assert chosen(known, putting_back(2, *there)).number == 2
+
+
+def test_where_nothing_serves_what_is_being_put_back_comes_first() -> None:
+    known = Known((made(1, "a"), made(2, "b"), made(3, "c", "not-put-back", verified=False)), verified=(1, 2))
+    there = (revision(1, "a", state="stopped"), revision(2, "b"), revision(3, "c", state="stopped"))
+    assert chosen(known, putting_back(2, *there)).number == 2
+
+
+def test_a_rollback_that_failed_is_not_what_its_content_comes_back_as() -> None:
+    """Of two revisions that have to be started alike, the one that was verified."""
+    known = Known((made(1, "a"), made(2, "b"), made(3, "a", "not-put-back", rollback_to=1)), verified=(1, 2))
+    stopped = [revision(number, "a", state="stopped") for number in (1, 3)]
+    assert chosen(known, seen(*stopped, revision(2, "b", 100))).revision == stopped[0]
+    runs = revision(3, "a")
+    assert chosen(known, seen(stopped[0], runs, revision(2, "b", 100))).revision == runs
+
+
 def test_nothing_at_all_and_both_sides_lost_are_told_apart() -> None:
     assert "nothing was released here before" in refused(Known(), seen()).message
     known = Known((made(1, "a", None, verified=False),), missing=("ledger", "stamp"))

@@ -9,9 +9,10 @@ import pytest
 
 from shipper.errors import Transient, UnreachableError
 from shipper.model import short
+from shipper.model.quantities import show_duration
 from shipper.rollout.known import known
 from shipper.rollout.way_back import way_back
-from tests.unit.rollout.world import Told, Unreachable, World, failing, new_ledger, replacing_world
+from tests.unit.rollout.world import Told, Unreachable, World, failing, new_ledger, replacing_world, splitting_world
 
 pytestmark = pytest.mark.unit
 
@@ -140,6 +141,59 @@ def test_one_that_has_to_start_takes_as_long_as_it_did(world: World) -> None:
     assert line(world).endswith(", about 0.0 s: it has to start")
 
 
+def has_taken(world: World, seconds: dict[int, float]) -> str:
+    """The line, where each of these releases took so long from its claim to its proof."""
+    found = world.known
+    took = [replace(one, finished=one.created + seconds.get(one.number, 0.6)) for one in found.releases]
+    return way_back(world.target(), replace(found, releases=tuple(took)), world.observation, world.clock.now())
+
+
+def test_a_command_that_a_rollback_does_not_run_is_no_part_of_its_time(world: World) -> None:
+    world.sets(rollback={"keep": "none"}, rollout={"before": ["exit", "0"]}, health={"startup": 40})
+    world.release("one")
+    world.release("two")
+    assert has_taken(world, {1: 123.0}).endswith("at most 40.0 s until it is ready")
+
+
+@pytest.mark.parametrize(("strategy", "took"), [("all-at-once", 72.0), ("blue-green", 62.0), ("canary", 42.0)])
+def test_a_rollback_does_not_bake(world: World, strategy: str, took: float) -> None:
+    world.sets(rollback={"keep": "none"}, rollout={"strategy": strategy, "bake": 10, "steps": [10, 50, 90]})
+    world.release("one")
+    world.release("two")
+    world.release("three")
+    assert has_taken(world, {2: 72.0}).endswith(f", about {show_duration(took)}: it has to start")
+
+
+def test_nor_is_the_judgement_of_a_gates_command_part_of_it() -> None:
+    gate = {"error_rate": None, "command": ["true"]}
+    for strategy, told in (("all-at-once", "about 1 min 12 s"), ("blue-green", "at most ")):
+        here = splitting_world()
+        here.sets(rollback={"keep": "none"}, rollout={"strategy": strategy, "bake": 1, "gate": gate})
+        here.release("one")
+        here.release("two")
+        assert told in has_taken(here, {1: 72.0})
+
+
+def test_a_canary_that_had_nothing_beside_it_has_not_baked(world: World) -> None:
+    world.sets(rollback={"keep": "none"}, rollout={"strategy": "canary", "bake": 60, "steps": [10, 50]})
+    world.release("one")
+    world.release("two")
+    assert has_taken(world, {1: 5.0}).endswith(", about 5.0 s: it has to start")
+
+
+def test_how_long_it_took_is_known_from_the_ledger_where_the_platform_keeps_a_rollbacks_record_alone() -> None:
+    world = replacing_world()
+    for text in ("one", "two"):
+        world.release(text)
+    world.rollback()
+    world.release("three")
+    kept = world.memory.records
+    del kept[next(iter(kept))]
+    assert has_taken(world, {1: 12.0}).endswith(", about 12.0 s: it has to start")
+    alone = known(world.target(), Unreachable(world.ledger, 1), Told())
+    assert way_back(world.target(), alone, world.observation, world.clock.now()).endswith(" until it is ready")
+
+
 def test_it_is_told_under_which_number_its_revision_is_found() -> None:
     world = replacing_world()
     world.release("one")
@@ -158,12 +212,7 @@ def test_how_long_a_start_takes_is_not_told_by_a_rollback_that_needed_none(world
     world.rollback()
     world.sets(rollback={"keep": "none"})
     world.release("three")
-    took = {1: 12.0, 2: 0.6, 3: 0.6, 4: 0.6}
-    found = world.known
-    found = replace(
-        found, releases=tuple(replace(one, finished=one.created + took[one.number]) for one in found.releases)
-    )
-    told = way_back(world.target(), found, world.observation, world.clock.now())
+    told = has_taken(world, {1: 12.0})
     assert told.endswith("about 12.0 s: it has to start")
 
 
