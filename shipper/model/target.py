@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import Field
@@ -54,8 +55,22 @@ class Problem(Noun):
 
     code: Literal[2, 32, 33] = Field(description="The exit code: 2 configuration, 32 credentials, 33 unreachable.")
     message: str
-    key: str = Field(default="", description='The configuration key, such as "run.memory".')
+    key: str = Field(
+        default="",
+        description='The configuration key, such as "run.memory"; "targets.port" of the target\'s own settings, '
+        "whose name is put in where it is told.",
+    )
     hint: str = ""
+    place: str = Field(
+        default="", description='Where the key is written, such as "shipper.toml:7:3"; never the target\'s.'
+    )
+
+    def told_of(self, target: str, place_of: Callable[[str], str]) -> Problem:
+        """As it is told of the target that the file calls `target`: `targets.port` is `targets.shop.port` there."""
+        table = f"targets.{target}"
+        key = table + self.key.removeprefix("targets") if f"{self.key}.".startswith("targets.") else self.key
+        words = {name: getattr(self, name).replace("targets.<name>", table) for name in ("message", "hint")}
+        return self.model_copy(update={"key": key, "place": place_of(key) if key else "", **words})
 
 
 class TargetSpec(Noun):
