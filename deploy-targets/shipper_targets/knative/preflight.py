@@ -10,7 +10,7 @@ from shipper.targets import Conflict, Denied, Invalid, NotFound, PlatformError, 
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.cluster import read_cluster
 from shipper_targets.knative.kinds import GROUP, SERVICE
-from shipper_targets.knative.limits import limit_problems, remarks_of
+from shipper_targets.knative.limits import limit_problems, remarks_of, what_to_do
 from shipper_targets.knative.once import as_deployment
 from shipper_targets.knative.permissions import Uses, needs
 from shipper_targets.knative.rehearsal import rehearse
@@ -21,6 +21,8 @@ from shipper_targets.kubernetes.kinds import SERVICE as PLAIN_SERVICE
 from shipper_targets.kubernetes.labels import owner_of
 from shipper_targets.kubernetes.preflight_parts import (
     DEFAULT_PLATFORM,
+    NO_WAY,
+    NOT_AS_EXPECTED,
     Command,
     namespace_of,
     permission_problems,
@@ -53,9 +55,9 @@ class Preflight:
         except Denied as error:
             return [Problem(code=32, key="targets.context", message=str(error), hint=error.hint or _ROLES)]
         except Transient as error:
-            return [Problem(code=33, key="targets.context", message=str(error), hint="is there a way to it?")]
+            return [Problem(code=33, key="targets.context", message=str(error), hint=NO_WAY)]
         except PlatformError as error:
-            return [Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own")]
+            return [Problem(code=2, key="targets.context", message=str(error), hint=NOT_AS_EXPECTED)]
 
     def platform(self) -> str:
         """The platform that images must have: that of the nodes, if they are of one. Raises Transient."""
@@ -82,7 +84,8 @@ class Preflight:
             try:
                 rehearse(self._calls, service, release, self._own)
             except (Invalid, NotFound) as error:
-                found.append(Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own"))
+                key, hint = what_to_do(str(error))
+                found.append(Problem(code=2, key=key, message=str(error), hint=hint))
             except Conflict as error:  # only its status has changed since it was read, or somebody else releases
                 self._remark(f"whether Knative takes this is not known beforehand: {error}")
         return found

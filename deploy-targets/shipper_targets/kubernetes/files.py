@@ -40,7 +40,7 @@ def rendered_files(
 def refuse_unrenderable(problems: Sequence[Problem]) -> None:
     """Raises ConfigError with all of them, where there are any; how a service is asked is in no manifest."""
     if lines := [f"{one.key}: {one.message}; {one.hint}" for one in problems if not one.key.startswith("smoke.")]:
-        raise ConfigError("this configuration cannot be rendered", hint="correct it", details=lines)
+        raise ConfigError("this configuration cannot be rendered", hint="change these settings", details=lines)
 
 
 def files_of(whole: Rendered) -> tuple[tuple[str, str], ...]:

@@ -17,6 +17,7 @@ from shipper_targets.kubernetes.packing import pack
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.preflight_parts import leaving_problem
 from shipper_targets.kubernetes.records import TYPE
+from shipper_targets.kubernetes.refusals import what_to_do
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.values import is_leaving
 
@@ -56,7 +57,8 @@ def _refusal(
         return Problem(code=2, key="targets", message=message, hint=_instead(manifest, error.fields))
     except (Invalid, Conflict, NotFound) as error:
         if NO_DRY_RUN not in str(error):
-            return Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own")
+            key, hint = what_to_do(error, manifest, own)
+            return Problem(code=2, key=key, message=str(error), hint=hint)
         remark(f"whether the cluster takes {manifest.key} is not known beforehand: {error}")
     return None
 
@@ -71,15 +73,19 @@ def _instead(manifest: Manifest, fields: Sequence[str]) -> str:
     return "give it another name; or take it out of the set, release, put it in again, and release"
 
 
-def pod_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:
+def pod_problems(
+    api: Api, whole: Rendered, own: KubernetesSettings, *, remark: Callable[[str], None]
+) -> Iterator[Problem]:
     """A pod of the template, as its ReplicaSet would make it: quota, LimitRanges, Pod Security, policies judge pods.
 
     Nothing where we may not make pods. Raises Transient.
     """
-    yield from _of_new(api, POD, pod_of(whole), "its pods", remark)
+    yield from _of_new(api, POD, pod_of(whole), "its pods", own, remark)
 
 
-def record_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:
+def record_problems(
+    api: Api, whole: Rendered, own: KubernetesSettings, *, remark: Callable[[str], None]
+) -> Iterator[Problem]:
     """The Secret in which the release is recorded: one that quota refuses is refused in the middle of a release, and so
     is one that does not hold it.
     """
@@ -90,11 +96,16 @@ def record_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None])
         return
     metadata = {"generateName": f"shipper-{whole.workload.name}-", "namespace": whole.workload.namespace}
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": TYPE, "immutable": True}
-    yield from _of_new(api, SECRET, body, "the Secret of its record", remark)
+    yield from _of_new(api, SECRET, body, "the Secret of its record", own, remark)
 
 
 def _of_new(
-    api: Api, kind: Kind, body: Mapping[str, Any], what: str, remark: Callable[[str], None]
+    api: Api,
+    kind: Kind,
+    body: Mapping[str, Any],
+    what: str,
+    own: KubernetesSettings,
+    remark: Callable[[str], None],
 ) -> Iterator[Problem]:
     try:
         api.create(kind, body, dry_run=True)
@@ -105,7 +116,8 @@ def _of_new(
             remark(f"whether the cluster takes {what} is not known beforehand: {error}")
             return
         message = f"{what} would be refused: {error}"
-        yield Problem(code=2, key="targets", message=message, hint="the words are those of the cluster's admission")
+        key, hint = what_to_do(error, Manifest(body), own)
+        yield Problem(code=2, key=key, message=message, hint=hint)
 
 
 def pod_of(whole: Rendered) -> dict[str, Any]:

@@ -64,11 +64,11 @@ def test_new_objects_that_are_refused_are_problems_and_what_is_not_permitted_is_
 ) -> None:
     remarks = list[str]()
     (found,) = problems(
-        Refusing(kind, Invalid("no PriorityClass with name high was found")), WHOLE, remark=remarks.append
+        Refusing(kind, Invalid("no PriorityClass with name high was found")), WHOLE, own(), remark=remarks.append
     )
     assert (found.code, found.message, remarks) == (2, message, [])
 
-    assert list(problems(Refusing(kind, Denied("not permitted")), WHOLE, remark=remarks.append)) == []
+    assert list(problems(Refusing(kind, Denied("not permitted")), WHOLE, own(), remark=remarks.append)) == []
     assert remarks == []
 
 
