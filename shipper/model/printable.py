@@ -35,5 +35,11 @@ def has_credentials(text: str) -> bool:
     return bool(_CREDENTIALS_IN_URL.search(text))
 
 
+def excerpt(body: bytes, limit: int = 200) -> str:
+    """The beginning of what a service said, on one line; what a URL has before its @ is not shown."""
+    text = " ".join(body[: limit * 10].decode("utf-8", "replace").split())
+    return printable(_CREDENTIALS_IN_URL.sub("://***@", text), limit)
+
+
 def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii") if char != " " else char

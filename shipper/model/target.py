@@ -100,6 +100,9 @@ class Address(Noun):
     host: str | None = Field(default=None, description="Host header to send when the URL's own does not route.")
     reach: Literal["local", "public", "internal", "authenticated"] = "local"
     unreached: str = Field(default="", exclude=True, description="What to do where nobody gets there from here.")
+    misled: str = Field(
+        default="", exclude=True, description="What to do where something answers there, and perhaps not the service."
+    )
 
 
 class Drift(Noun):
@@ -205,6 +208,7 @@ class Verdict(Noun):
     probes: tuple[dict[str, Any], ...] = ()
     hint: str = Field(default="", exclude=True, description="What to do; told, never recorded.")
     unreached: str = Field(default="", exclude=True, description="Why no connection was made; told, never recorded.")
+    said: str = Field(default="", exclude=True, description="How a wrong answer begins; told, never recorded.")
 
 
 class Traffic(Noun):

@@ -104,13 +104,13 @@ class _Gates:
         for request in self._golden:
             ask = partial(wrong_answer, target, self._revision, request)
             try:  # twice: one lost packet is no reason to go back
-                problem = patience.read(ask) and patience.read(ask)
+                fault = patience.read(ask) and patience.read(ask)
             except Denied as error:
                 self._attempt.remark_once(f"the gate asks {self._revision.name} no golden requests: {error}")
                 self._golden = ()
                 return
-            if problem:
-                self._tell(Judged("golden", False, f"{request.name}: {problem}"))
+            if fault:
+                self._tell(Judged("golden", False, f"{request.name}: {fault.problem}"))
 
     def _judge_command(self, command: tuple[str, ...]) -> Judged:
         attempt, program = self._attempt, Path(command[0]).name
