@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from shipper.model import Problem, Settings
 from shipper.model.context import Reporter
@@ -77,8 +78,9 @@ class Preflight:
         if found:
             return found
         whole = as_deployment(release, self._own, self._calls.name)
-        found += reference_problems(self._api, whole)
-        remark_on_claims(self._api, whole, self._remark)
+        find = cache(self._api.find)
+        found += reference_problems(self._api, whole, find=find)
+        remark_on_claims(self._api, whole, self._remark, find=find)
         found += Room(self._api, self._own.cluster, self._remark).problems(settings, whole, beside=True)
         if not found:
             try:

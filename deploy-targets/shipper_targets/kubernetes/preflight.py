@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 from shipper.errors import ConfigError
 from shipper.model import Problem, Release, Settings
@@ -112,8 +113,9 @@ class Preflight:
             return found
         room = Room(self._api, self._own, self._remark)
         whole = self._render(unbuilt_here(settings, versions, target, the_one(room.platforms())))
-        found += reference_problems(self._api, whole, own=own is not None, remark=self._remark)
-        remark_on_claims(self._api, whole, self._remark)
+        find = cache(self._api.find)
+        found += reference_problems(self._api, whole, own=own is not None, remark=self._remark, find=find)
+        remark_on_claims(self._api, whole, self._remark, find=find)
         found += _not_secure(namespace, whole, self._own)
         beside = shape_of(settings.rollout.strategy) == "weighted"
         found += room.problems(settings, whole, beside=beside)
