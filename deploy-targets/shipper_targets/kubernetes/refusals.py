@@ -6,25 +6,44 @@ import re
 from collections.abc import Sequence
 
 from shipper.targets import PlatformError
-from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.settings import KubernetesSettings
 
 _PATH = re.compile(r"(?<![\w.])(?:spec|metadata)(?:\.[\w/-]+|\[[^\]\s]*\])+")
 _WEBHOOK = re.compile(r'admission (?:webhook|policy) [\'"]([^\'"]+)[\'"]|ValidatingAdmissionPolicy \'([^\']+)\'')
 
-_RULES = {
-    r"(?:exceeded|failed) quota": (
-        "ask for less ([run] cpu, memory, [scale]), or have the namespace's quota raised: kubectl describe quota"
+_RULES = (
+    (
+        r"(?:exceeded|failed) quota",
+        "targets.namespace",
+        "ask for less ([run] cpu, memory, [scale]), or have the namespace's quota raised: kubectl describe quota",
     ),
-    r"violates PodSecurity": "tighten [targets.<name>] security, or use a namespace that allows it",
-    r"(?:minimum|maximum) \S+ usage per|max limit to request ratio": (
-        "keep [run] cpu and memory within the namespace's LimitRange: kubectl describe limits"
+    (
+        r"violates PodSecurity",
+        "targets.security",
+        "tighten [targets.<name>] security, or use a namespace that allows it",
     ),
-    r"no PriorityClass with name": "create that PriorityClass, or correct the name: kubectl get priorityclass",
-    r"RuntimeClass": "create that RuntimeClass, or correct the name: kubectl get runtimeclass",
-    r"service ?account \S+ not found": "create that ServiceAccount, or correct the name",
-}
-"""What the API server's own admission says, and what helps."""
+    (
+        r"(?:minimum|maximum) \S+ usage per|max limit to request ratio",
+        "run",
+        "keep [run] cpu and memory within the namespace's LimitRange: kubectl describe limits",
+    ),
+    (
+        r"no PriorityClass with name",
+        "targets.priority_class",
+        "create that PriorityClass, or correct the name: kubectl get priorityclass",
+    ),
+    (
+        r"RuntimeClass",
+        "targets.runtime_class",
+        "create that RuntimeClass, or correct the name: kubectl get runtimeclass",
+    ),
+    (
+        r"service ?account \S+ not found",
+        "targets.service_account",
+        "create that ServiceAccount, or correct the name",
+    ),
+)
+"""What the API server's own admission says, which setting that is about, and what helps."""
 
 _POD = r"spec\.(?:template\.spec\.)?"
 _CONTAINER = rf"{_POD}containers\[0\]\."
@@ -91,32 +110,40 @@ def paths_in(words: str) -> list[str]:
 
 def admission_hint(words: str) -> str:
     """What helps against a rule of the cluster; whoever made a rule of his own knows what it wants."""
-    for pattern, hint in _RULES.items():
+    if (rule := _rule(words)) is not None:
+        return rule[1]
+    return "change what these words name; whose rule it is knows who runs the cluster"
+
+
+def _rule(words: str) -> tuple[str, str] | None:
+    """The key of shipper.toml and what helps, where these are the words of a rule."""
+    for pattern, key, hint in _RULES:
         if re.search(pattern, words, re.IGNORECASE):
-            return hint
+            return key, hint
     found = _WEBHOOK.search(words)
     if found is None:
-        return "change what these words name; whose rule it is knows who runs the cluster"
-    return f"change what these words name: it is a rule of this cluster's, {found[1] or found[2]}; or ask who runs it"
+        return None
+    hint = f"change what these words name: it is a rule of this cluster's, {found[1] or found[2]}; or ask who runs it"
+    return "targets", hint
 
 
-def what_to_do(error: PlatformError, manifest: Manifest, own: KubernetesSettings) -> tuple[str, str]:
-    """The key of shipper.toml, and the next step, where the cluster did not take `manifest`."""
+def what_to_do(error: PlatformError, kind: str, named: str, own: KubernetesSettings) -> tuple[str, str]:
+    """The key of shipper.toml, and the next step, where the cluster did not take an object of this kind, `named` so."""
     words = str(error)
     if error.hint:
         return "targets", error.hint
     mine = own_key(own) if own.has_own_manifests else ""
-    if any(re.search(pattern, words, re.IGNORECASE) for pattern in _RULES) or _WEBHOOK.search(words):
-        return mine or "targets", admission_hint(words)
+    if (rule := _rule(words)) is not None:
+        return mine or rule[0], rule[1]
     paths = paths_in(words)
     if mine:
-        what = f"{paths[0]} of {manifest.key}" if paths else str(manifest.key)
+        what = f"{paths[0]} of {named}" if paths else named
         return mine, f"correct {what} in your manifests; kubectl apply --dry-run=server says the same"
     for path in paths:
-        for pattern, key in (*_SETTINGS.get(manifest.kind, ()), *_OF_ALL):
+        for pattern, key in (*_SETTINGS.get(kind, ()), *_OF_ALL):
             if re.fullmatch(pattern, path):
-                return key, f"change this setting as the words say; it is {path} of {manifest.key}"
-    return "targets", f"change what these words name; `shipper render` shows {manifest.key} as it would be"
+                return key, f"change this setting as the words say; it is {path} of {named}"
+    return "targets", f"change what these words name; `shipper render` shows {named} as it would be"
 
 
 def own_key(own: KubernetesSettings) -> str:

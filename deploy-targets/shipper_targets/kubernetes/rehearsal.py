@@ -57,7 +57,7 @@ def _refusal(
         return Problem(code=2, key="targets", message=message, hint=_instead(manifest, error.fields))
     except (Invalid, Conflict, NotFound) as error:
         if NO_DRY_RUN not in str(error):
-            key, hint = what_to_do(error, manifest, own)
+            key, hint = what_to_do(error, manifest.kind, str(manifest.key), own)
             return Problem(code=2, key=key, message=str(error), hint=hint)
         remark(f"whether the cluster takes {manifest.key} is not known beforehand: {error}")
     return None
@@ -116,7 +116,7 @@ def _of_new(
             remark(f"whether the cluster takes {what} is not known beforehand: {error}")
             return
         message = f"{what} would be refused: {error}"
-        key, hint = what_to_do(error, Manifest(body), own)
+        key, hint = what_to_do(error, kind.kind, what, own)
         yield Problem(code=2, key=key, message=message, hint=hint)
 
 

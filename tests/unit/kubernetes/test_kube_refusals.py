@@ -10,8 +10,8 @@ from shipper.targets import Invalid, PlatformError
 from shipper_targets.knative import limits
 from shipper_targets.kubernetes.applying import Theirs
 from shipper_targets.kubernetes.kube_errors import Refused
-from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.refusals import admission_hint, paths_in, what_to_do
+from shipper_targets.kubernetes.settings import KubernetesSettings
 from tests.unit.kubernetes.kube_rendering import own
 
 pytestmark = pytest.mark.unit
@@ -21,8 +21,8 @@ KNATIVES = 'admission webhook "validation.webhook.serving.knative.dev" denied th
 INVALID = 'apply Deployment shop: Deployment.apps "shop" is invalid: '
 
 
-def of(kind: str) -> Manifest:
-    return Manifest({"apiVersion": "v1", "kind": kind, "metadata": {"name": "shop", "namespace": "shops"}})
+def said(error: PlatformError, kind: str, settings: KubernetesSettings) -> tuple[str, str]:
+    return what_to_do(error, kind, f"{kind}/shop", settings)
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def of(kind: str) -> Manifest:
     ],
 )
 def test_a_field_leads_to_the_setting_that_it_comes_from(kind: str, words: str, key: str) -> None:
-    found, hint = what_to_do(Refused(INVALID + words), of(kind), own())
+    found, hint = said(Refused(INVALID + words), kind, own())
     assert found == key
     assert f" of {kind}/shop" in hint
 
 
 def test_what_comes_from_no_setting_says_where_to_look_at_it() -> None:
-    key, hint = what_to_do(Invalid("apply Deployment shop: no reason"), of("Deployment"), own())
+    key, hint = said(Invalid("apply Deployment shop: no reason"), "Deployment", own())
     assert (key, "shipper render" in hint, "Deployment/shop" in hint) == ("targets", True, True)
 
 
@@ -57,7 +57,7 @@ def test_what_comes_from_no_setting_says_where_to_look_at_it() -> None:
     [({"manifests": ["k8s"]}, "targets.manifests"), ({"manifests_command": ["make"]}, "targets.manifests_command")],
 )
 def test_of_own_manifests_it_is_the_manifest_that_has_to_change(settings: dict[str, Any], key: str) -> None:
-    found, hint = what_to_do(Refused(f"{INVALID}{POD}.tolerations[0]: x"), of("Deployment"), own(**settings))
+    found, hint = said(Refused(f"{INVALID}{POD}.tolerations[0]: x"), "Deployment", own(**settings))
     assert found == key
     assert f"correct {POD}.tolerations[0] of Deployment/shop in your manifests" in hint
 
@@ -78,17 +78,29 @@ def test_a_rule_of_the_cluster_says_what_helps_against_it(words: str, hint: str)
     assert hint in admission_hint(words)
 
 
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        ("no PriorityClass with name high was found", "targets.priority_class"),
+        ("exceeded quota: x", "targets.namespace"),
+    ],
+)
+def test_a_rule_is_about_a_setting_too(words: str, key: str) -> None:
+    assert said(Refused(words), "Pod", own())[0] == key
+    assert said(Refused(words), "Pod", own(manifests=["k8s"]))[0] == "targets.manifests"
+
+
 def test_a_rule_is_told_as_one_although_its_words_name_a_field() -> None:
     words = 'admission webhook "policy.example.com" denied the request: spec.template.spec.tolerations is not for you'
-    assert "policy.example.com" in what_to_do(Refused(words), of("Deployment"), own())[1]
+    assert "policy.example.com" in said(Refused(words), "Deployment", own())[1]
 
 
 def test_an_error_that_knows_what_to_do_is_believed() -> None:
     class Knowing(PlatformError):
         hint = "do that"
 
-    assert what_to_do(Knowing("spec.replicas"), of("Deployment"), own()) == ("targets", "do that")
-    assert "force_conflicts = true" in what_to_do(Theirs("spec.replicas is owned by hpa"), of("Deployment"), own())[1]
+    assert said(Knowing("spec.replicas"), "Deployment", own()) == ("targets", "do that")
+    assert "force_conflicts = true" in said(Theirs("spec.replicas is owned by hpa"), "Deployment", own())[1]
 
 
 def test_fields_are_found_in_the_words() -> None:
@@ -111,6 +123,6 @@ def test_fields_are_found_in_the_words() -> None:
     ],
 )
 def test_knatives_refusal_leads_to_the_setting_too(words: str, key: str, hint: str) -> None:
-    found, said = limits.what_to_do(words)
+    found, step = limits.what_to_do(words)
     assert found == key
-    assert hint in said
+    assert hint in step

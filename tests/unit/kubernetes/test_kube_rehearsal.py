@@ -72,6 +72,14 @@ def test_new_objects_that_are_refused_are_problems_and_what_is_not_permitted_is_
     assert remarks == []
 
 
+@pytest.mark.parametrize(("kind", "problems"), [(POD, pod_problems), (SECRET, record_problems)])
+def test_objects_without_a_name_yet_can_be_refused_for_a_field(kind: Kind, problems: Callable[..., Any]) -> None:
+    api = Refusing(kind, Invalid("is invalid: spec.tolerations[0].effect: Invalid value"))
+    for settings in (own(), own(manifests=["k8s"])):
+        (found,) = problems(api, WHOLE, settings, remark=lambda _: None)
+        assert found.hint
+
+
 JOB = Manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate", "namespace": "shops"}})
 
 
