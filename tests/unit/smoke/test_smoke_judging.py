@@ -88,7 +88,10 @@ def test_a_json_body_is_sent_as_json_unless_another_type_is_given() -> None:
         (b"", ""),
         (b"cannot reach postgresql://shop:hunter2@db/shop", "cannot reach postgresql://***@db/shop"),
         (b"\x1b[31mred\x00", "\\x1b[31mred\\x00"),
-        (b"x" * 5_000_000, "x" * 199 + "\u2026"),
+        (b"x" * 5_000_000, "\u2026"),
+        (b"word " * 100, "word " * 38 + "word\u2026"),
+        (b'{"why":"' + b"w" * 150 + b'","token":"' + b"s" * 100 + b'"}', '{"why":"' + "w" * 150 + '","token":\u2026'),
+        (b" " * 1990 + b"half-a-secret", "\u2026"),
     ],
 )
 def test_what_came_with_a_wrong_status_can_be_told(body: bytes, said: str) -> None:
