@@ -8,9 +8,10 @@ from shipper.config.reference import reference_markdown
 from shipper.config.schema import json_schema
 from shipper.config.secrets import ResolvedSecrets
 from shipper.config.show import show
+from shipper.config.written import Written
 
 __all__ = [
-    "ConfigProblem", "ConfigProblems", "NoConfiguration", "ResolvedSecrets", "check_target_settings",
-    "choose_target", "environments", "find", "json_schema", "load", "reference_markdown", "service_in",
-    "show", "validate",
+    "ConfigProblem", "ConfigProblems", "NoConfiguration", "ResolvedSecrets", "Written",
+    "check_target_settings", "choose_target", "environments", "find", "json_schema", "load",
+    "reference_markdown", "service_in", "show", "validate",
 ]  # fmt: skip

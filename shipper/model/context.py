@@ -1,4 +1,4 @@
-"""The services that every stage may ask for by name and type: reporter, cancellation, clock, secrets.
+"""The services that every stage may ask for by name and type: reporter, cancellation, clock, secrets, configuration.
 
 They are protocols, so that a stage's signature resolves without any SDK and a test passes a plain object.
 """
@@ -107,4 +107,15 @@ class Secrets(Protocol):
         Without those that are the platform's own: their versions are the platform's (targets.PinsSecrets).
 
         `key` is the place's own (targets.KeysSecrets), so that every machine finds the same; this user's when None.
+        """
+
+
+@runtime_checkable
+class Configuration(Protocol):
+    """The file that the settings of this run come from."""
+
+    def place_of(self, key: str) -> str:
+        """Where a key such as "run.memory" is written, or else the table around it: `shipper.toml:7:3`.
+
+        Empty where no file says anything of it.
         """

@@ -13,6 +13,8 @@ SECRET_WORDS = re.compile(
     r"|auth(?!or(?!i))|bearer|cookie|dsn|signature",
     re.IGNORECASE,
 )
+_ENDS = " \"'<>"
+"""What words end with, in prose, JSON and HTML."""
 _CREDENTIALS_IN_URL = re.compile(r"://[^/@\s]*@")
 
 
@@ -33,6 +35,20 @@ def looks_secret(text: str) -> bool:
 def has_credentials(text: str) -> bool:
     """Whether there is a URL with a user or password in it."""
     return bool(_CREDENTIALS_IN_URL.search(text))
+
+
+def excerpt(body: bytes, limit: int = 200) -> str:
+    """The beginning of what a service said, on one line; what a URL has before its @ is not shown.
+
+    It is cut between words: who hides secrets later would not know half of one.
+    """
+    read = body[: limit * 10]
+    text = _CREDENTIALS_IN_URL.sub("://***@", " ".join(read.decode("utf-8", "replace").split()))
+    escaped = "".join(char if char.isprintable() else _escaped(char) for char in text)
+    if len(escaped) <= limit and read == body:
+        return escaped
+    head = escaped[: limit - 1]
+    return head[: max(head.rfind(end) for end in _ENDS) + 1].rstrip(_ENDS) + "…"
 
 
 def _escaped(char: str) -> str:

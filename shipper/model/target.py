@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import Field
@@ -54,8 +55,22 @@ class Problem(Noun):
 
     code: Literal[2, 32, 33] = Field(description="The exit code: 2 configuration, 32 credentials, 33 unreachable.")
     message: str
-    key: str = Field(default="", description='The configuration key, such as "run.memory".')
+    key: str = Field(
+        default="",
+        description='The configuration key, such as "run.memory"; "targets.port" of the target\'s own settings, '
+        "whose name is put in where it is told.",
+    )
     hint: str = ""
+    place: str = Field(
+        default="", description='Where the key is written, such as "shipper.toml:7:3"; never the target\'s.'
+    )
+
+    def told_of(self, target: str, place_of: Callable[[str], str]) -> Problem:
+        """As it is told of the target that the file calls `target`: `targets.port` is `targets.shop.port` there."""
+        table = f"targets.{target}"
+        key = table + self.key.removeprefix("targets") if f"{self.key}.".startswith("targets.") else self.key
+        words = {name: getattr(self, name).replace("targets.<name>", table) for name in ("message", "hint")}
+        return self.model_copy(update={"key": key, "place": place_of(key) if key else "", **words})
 
 
 class TargetSpec(Noun):
@@ -85,6 +100,9 @@ class Address(Noun):
     host: str | None = Field(default=None, description="Host header to send when the URL's own does not route.")
     reach: Literal["local", "public", "internal", "authenticated"] = "local"
     unreached: str = Field(default="", exclude=True, description="What to do where nobody gets there from here.")
+    misled: str = Field(
+        default="", exclude=True, description="What to do where something answers there, and perhaps not the service."
+    )
 
 
 class Drift(Noun):
@@ -195,6 +213,7 @@ class Verdict(Noun):
     probes: tuple[dict[str, Any], ...] = ()
     hint: str = Field(default="", exclude=True, description="What to do; told, never recorded.")
     unreached: str = Field(default="", exclude=True, description="Why no connection was made; told, never recorded.")
+    said: str = Field(default="", exclude=True, description="How a wrong answer begins; told, never recorded.")
 
 
 class Traffic(Noun):

@@ -14,7 +14,7 @@ from shipper.operations.workspace import Workspace, open_place, open_workspace
 from shipper.pipeline.remarks import Remarks
 from shipper.rollout.guards import drift_refusal
 from shipper.rollout.platform_errors import not_written
-from shipper.stages.preflight import drift_behind, problems_of
+from shipper.stages.preflight import drift_behind, problems_of, what_of
 
 
 def doctor(where: Where) -> Checkup:
@@ -58,7 +58,7 @@ def _target(workspace: Workspace) -> Iterator[Check]:
     try:
         target = workspace.connect()
         settings, chosen = workspace.settings, workspace.chosen
-        problems = problems_of(settings, chosen, target)
+        problems = problems_of(settings, chosen, target, workspace.configuration)
         changed = drift_behind(problems, settings, chosen, target, told, tried=True) if problems else None
     except PlatformError as error:
         yield _failed(name, not_written(error))
@@ -72,8 +72,7 @@ def _target(workspace: Workspace) -> Iterator[Check]:
     if not problems:
         yield Check(name=name, state="ok", found=f"{workspace.chosen.kind}: can take this release")
     for problem in problems:
-        said = f"{problem.key}: {problem.message}" if problem.key else problem.message
-        yield Check(name=name, state="failed", found=said, hint=problem.hint, code=problem.code)
+        yield Check(name=name, state="failed", found=what_of(problem), hint=problem.hint, code=problem.code)
 
 
 def _builder(workspace: Workspace) -> Iterator[Check]:

@@ -67,7 +67,7 @@ def _refused(observation: Observation) -> tuple[str, ...]:
 def _taking(workspace: Workspace, target: Target, report: Reporter) -> Observation:
     """What is there, where the target can take the release, or could if nobody had changed it by hand."""
     settings, chosen = workspace.settings, workspace.chosen
-    problems = problems_of(settings, chosen, target, command="plan")
+    problems = problems_of(settings, chosen, target, workspace.configuration, command="plan")
     if not problems:
         return looked_at(chosen, target, report)
     observation = drift_behind(problems, settings, chosen, target, report, tried=True)

@@ -49,7 +49,13 @@ def _publish(where: Where, options: PublishOptions, telling: Telling) -> RunFini
     telling.begin(options.command, workspace)
     target = workspace.connect(StageReporter(telling.events, "preflight"), telling.cancel)
     with open_workshop(workspace) as workshop:
-        services = {"target": target, "secrets": workspace.secrets, "clock": telling.clock, **workshop.services}
+        services = {
+            "target": target,
+            "secrets": workspace.secrets,
+            "configuration": workspace.configuration,
+            "clock": telling.clock,
+            **workshop.services,
+        }
         reference = _run(workspace, options, services, telling)
         _tidy(workspace, workshop, telling)
     return RunFinished(

@@ -84,7 +84,7 @@ def _workshop(workspace: Workspace, options: ReleaseOptions) -> Iterator[Worksho
 def _run(
     workspace: Workspace, options: ReleaseOptions, place: Place, workshop: Mapping[str, object], telling: Telling
 ) -> Sealed:
-    services = {**place.by_name(), **workshop}
+    services = {**place.by_name(), "configuration": workspace.configuration, **workshop}
     journal = None if options.fresh else Journal.default()
     return telling.carry_out(options.pipeline, Sealed, _seeds(workspace, options, telling), services, journal)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from shipper.config import (
     NoConfiguration,
     ResolvedSecrets,
+    Written,
     check_target_settings,
     choose_target,
     find,
@@ -50,6 +51,11 @@ class Workspace:
     def environment(self) -> str:
         """The environment's name."""
         return self.settings.service.environment
+
+    @property
+    def configuration(self) -> Written:
+        """Where each key is written."""
+        return Written(self.path, self.environment)
 
     @property
     def slices(self) -> tuple[Product, ...]:

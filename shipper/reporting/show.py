@@ -127,7 +127,8 @@ def show_verified(verified: Verified, *, as_json: bool) -> None:
         return
     click.echo(printable(f"{where}: NOT WELL: {verdict.reason}"), err=True)
     known = "`shipper status` shows how to go back; `shipper logs` shows what it wrote"
-    click.echo(f"next: {known if verified.serves else 'deploy it with `shipper release`'}", err=True)
+    step = (verdict.hint or known) if verified.serves else "deploy it with `shipper release`"
+    click.echo(printable(f"next: {step}"), err=True)
 
 
 def show_removal(planned: ToRemove) -> None:

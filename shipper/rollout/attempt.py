@@ -14,7 +14,7 @@ from shipper.rollout.overtaken import overtaken
 from shipper.rollout.platform_errors import as_ours, not_written
 from shipper.rollout.putting_back import PuttingBack
 from shipper.rollout.stamps import with_quarantine
-from shipper.rollout.verify import verify
+from shipper.rollout.verify import verify, words_of
 from shipper.rollout.writes import Writer, show_weights, weights_of
 from shipper.targets import Finishes, SplitsTraffic
 
@@ -144,7 +144,7 @@ class Attempt(Attempted):
             return verdict.model_copy(update={"ok": True, "reason": reason})
         if not verdict.ok:
             message = f"{revision.name} does not answer as it must: {verdict.reason}"
-            raise RolloutFailed(message, hint=verdict.hint, cause="not-verified")
+            raise RolloutFailed(message, hint=verdict.hint, details=words_of(verdict.said), cause="not-verified")
         if verdict.reason:
             self.report.remark(f"proved by {verdict.proof} only: {verdict.reason}")
         return verdict

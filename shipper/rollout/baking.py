@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +13,14 @@ from shipper.processes import run as run_child
 from shipper.rollout.attempt import Attempt
 from shipper.rollout.gate_judging import Judged, added, judge_error_rate, judge_latency
 from shipper.rollout.readiness import wrong_answer
-from shipper.rollout.verify import golden_requests
+from shipper.rollout.verify import golden_requests, mend, words_of
 from shipper.targets import Measures, Probes
 
 EVERY = 1.0
 """Seconds between two looks at the counters: one exec on a Docker host (facts: 1.7 ms a command when it is open)."""
+
+
+_RUN_LOG = "look at the run log; [rollout.gate] holds what is allowed"
 
 
 def bake(attempt: Attempt, revision: Revision, share: int) -> None:
@@ -104,13 +107,14 @@ class _Gates:
         for request in self._golden:
             ask = partial(wrong_answer, target, self._revision, request)
             try:  # twice: one lost packet is no reason to go back
-                problem = patience.read(ask) and patience.read(ask)
+                fault = patience.read(ask) and patience.read(ask)
             except Denied as error:
                 self._attempt.remark_once(f"the gate asks {self._revision.name} no golden requests: {error}")
                 self._golden = ()
                 return
-            if problem:
-                self._tell(Judged("golden", False, f"{request.name}: {problem}"))
+            if fault:
+                judged = Judged("golden", False, f"{request.name}: {fault.problem}")
+                self._tell(judged, mend(request, is_first=request is self._golden[0]), words_of(fault.said))
 
     def _judge_command(self, command: tuple[str, ...]) -> Judged:
         attempt, program = self._attempt, Path(command[0]).name
@@ -144,8 +148,8 @@ class _Gates:
             "SHIPPER_HOST": (address.host or "") if address else "",
         }
 
-    def _tell(self, judged: Judged) -> None:
-        """An event for each verdict; a gate that fails ends the rollout."""
+    def _tell(self, judged: Judged, hint: str = _RUN_LOG, details: Sequence[str] = ()) -> None:
+        """An event for each verdict; a gate that fails ends the rollout, and `hint` and `details` say more of that."""
         if judged.ok is None:
             self._attempt.report.remark(
                 f"gate {judged.gate} at {self._share} %: {judged.reason}; our own golden requests decide"
@@ -162,16 +166,17 @@ class _Gates:
             )
         )
         if not judged.ok:
-            raise _refused(judged, self._revision, self._share)
+            raise _refused(judged, self._revision, self._share, hint, details)
 
 
 def _counts(gate: GateSettings) -> bool:
     return gate.error_rate is not None or gate.latency is not None
 
 
-def _refused(judged: Judged, revision: Revision, share: int) -> ShipperError:
+def _refused(judged: Judged, revision: Revision, share: int, hint: str, details: Sequence[str]) -> ShipperError:
     return RolloutFailed(
         f"gate {judged.gate} failed on {revision.name} at {share} %: {judged.reason}",
-        hint="look at the run log; [rollout.gate] holds what is allowed",
+        hint=hint,
+        details=details,
         cause="gate",
     )

@@ -9,8 +9,8 @@ from shipper.errors import Denied, RolloutFailed, Transient
 from shipper.model import Dossier, GoldenRequest, HealthSettings, Revision, SmokeSettings
 from shipper.model.context import Clock, Reporter
 from shipper.rollout.patience import Patience
-from shipper.rollout.verify import PATIENCE, REPEATABLE, as_probe, golden_requests
-from shipper.smoke.asking import Answer, judge
+from shipper.rollout.verify import PATIENCE, REPEATABLE, as_probe, golden_requests, mend, words_of
+from shipper.smoke.asking import Answer, Fault, judge
 from shipper.targets import Diagnoses, Probes, StreamsLogs, Target
 
 LOOK = 0.2
@@ -55,38 +55,46 @@ def ask_before_traffic(
     """
     if not isinstance(target, Probes):
         return
-    for request in golden_requests(health, smoke):
+    for number, request in enumerate(golden_requests(health, smoke)):
         report.progress(f"asking {revision.name} before it gets traffic: {request.name}")
         try:
-            problem = _until_right(target, revision, request, patience, late=target.traits.routes_late)
+            fault = _until_right(target, revision, request, patience, late=target.traits.routes_late)
         except Denied as error:
             report.remark(f"{revision.name} is not asked before it gets traffic: {error}")
             return
-        if problem:
-            dossier = Dossier(cause="bad-answer", reason=f"{request.name}: {problem}")
-            raise _failed(revision, patience.read(partial(_log, target, revision, dossier)))
+        if fault is not None:
+            hint = mend(request, is_first=number == 0)
+            dossier = Dossier(cause="bad-answer", reason=f"{request.name}: {fault.problem}", hint=hint)
+            dossier = patience.read(partial(_log, target, revision, dossier))
+            raise RolloutFailed(
+                f"{revision.name} does not answer as it must: {dossier.reason}",
+                hint=dossier.hint,
+                details=(*words_of(fault.said), *dossier.log_tail),
+                cause=dossier.cause,
+            )
 
 
-def _until_right(target: Probes, revision: Revision, request: GoldenRequest, patience: Patience, *, late: bool) -> str:
+def _until_right(
+    target: Probes, revision: Revision, request: GoldenRequest, patience: Patience, *, late: bool
+) -> Fault | None:
     """What is wrong with its answer; a repeatable request is asked again for a while where routes are late."""
     deadline = time.monotonic() + (PATIENCE if late and request.method in REPEATABLE else 0.0)
     while True:
-        problem = patience.read(partial(wrong_answer, target, revision, request))
-        if not problem or time.monotonic() >= deadline:
-            return problem
+        fault = patience.read(partial(wrong_answer, target, revision, request))
+        if fault is None or time.monotonic() >= deadline:
+            return fault
         patience.wait(LOOK)
 
 
-def wrong_answer(target: Probes, revision: Revision, request: GoldenRequest) -> str:
-    """What is wrong with this very revision's answer to a golden request; empty when nothing is."""
+def wrong_answer(target: Probes, revision: Revision, request: GoldenRequest) -> Fault | None:
+    """What is wrong with this very revision's answer to a golden request; None when nothing is."""
     try:
         response = target.probe(revision, as_probe(request))
     except Transient as error:
-        return str(error)
+        return Fault("bad-answer", str(error))
     if response.revision is not None and response.revision != revision.name:
-        return f"answered by {response.revision} instead"
-    fault = judge(request, Answer(status=response.status, headers=response.headers, body=response.body))
-    return fault.problem if fault else ""
+        return Fault("bad-answer", f"answered by {response.revision} instead")
+    return judge(request, Answer(status=response.status, headers=response.headers, body=response.body))
 
 
 def _last_look(target: Target, revision: Revision, budget: float, reason: str) -> Dossier:

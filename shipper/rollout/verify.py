@@ -49,6 +49,20 @@ def golden_requests(health: HealthSettings, smoke: SmokeSettings) -> tuple[Golde
     return (readiness, *(request for request in smoke.requests if request.verify))
 
 
+def mend(request: GoldenRequest, *, is_first: bool) -> str:
+    """What to do where the service answers a golden request wrongly; the first one is for the readiness path."""
+    expected = "[health] path and status" if is_first else f'what [[smoke.requests]] "{request.name}" expects'
+    return (
+        f"mend the service, or {expected}; where the smoke test had the right answer, look at what differs here: "
+        "[run.secrets], volumes, what it asks over the network"
+    )
+
+
+def words_of(said: str) -> tuple[str, ...]:
+    """How a wrong answer begins, as a line beside the error."""
+    return (f"it answered: {said}",) if said else ()
+
+
 def as_probe(request: GoldenRequest) -> ProbeRequest:
     """A golden request as targets take it."""
     headers, body = encode(request)
@@ -91,9 +105,7 @@ def verify(
     if target.traits.scales_to_zero:  # the first request may have to wait for an instance
         first = first.model_copy(update={"timeout": max(health.timeout, health.startup)})
         patience = max(PATIENCE, health.startup)
-    verdict, unreached = _answers(asking, revision, (first, *others), cancel, patience)
-    hint = observation.address.unreached if unreached else ""
-    return verdict.model_copy(update={"hint": hint, "unreached": unreached})
+    return _answers(asking, observation.address, revision, (first, *others), cancel, patience)
 
 
 def _settled(target: Target, cancel: Cancellation) -> Observation:
@@ -153,21 +165,38 @@ def _ask_inside(target: AsksInside, request: GoldenRequest) -> Asked:
 
 
 def _answers(
-    asking: Ask, revision: str, requests: tuple[GoldenRequest, ...], cancel: Cancellation, patience: float
-) -> tuple[Verdict, str]:
-    """The verdict, and why nobody gets there, where no connection was made from the first request on. `patience`:
-    seconds for that one to be answered rightly; PATIENCE for the others.
-    """
+    asking: Ask,
+    address: Address,
+    revision: str,
+    requests: tuple[GoldenRequest, ...],
+    cancel: Cancellation,
+    patience: float,
+) -> Verdict:
+    """`patience`: seconds for the first request to be answered rightly; PATIENCE for the others."""
     asked: list[Asked] = []
     for request in requests:
         answer = _until_right(asking, revision, request, cancel, PATIENCE if asked else patience)
         asked.append(answer)
         if problem := _problem(answer, revision):
-            where = "" if answer.answered or not answer.url else f" (asked {answer.url})"
-            unreached = problem if not answer.reached and len(asked) == 1 else ""
-            return _verdict(False, "routing", f"{request.name}: {problem}{where}", asked), unreached
+            verdict = _verdict(False, "routing", f"{request.name}: {problem}{answer.where}", asked)
+            is_first = len(asked) == 1
+            more = {
+                "hint": _next_step(address, request, answer, is_first=is_first),
+                "unreached": problem if is_first and not answer.reached else "",
+                "said": answer.fault.said if answer.fault is not None else "",
+            }
+            return verdict.model_copy(update=more)
     named = all(_revision(answer) == revision for answer in asked)
-    return _verdict(True, "identity" if named else "answer", "", asked), ""
+    return _verdict(True, "identity" if named else "answer", "", asked)
+
+
+def _next_step(address: Address, request: GoldenRequest, answer: Asked, *, is_first: bool) -> str:
+    """What to do about a wrong answer. The first one may not be the service's at all."""
+    if is_first and not answer.reached:
+        return address.unreached
+    if is_first and answer.answered and _revision(answer) is None and address.misled:
+        return address.misled
+    return mend(request, is_first=is_first)
 
 
 def _until_right(asking: Ask, revision: str, request: GoldenRequest, cancel: Cancellation, patience: float) -> Asked:

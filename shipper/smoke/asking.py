@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from shipper.model import GoldenRequest, HealthSettings, Probe
 from shipper.model.json_text import parse_json
+from shipper.model.printable import excerpt
 from shipper.targets.certificates import verify_for
 from shipper.targets.matching import difference
 from shipper.targets.silence import is_unreached, why_silent
@@ -28,10 +29,14 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with an answer. `cause` is a finding's id."""
+    """What is wrong with an answer. `cause` is a finding's id.
+
+    `said` is how the answer begins, where the problem does not say so: the service's words, told and never recorded.
+    """
 
     cause: Literal["bad-status", "bad-answer"]
     problem: str
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Answer:
 class Asked:
     """A golden request's outcome: the probe as it is recorded, the answer's headers, and its fault.
 
-    `url` is what was asked from here.
+    `url` is what was asked from here, `host` the Host header where it is not the URL's own.
     """
 
     probe: Probe
@@ -59,6 +64,13 @@ class Asked:
     fault: Fault | None
     url: str = ""
     reached: bool = True
+    host: str = ""
+
+    @property
+    def where(self) -> str:
+        """` (asked http://10.0.0.1/ as Host: shop.example.com)`; empty where it was not asked from here."""
+        host = f" as Host: {self.host}" if self.host else ""
+        return f" (asked {self.url}{host})" if self.url else ""
 
     @property
     def answered(self) -> bool:
@@ -92,7 +104,7 @@ def ask(
         problem=fault.problem if fault else "",
     )
     url = base_url.rstrip("/") + request.path
-    return Asked(probe=probe, headers=answer.headers, fault=fault, url=url, reached=answer.reached)
+    return Asked(probe=probe, headers=answer.headers, fault=fault, url=url, reached=answer.reached, host=host or "")
 
 
 def encode(request: GoldenRequest) -> tuple[dict[str, str], bytes | None]:
@@ -109,7 +121,7 @@ def judge(request: GoldenRequest, answer: Answer) -> Fault | None:
     if answer.status is None or answer.problem:
         return Fault("bad-answer", answer.problem or "no answer")
     if (problem := _status_problem(request, answer.status)) is not None:
-        return Fault("bad-status", problem)
+        return Fault("bad-status", problem, excerpt(answer.body))
     problem = _headers_problem(request.expect.headers, answer.headers) or _body_problem(request, answer.body)
     return Fault("bad-answer", problem) if problem else None
 
@@ -223,5 +235,4 @@ def _json_problem(expected: Any, body: bytes, tolerance: float) -> str | None:
 
 
 def _start(body: bytes) -> str:
-    text = " ".join(body[:200].decode("utf-8", "replace").split())
-    return (text[:59] + "…" if len(text) > 60 else text) or "it is empty"
+    return excerpt(body, 60) or "it is empty"

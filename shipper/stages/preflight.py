@@ -8,7 +8,7 @@ from typing import Literal
 
 from shipper.errors import ConfigError, PlatformError, PreflightRefused, ShipperError, UsageError
 from shipper.model import Observation, Problem, Readiness, Settings, TargetSettings, TargetSpec
-from shipper.model.context import Reporter
+from shipper.model.context import Configuration, Reporter
 from shipper.registries.artifact_names import repository_problem
 from shipper.rollout.guards import drift_refusal, refuse_drift
 from shipper.rollout.platform_errors import not_written
@@ -25,21 +25,31 @@ SECOND_LOOK = 1.0
 """Seconds from one look that finds drift to the next."""
 
 
-def preflight(settings: Settings, chosen: TargetSettings, target: Target, report: Reporter) -> Readiness:
+def preflight(
+    settings: Settings, chosen: TargetSettings, target: Target, configuration: Configuration, report: Reporter
+) -> Readiness:
     """The target accepts this release, as far as can be said now.
 
     Raises PreflightRefused with every problem; its exit code is the lowest of theirs (2, 32 or 33). DriftError (31) for
     what somebody changed by hand, where there is no problem, or none but what the target itself finds to be wrong (2),
     which may be that very change.
     """
-    return ready(settings, chosen, target, report, tried=True)
+    return ready(settings, chosen, target, configuration, report, tried=True)
 
 
-def ready(settings: Settings, chosen: TargetSettings, target: Target, report: Reporter, *, tried: bool) -> Readiness:
+def ready(
+    settings: Settings,
+    chosen: TargetSettings,
+    target: Target,
+    configuration: Configuration,
+    report: Reporter,
+    *,
+    tried: bool,
+) -> Readiness:
     """The same; `tried` where the image will go through the smoke test."""
     report.progress(f"asking {chosen.name} whether it can take this release")
     try:
-        problems = problems_of(settings, chosen, target, tried=tried)
+        problems = problems_of(settings, chosen, target, configuration, tried=tried)
         platform = settings.image.platform or target.default_platform
     except PlatformError as error:
         raise not_written(error) from error
@@ -109,11 +119,12 @@ def problems_of(
     settings: Settings,
     chosen: TargetSettings,
     target: Target,
+    configuration: Configuration,
     *,
     tried: bool = True,
     command: Literal["plan", "release"] = "release",
 ) -> list[Problem]:
-    """What the configuration says by itself, then what the platform says. Raises PlatformError.
+    """What the configuration says by itself, then what the platform says, each with its place. Raises PlatformError.
 
     `tried`: the image will go through the smoke test. `command`: what has to be permitted.
     """
@@ -121,7 +132,7 @@ def problems_of(
     theirs = target.preflight(TargetSpec(settings=settings, target=chosen.name, command=command))
     if any(one.key == _STRATEGY for one in theirs):  # the target knows better why, and what to do
         own = [one for one in own if one.key != _STRATEGY]
-    return [*own, *theirs]
+    return [one.told_of(chosen.name, configuration.place_of) for one in (*own, *theirs)]
 
 
 def own_problems(settings: Settings, target: Target, *, tried: bool) -> list[Problem]:
@@ -134,20 +145,22 @@ def refusal(target: str, problems: Sequence[Problem]) -> PreflightRefused:
     """Every problem of a preflight as one refusal: one alone is the message, of several each is a line of its own."""
     alone = len(problems) == 1
     return PreflightRefused(
-        f"{target} cannot take this release: {_what(problems[0]) if alone else f'{len(problems)} problems'}",
-        [(problem.code, _what(problem)) for problem in problems],
+        f"{target} cannot take this release: {what_of(problems[0]) if alone else f'{len(problems)} problems'}",
+        [(problem.code, what_of(problem)) for problem in problems],
         hint=(problems[0].hint or "see `shipper doctor`") if alone else "each line says what to do",
         details=() if alone else [_line(problem) for problem in problems],
     )
 
 
-def _what(problem: Problem) -> str:
-    return f"{problem.key}: {problem.message}" if problem.key else problem.message
+def what_of(problem: Problem) -> str:
+    """`shipper.toml:7:3 run.memory: …`, as `shipper config check` tells it; without the place where none is known."""
+    where = " ".join(part for part in (problem.place, problem.key) if part)
+    return f"{where}: {problem.message}" if where else problem.message
 
 
 def _line(problem: Problem) -> str:
     """With what to do."""
-    return f"{_what(problem)} ({problem.hint})" if problem.hint else _what(problem)
+    return f"{what_of(problem)} ({problem.hint})" if problem.hint else what_of(problem)
 
 
 def _shape(settings: Settings, target: Target) -> list[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shipper.errors import ConfigError, CredentialsError, PlatformError, UnreachableError, UsageError
 from shipper.model import Problem, Readiness, Settings, TargetSettings
-from shipper.model.context import Reporter, Secrets
+from shipper.model.context import Configuration, Reporter, Secrets
 from shipper.model.settings import native_secrets
 from shipper.stages.preflight import own_problems, refusal
 from shipper.targets import Target
@@ -16,7 +16,12 @@ _REPOSITORY = "image.repository"
 
 
 def preflight(
-    settings: Settings, chosen: TargetSettings, target: Target, secrets: Secrets, report: Reporter
+    settings: Settings,
+    chosen: TargetSettings,
+    target: Target,
+    secrets: Secrets,
+    configuration: Configuration,
+    report: Reporter,
 ) -> Readiness:
     """What the configuration says by itself, and the platform.
 
@@ -27,7 +32,7 @@ def preflight(
     if settings.image.repository is None and all(one.key != _REPOSITORY for one in problems):
         problems.append(_nowhere())
     if problems:
-        raise refusal(chosen.name, problems)
+        raise refusal(chosen.name, [one.told_of(chosen.name, configuration.place_of) for one in problems])
     _require_values(settings, secrets)
     return Readiness(target=chosen.name, kind=chosen.kind, platform=_platform(settings, chosen, target, report))
 

@@ -60,7 +60,11 @@ class Target(Protocol):
         """The platform that images must have here, such as "linux/amd64". May ask the platform; cached."""
 
     def preflight(self, spec: TargetSpec) -> Sequence[Problem]:
-        """Everything that would make this release fail, found before the build. Never writes."""
+        """Everything that would make this release fail, found before the build. Never writes.
+
+        A problem's key is that of shipper.toml, `targets.port` for the target's own settings, and `[targets.<name>]` in
+        its words is that table: the name, and where the key is written, are put in by who asks.
+        """
 
     def observe(self) -> Observation:
         """What serves now, what is there, what was changed by hand, and `seen` for the next write."""

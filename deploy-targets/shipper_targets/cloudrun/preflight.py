@@ -69,12 +69,20 @@ class Preflight:
         except Denied as error:
             found.append(Problem(code=32, key="targets.project", message=str(error), hint=_NOT_OURS))
         except Invalid as error:
-            found.append(Problem(code=2, key="targets", message=str(error), hint="the platform's own words say what"))
+            hint = "change what these words name in shipper.toml; `shipper plan` asks again"
+            found.append(Problem(code=2, key="targets", message=str(error), hint=hint))
         except NotFound as error:
             hint = "check project and region; is the Cloud Run API enabled in the project?"
             found.append(Problem(code=2, key="targets.project", message=str(error), hint=hint))
         except PlatformError as error:
-            found.append(Problem(code=33, key="targets.endpoint", message=str(error), hint="is there a way to it?"))
+            found.append(
+                Problem(
+                    code=33,
+                    key="targets.endpoint",
+                    message=str(error),
+                    hint="is there a way to it from here, such as a proxy? curl asks the same",
+                )
+            )
         return found
 
     def _somebody_elses(self, service: run_v2.Service | None, settings: Settings) -> Iterator[Problem]:

@@ -9,6 +9,12 @@ from shipper_targets.knative.settings import KnativeSettings
 from shipper_targets.kubernetes.settings_parts import UNREACHED
 from shipper_targets.kubernetes.values import Object, objects, text
 
+MISLED = (
+    "something answers there, and perhaps not this service: is it the cluster's way in? kubectl get ksvc, "
+    "and the Service of its ingress controller (kourier, istio-ingressgateway)"
+)
+"""What to do where the answer to the first question at a service's address is wrong."""
+
 
 def address_of(service: Object, own: KnativeSettings) -> Address | None:
     """None while Knative has given it none. With `address` it is asked there, under its own host name."""
@@ -18,8 +24,8 @@ def address_of(service: Object, own: KnativeSettings) -> Address | None:
     if answers_inside_only(url, own):
         return Address(url=url, reach="internal")
     if own.address is not None:
-        return Address(url=own.address, host=host_of(url), reach="public", unreached=UNREACHED)
-    return Address(url=url, reach="public", unreached=UNREACHED)
+        return Address(url=own.address, host=host_of(url), reach="public", unreached=UNREACHED, misled=MISLED)
+    return Address(url=url, reach="public", unreached=UNREACHED, misled=MISLED)
 
 
 def tag_url(service: Object, revision: str) -> str:

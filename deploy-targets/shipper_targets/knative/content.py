@@ -34,5 +34,5 @@ def file_of(release: Release, own: KnativeSettings, service: str) -> tuple[str, 
     if release.number:
         own = own_settings(release) or own
     else:
-        refuse_unrenderable(limit_problems(release, own, service, Cluster(known=False)))
+        refuse_unrenderable(limit_problems(release, own, service, Cluster(known=False)), release.target)
     return f"service-{service}.yaml", yaml_text(rendered(release, own, service))

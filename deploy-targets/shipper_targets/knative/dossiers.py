@@ -9,6 +9,7 @@ import re
 
 from shipper_targets.knative.conditions import told_by
 from shipper_targets.kubernetes.findings import Finding, failed
+from shipper_targets.kubernetes.refusals import admission_hint
 from shipper_targets.kubernetes.scheduling import scheduler_words
 from shipper_targets.kubernetes.values import Object
 
@@ -19,7 +20,6 @@ _REASONS: dict[str, tuple[str, str]] = {
     "ErrImagePull": ("image-missing", "is it in the registry, and may the nodes read it (image_pull_secrets)?"),
     "InvalidImageName": ("image-missing", "look at the image's name"),
     "CreateContainerConfigError": ("config-missing", "is each Secret and ConfigMap there that it refers to?"),
-    "FailedCreate": ("refused", "the words are those of the cluster's admission"),
     "ProgressDeadlineExceeded": ("not-ready", "if it is still loading, raise [rollout] timeout; else read its log"),
     "NotOwned": ("name-taken", "a Service or endpoint of this name is somebody else's: choose another name"),
     "RevisionNameTaken": ("name-taken", "another revision has this name: release again"),
@@ -28,11 +28,13 @@ _REASONS: dict[str, tuple[str, str]] = {
 
 
 def finding_of(condition: Object) -> Finding:
-    """A condition that is False, as a finding. Causes: those above, quota, crashed, platform."""
+    """A condition that is False, as a finding. Causes: those above, refused, quota, crashed, platform."""
     reason, message = told_by(condition)
     words = (scheduler_words(message) if reason == "Unschedulable" else message) or reason or "not ready"
     if _QUOTA.search(words):
         return failed("quota", words, "raise the namespace's ResourceQuota, or ask for less")
+    if reason == "FailedCreate":
+        return failed("refused", f"{reason}: {words}", admission_hint(words))
     if reason.startswith("ExitCode"):
         code = reason.removeprefix("ExitCode")
         return failed("crashed", f"ended with exit {code}: {words}", "read its last lines: shipper logs")

@@ -21,6 +21,7 @@ from shipper_targets.knative.traffic import targets
 from shipper_targets.knative.violations import Path, Violation, show_path
 from shipper_targets.kubernetes.limits import authorized_requests, gate_remarks, reserved_names
 from shipper_targets.kubernetes.limits_pod import pod_problems, pod_remarks, problem
+from shipper_targets.kubernetes.refusals import admission_hint, paths_in
 
 LEAST_HEALTHY, MOST_HEALTHY = 200, 399
 _HIGHEST = 9_999_999
@@ -110,9 +111,20 @@ def remarks_of(settings: Settings, own: KnativeSettings) -> list[str]:
 
 def key_of(path: Path) -> str:
     """The key of shipper.toml that ends up there; "targets" for what no single setting makes."""
-    shown = show_path(path)
+    return _key_at(show_path(path))
+
+
+def what_to_do(words: str) -> tuple[str, str]:
+    """The key of shipper.toml, and the next step, where Knative refused the Service with these words."""
+    for path in paths_in(words):
+        if (key := _key_at(path)) != "targets":
+            return key, _HINTS.get(key, f"change this setting as the words say; it is {path} of the Knative Service")
+    return "targets", admission_hint(words)
+
+
+def _key_at(path: str) -> str:
     for pattern, key in _KEYS:
-        found = re.fullmatch(pattern, shown)
+        found = re.fullmatch(pattern, path)
         if found is not None:
             return found.expand(key)
     return "targets"

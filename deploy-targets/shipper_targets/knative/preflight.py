@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from shipper.model import Problem, Settings
 from shipper.model.context import Reporter
@@ -10,7 +11,7 @@ from shipper.targets import Conflict, Denied, Invalid, NotFound, PlatformError, 
 from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.cluster import read_cluster
 from shipper_targets.knative.kinds import GROUP, SERVICE
-from shipper_targets.knative.limits import limit_problems, remarks_of
+from shipper_targets.knative.limits import limit_problems, remarks_of, what_to_do
 from shipper_targets.knative.once import as_deployment
 from shipper_targets.knative.permissions import Uses, needs
 from shipper_targets.knative.rehearsal import rehearse
@@ -21,6 +22,8 @@ from shipper_targets.kubernetes.kinds import SERVICE as PLAIN_SERVICE
 from shipper_targets.kubernetes.labels import owner_of
 from shipper_targets.kubernetes.preflight_parts import (
     DEFAULT_PLATFORM,
+    NO_WAY,
+    NOT_AS_EXPECTED,
     Command,
     namespace_of,
     permission_problems,
@@ -53,9 +56,9 @@ class Preflight:
         except Denied as error:
             return [Problem(code=32, key="targets.context", message=str(error), hint=error.hint or _ROLES)]
         except Transient as error:
-            return [Problem(code=33, key="targets.context", message=str(error), hint="is there a way to it?")]
+            return [Problem(code=33, key="targets.context", message=str(error), hint=NO_WAY)]
         except PlatformError as error:
-            return [Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own")]
+            return [Problem(code=2, key="targets.context", message=str(error), hint=NOT_AS_EXPECTED)]
 
     def platform(self) -> str:
         """The platform that images must have: that of the nodes, if they are of one. Raises Transient."""
@@ -75,14 +78,16 @@ class Preflight:
         if found:
             return found
         whole = as_deployment(release, self._own, self._calls.name)
-        found += reference_problems(self._api, whole)
-        remark_on_claims(self._api, whole, self._remark)
+        find = cache(self._api.find)
+        found += reference_problems(self._api, whole, find=find)
+        remark_on_claims(self._api, whole, self._remark, find=find)
         found += Room(self._api, self._own.cluster, self._remark).problems(settings, whole, beside=True)
         if not found:
             try:
                 rehearse(self._calls, service, release, self._own)
             except (Invalid, NotFound) as error:
-                found.append(Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own"))
+                key, hint = what_to_do(str(error))
+                found.append(Problem(code=2, key=key, message=str(error), hint=hint))
             except Conflict as error:  # only its status has changed since it was read, or somebody else releases
                 self._remark(f"whether Knative takes this is not known beforehand: {error}")
         return found

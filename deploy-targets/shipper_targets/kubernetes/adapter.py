@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 from shipper.model import (
@@ -45,7 +45,7 @@ from shipper_targets.kubernetes.kube_secrets import KubeSecrets
 from shipper_targets.kubernetes.left_jobs import left_jobs
 from shipper_targets.kubernetes.logs import Logs
 from shipper_targets.kubernetes.making_room import expendable
-from shipper_targets.kubernetes.manifest import Manifest, Rendered
+from shipper_targets.kubernetes.manifest import Rendered
 from shipper_targets.kubernetes.manifests import Manifests
 from shipper_targets.kubernetes.names import Shape, base_of
 from shipper_targets.kubernetes.observing import observation_of
@@ -90,13 +90,13 @@ class KubernetesTarget(ABC):
     @cached_property
     def default_platform(self) -> str:
         """That of the nodes."""
-        return self._preflight.platform()
+        return self._preflight().platform()
 
     # Reading
 
     def preflight(self, spec: TargetSpec) -> Sequence[Problem]:
         """Permissions, limits, room, names, references; then a rehearsal of every object by the API server."""
-        return self._preflight.problems(spec.settings, spec.target, spec.command)
+        return self._preflight().problems(spec.settings, spec.target, spec.command)
 
     def observe(self) -> Observation:
         """What serves, and everything of ours. `seen` covers what decides traffic: see stamps.seen_of."""
@@ -252,16 +252,18 @@ class KubernetesTarget(ABC):
         port = self._settings.run.port
         return Asking(self._api, self._instances, self._base, port, self._revision_of, self._own_serving)
 
-    @cached_property
     def _preflight(self) -> Preflight:
+        """One: what is there is read once, at its first need, however many of its questions are about it."""
+        now = cache(self._reading.now)
+        last = cache(lambda: self._writing.before(now()))
         return Preflight(
             self._api,
             self._own,
-            self._as_rendered,
+            partial(self._as_rendered, now),
             managed_by=managed_by,
-            before=self._applied_before,
-            routed=self._is_routed,
-            spare=lambda count: expendable(self._reading.now(), None, count),
+            before=lambda manifest: applied.find(manifest.key) if (applied := last()) is not None else None,
+            routed=partial(_is_routed, now),
+            spare=lambda count: expendable(now(), None, count),
             report=self._context.report,
         )
 
@@ -270,26 +272,14 @@ class KubernetesTarget(ABC):
         if release.rollback_to is not None:
             refuse_unpermitted(self._writing, release, self._reading.now(), self._context.report)
 
-    def _as_rendered(self, release: Release) -> Rendered:
+    def _as_rendered(self, now: Callable[[], Found], release: Release) -> Rendered:
         whole = self._manifests.rendered(release, Found(base=self._base, shape=self.shape, routes=False))
         with suppress(Denied):  # preflight says itself what may not be read
-            found = self._reading.now()
+            found = now()
             if self._own.has_own_manifests:
                 refuse_other_name(found, whole)
             return self._manifests.as_counted(whole, found)
         return whole
-
-    @cached_property
-    def _last(self) -> Rendered | None:
-        return self._writing.before(self._reading.now())
-
-    def _applied_before(self, manifest: Manifest) -> Manifest | None:
-        return self._last.find(manifest.key) if self._last is not None else None
-
-    def _is_routed(self) -> bool:
-        with suppress(Denied):  # preflight says itself what may not be read
-            return self._reading.now().route is not None
-        return False
 
     def _own_workload(self) -> str | None:
         """The Deployment of own manifests, where these, and the program that makes them, are on this machine."""
@@ -333,3 +323,10 @@ class KubernetesTarget(ABC):
 
     def _revision_of(self, release: str, number: str | int, workload: str) -> str:
         return f"{self._base}-{number}-{release[-6:].lower()}" if release else workload
+
+
+def _is_routed(now: Callable[[], Found]) -> bool:
+    """Whether there is an HTTPRoute to be moved."""
+    with suppress(Denied):  # preflight says itself what may not be read
+        return now().route is not None
+    return False

@@ -21,6 +21,13 @@ from shipper_targets.kubernetes.values import mapping
 
 COUNT = ".spec.replicas"
 
+
+class Theirs(Invalid):
+    """What would be changed belongs to other field managers."""
+
+    hint = "take it with [targets.<name>] force_conflicts = true, or have its owner leave it alone"
+
+
 _OURS = {".spec.paused", *(f".metadata.{where}.{key}" for where in ("labels", "annotations") for key in IDENTITY)}
 _OURS |= {f".metadata.annotations.{CHANGE_CAUSE}"}
 """Ours whoever owns it, although no manifest has it: what says which release it is (`kubectl rollout undo` writes that,
@@ -64,7 +71,7 @@ def apply(
             del body["spec"]["replicas"]
             theirs.pop(COUNT, None)
         if theirs and not force and not (adopts and is_foreign(api, manifest)):
-            raise Invalid(refusal(manifest, theirs)) from error
+            raise Theirs(refusal(manifest, theirs)) from error
     return api.apply(body, force=True, dry_run=dry_run)
 
 
@@ -101,9 +108,9 @@ def others_fields(error: Owned, before: Mapping[str, Any] | Manifest | None) -> 
 
 
 def refusal(manifest: Manifest, owners: Mapping[str, str]) -> str:
-    """For people: what is owned by whom, and what to do."""
+    """For people: what is owned by whom."""
     shown = "; ".join(f"{field.removeprefix('.')} is owned by {owner}" for field, owner in sorted(owners.items()))
-    return f"{manifest.key}: {shown} (leave the field out, or take it: force_conflicts = true in the target's settings)"
+    return f"{manifest.key}: {shown}"
 
 
 def has_field(applied: Any, field: str) -> bool:

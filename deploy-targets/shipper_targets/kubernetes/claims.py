@@ -8,22 +8,24 @@ from shipper.targets import Denied
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import CLAIM, STORAGE_CLASS
 from shipper_targets.kubernetes.manifest import Rendered
-from shipper_targets.kubernetes.referenced import references_in
+from shipper_targets.kubernetes.referenced import Find, references_in
 from shipper_targets.kubernetes.values import Object, mapping, name_of, text
 
 _DEFAULT = "storageclass.kubernetes.io/is-default-class"
 
 
-def remark_on_claims(api: Api, whole: Rendered, remark: Callable[[str], None]) -> None:
+def remark_on_claims(api: Api, whole: Rendered, remark: Callable[[str], None], *, find: Find | None = None) -> None:
     """A claim that is Pending and not for want of a pod: none is scheduled until it has its volume. Not wrong for sure,
-    as somebody may just be making that. What may not be read is not spoken of. Raises Transient.
+    as somebody may just be making that. What may not be read is not spoken of. `find`: one that knows what was read a
+    moment ago. Raises Transient.
     """
+    find = find or api.find
     brought = {one.name for one in whole.manifests if one.kind == CLAIM.kind}
     needed = references_in(mapping(whole.main.body, "spec", "template", "spec"))
     wanted = {one.name for one in needed if one.kind == CLAIM.kind}
     for name in sorted(wanted - brought):
         try:
-            there = api.find(CLAIM, name)
+            there = find(CLAIM, name)
             told = why_unbound(there, lambda: api.list(STORAGE_CLASS).items) if there is not None else ""
         except Denied:
             continue

@@ -31,16 +31,17 @@ def rendered_files(
     """
     own = _of_then(release, own)
     if not release.number:
-        refuse_unrenderable(limit_problems(release.settings, own))
+        refuse_unrenderable(limit_problems(release.settings, own), release.target)
     if not own.has_own_manifests:
         return files_of(render(release, own, "rolling"))
     return files_of(recorded if recorded is not None else render_own(source.objects, release, own))
 
 
-def refuse_unrenderable(problems: Sequence[Problem]) -> None:
+def refuse_unrenderable(problems: Sequence[Problem], target: str) -> None:
     """Raises ConfigError with all of them, where there are any; how a service is asked is in no manifest."""
+    problems = [one.told_of(target, lambda _: "") for one in problems]
     if lines := [f"{one.key}: {one.message}; {one.hint}" for one in problems if not one.key.startswith("smoke.")]:
-        raise ConfigError("this configuration cannot be rendered", hint="correct it", details=lines)
+        raise ConfigError("this configuration cannot be rendered", hint="change these settings", details=lines)
 
 
 def files_of(whole: Rendered) -> tuple[tuple[str, str], ...]:

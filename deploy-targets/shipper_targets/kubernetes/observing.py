@@ -24,7 +24,7 @@ from shipper_targets.kubernetes.rollouts import (
 )
 from shipper_targets.kubernetes.scaling import scales
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from shipper_targets.kubernetes.settings_parts import UNREACHED
+from shipper_targets.kubernetes.settings_parts import MISLED, UNREACHED
 from shipper_targets.kubernetes.stamps import stamped_at
 from shipper_targets.kubernetes.values import Object, mapping, name_of, number, objects, text
 
@@ -231,7 +231,7 @@ def address_of(found: Found, own: KubernetesSettings) -> Address | None:
     if own.address is not None or own.host is not None:
         host = own.host if own.address is not None else None
         url = own.address or url_of(own, found.base)
-        return Address(url=url, host=host, reach=own.reach or "public", unreached=UNREACHED)
+        return Address(url=url, host=host, reach=own.reach or "public", unreached=UNREACHED, misled=MISLED)
     given = objects(found.service, "status", "loadBalancer", "ingress")
     if given and (where := text(given[0], "hostname") or text(given[0], "ip")):
         where = f"[{where}]" if ":" in where else where

@@ -7,10 +7,9 @@ from shipper.targets import Invalid
 from shipper_targets.kubernetes.api import Api
 from shipper_targets.kubernetes.kinds import Kind
 from shipper_targets.kubernetes.manifest import Rendered
+from shipper_targets.kubernetes.refusals import own_key
 from shipper_targets.kubernetes.scopes import CLUSTER_SCOPED
 from shipper_targets.kubernetes.settings import KubernetesSettings
-
-_KEY = "targets.manifests"
 
 
 def kinds_of(api: Api, whole: Rendered, own: KubernetesSettings) -> tuple[list[Kind], list[Problem]]:
@@ -21,10 +20,10 @@ def kinds_of(api: Api, whole: Rendered, own: KubernetesSettings) -> tuple[list[K
             kind = api.kind_of(one.api_version, one.kind)
         except Invalid as error:
             hint = "apply its CustomResourceDefinition by itself first"
-            problems.append(Problem(code=2, key=_KEY, message=f"{one.key}: {error}", hint=hint))
+            problems.append(Problem(code=2, key=own_key(own), message=f"{one.key}: {error}", hint=hint))
             continue
         kinds.append(kind)
         if not kind.namespaced and not own.manifests_cluster_scoped:
             what, _, hint = CLUSTER_SCOPED.partition("; ")
-            problems.append(Problem(code=2, key=_KEY, message=f"{one.key} {what}", hint=hint))
+            problems.append(Problem(code=2, key=own_key(own), message=f"{one.key} {what}", hint=hint))
     return kinds, problems

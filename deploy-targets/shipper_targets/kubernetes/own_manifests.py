@@ -16,7 +16,7 @@ from shipper_targets.kubernetes.config_hashes import with_config_hash
 from shipper_targets.kubernetes.labels import labels_of, marks_of
 from shipper_targets.kubernetes.manifest import Key, Manifest, Rendered, rendered
 from shipper_targets.kubernetes.names import base_of
-from shipper_targets.kubernetes.own_problems import ManyProblems, printable
+from shipper_targets.kubernetes.own_problems import ManyProblems, mend, printable
 from shipper_targets.kubernetes.own_shapes import misshapen
 from shipper_targets.kubernetes.pinning import holds, images_in, pin
 from shipper_targets.kubernetes.scopes import CLUSTER_SCOPED, is_cluster_scoped
@@ -47,7 +47,7 @@ def checked(objects: Sequence[Document], own: KubernetesSettings) -> None:
     problems = [*_scope_problems(objects, own), *_twice(objects, own), *_hooks(objects), *_misshapen(objects)]
     if problems:
         lines = [printable(line) for line in problems]
-        raise ManyProblems("these manifests cannot be applied", hint="correct them", details=lines)
+        raise ManyProblems("these manifests cannot be applied", hint=mend(own), details=lines)
 
 
 def workload_of(objects: Sequence[Document], settings: Settings, own: KubernetesSettings) -> Document:

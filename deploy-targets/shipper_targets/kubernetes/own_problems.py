@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 from shipper.errors import ConfigError
+from shipper_targets.kubernetes.settings import KubernetesSettings
 
 
 class ManyProblems(ConfigError):
@@ -19,3 +22,10 @@ def told(error: ConfigError) -> tuple[str, ...]:
     if isinstance(error, ManyProblems):
         return error.details
     return (": ".join((error.message, *(["; ".join(error.details)] if error.details else ()))),)
+
+
+def mend(own: KubernetesSettings) -> str:
+    """What to do about problems that are told with file and line."""
+    if own.manifests_command:
+        return f"run `{shlex.join(own.manifests_command)}` by hand to see that line, and correct what it is made from"
+    return "correct the file at that line"

@@ -134,7 +134,8 @@ class Planning:
             fields = ", ".join(error.fields)
             return live, None, f"{manifest.key}: {fields} cannot be changed: the release would be refused"
         except (Invalid, Conflict, NotFound, Denied) as error:
-            return live, None, f"the cluster would not take {manifest.key}: {error}"
+            told = f"{error} ({error.hint})" if error.hint else str(error)
+            return live, None, f"the cluster would not take {manifest.key}: {told}"
         except PlatformError as error:
             return live, None, f"the cluster could not be asked whether it takes {manifest.key}: {error}"
         return live, wanted, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from shipper.errors import ConfigError
 from shipper.model import Problem, Release, Settings
@@ -23,6 +24,8 @@ from shipper_targets.kubernetes.permissions import Uses, needs
 from shipper_targets.kubernetes.pod_security import level_of, violations
 from shipper_targets.kubernetes.preflight_parts import (
     DEFAULT_PLATFORM,
+    NO_WAY,
+    NOT_AS_EXPECTED,
     Command,
     leaving_problem,
     namespace_of,
@@ -32,6 +35,7 @@ from shipper_targets.kubernetes.preflight_parts import (
 )
 from shipper_targets.kubernetes.records import Record
 from shipper_targets.kubernetes.referenced import reference_problems
+from shipper_targets.kubernetes.refusals import own_key
 from shipper_targets.kubernetes.rehearsal import pod_problems, record_problems, rehearsal_problems
 from shipper_targets.kubernetes.room import Room
 from shipper_targets.kubernetes.settings import KubernetesSettings
@@ -82,14 +86,14 @@ class Preflight:
         try:
             found += self._asked(settings, target, command, bool(found))
         except ConfigError as error:
-            key = "targets.manifests"
+            key = own_key(self._own)
             found += [Problem(code=2, key=key, message=line, hint=error.hint) for line in told(error)]
         except Denied as error:
             found.append(Problem(code=32, key="targets.context", message=str(error), hint=error.hint or _ROLES))
         except Transient as error:
-            found.append(Problem(code=33, key="targets.context", message=str(error), hint="is there a way to it?"))
+            found.append(Problem(code=33, key="targets.context", message=str(error), hint=NO_WAY))
         except PlatformError as error:
-            found.append(Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own"))
+            found.append(Problem(code=2, key="targets.context", message=str(error), hint=NOT_AS_EXPECTED))
         return found
 
     def platform(self) -> str:
@@ -113,18 +117,18 @@ class Preflight:
             return found
         room = Room(self._api, self._own, self._remark)
         whole = self._render(unbuilt_here(settings, versions, target, the_one(room.platforms())))
-        found += reference_problems(self._api, whole, own=own is not None, remark=self._remark)
-        remark_on_claims(self._api, whole, self._remark)
-        found += _not_secure(namespace, whole)
+        find = cache(self._api.find)
+        found += reference_problems(self._api, whole, own=own is not None, remark=self._remark, find=find)
+        remark_on_claims(self._api, whole, self._remark, find=find)
+        found += _not_secure(namespace, whole, self._own)
         beside = shape_of(settings.rollout.strategy) == "weighted"
         found += room.problems(settings, whole, beside=beside)
         if not found:
             found += rehearsal_problems(self._api, whole, self._own, before=self._before, remark=self._remark)
         if not found:  # of a Deployment that is not taken no pod can be made
-            found += pod_problems(self._api, whole, remark=self._remark)
-            found += record_problems(
-                self._api, whole, spare=lambda: self._spare(settings.rollback.releases), remark=self._remark
-            )
+            found += pod_problems(self._api, whole, self._own, remark=self._remark)
+            spare = partial(self._spare, settings.rollback.releases)
+            found += record_problems(self._api, whole, self._own, spare=spare, remark=self._remark)
         return found
 
     def _own_as_they_are(self, settings: Settings, target: str) -> Rendered | None:
@@ -180,10 +184,8 @@ class Preflight:
             self._report.remark(text)
 
 
-def _not_secure(namespace: Object, whole: Rendered) -> Iterator[Problem]:
+def _not_secure(namespace: Object, whole: Rendered, own: KubernetesSettings) -> Iterator[Problem]:
     level = level_of(namespace)
     for key, what in violations(level, mapping(whole.main.body, "spec", "template", "spec")):
         message = f"the namespace's Pod Security level {level} does not allow: {what}"
-        yield Problem(
-            code=2, key=key or "targets.manifests", message=message, hint="tighten it, or use another namespace"
-        )
+        yield Problem(code=2, key=key or own_key(own), message=message, hint="tighten it, or use another namespace")

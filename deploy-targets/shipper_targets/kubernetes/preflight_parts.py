@@ -17,6 +17,15 @@ from shipper_targets.kubernetes.values import Object, is_leaving, leaving
 
 DEFAULT_PLATFORM = "linux/amd64"
 
+NO_WAY = "is there a way to it from here, such as a VPN or a proxy? `kubectl cluster-info` asks the same cluster"
+"""Where the cluster does not answer."""
+
+NOT_AS_EXPECTED = (
+    "does this context lead to the cluster that is meant, and to a version that shipper knows (docs/targets)? "
+    "`kubectl version` with the same context says which one answers"
+)
+"""Where the cluster's answer to a plain question is neither there nor refused."""
+
 Command = Literal["plan", "release"]
 """Before which all of this is asked."""
 

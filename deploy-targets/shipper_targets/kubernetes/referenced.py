@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from shipper.model import Problem
@@ -23,6 +24,9 @@ class Reference:
     key: str = ""
     setting: str = "targets"
 
+
+Find = Callable[[Kind, str], Object | None]
+"""An object of the namespace by its name; None where there is none."""
 
 _OWN = "targets.manifests"
 
@@ -52,12 +56,18 @@ def references_in(spec: Object) -> set[Reference]:
 
 
 def reference_problems(
-    api: Api, whole: Rendered, *, own: bool = False, remark: Callable[[str], None] = lambda _: None
+    api: Api,
+    whole: Rendered,
+    *,
+    own: bool = False,
+    remark: Callable[[str], None] = lambda _: None,
+    find: Find | None = None,
 ) -> Iterator[Problem]:
     """One for each that is missing and that the release does not bring itself; with `own` manifests, where some of
-    another kind than Kubernetes' may make it, a remark. Raises Transient.
+    another kind than Kubernetes' may make it, a remark. `find`: one that knows what was read a moment ago. Raises
+    Transient.
     """
-    for found_name, found in _missing(api, whole):
+    for found_name, found in _missing(find or api.find, api.namespace, whole):
         maker = _maker(whole, found_name) if own else None
         if maker is not None:
             remark(f"{found.message}; {maker.key} may make it")
@@ -101,21 +111,18 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
 
 
-def _missing(api: Api, whole: Rendered) -> Iterator[tuple[str, Problem]]:
+def _missing(find: Find, namespace: str, whole: Rendered) -> Iterator[tuple[str, Problem]]:
     """With the name of what is missing, or lacks a member."""
-    brought = {(one.kind, one.name) for one in whole.manifests}
-    read: dict[tuple[str, str], Object | None] = {}
+    brought, known = {(one.kind, one.name) for one in whole.manifests}, cache(find)
     for one in sorted(references_in(mapping(whole.main.body, "spec", "template", "spec"))):
         if (one.kind, one.name) in brought:
             continue
         try:
-            if (one.kind, one.name) not in read:
-                read[one.kind, one.name] = api.find(_KINDS[one.kind], one.name)
+            there = known(_KINDS[one.kind], one.name)
         except Denied:
             continue  # permissions are a problem, or a remark, of their own
-        there = read[one.kind, one.name]
         if there is None:
-            message = f"there is no {one.kind} {one.name} in namespace {api.namespace}"
+            message = f"there is no {one.kind} {one.name} in namespace {namespace}"
             yield one.name, Problem(code=2, key=one.setting, message=message, hint="create it, or correct the name")
         elif one.key and one.key not in {*mapping(there, "data"), *mapping(there, "binaryData")}:
             message = f"{one.kind} {one.name} has no {one.key}"

@@ -17,6 +17,7 @@ from shipper_targets.kubernetes.packing import pack
 from shipper_targets.kubernetes.parallel import at_once
 from shipper_targets.kubernetes.preflight_parts import leaving_problem
 from shipper_targets.kubernetes.records import QUOTA, TYPE, NoRoom, Record
+from shipper_targets.kubernetes.refusals import what_to_do
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.values import is_leaving
 
@@ -56,7 +57,8 @@ def _refusal(
         return Problem(code=2, key="targets", message=message, hint=_instead(manifest, error.fields))
     except (Invalid, Conflict, NotFound) as error:
         if NO_DRY_RUN not in str(error):
-            return Problem(code=2, key="targets", message=str(error), hint="the words are the cluster's own")
+            key, hint = what_to_do(error, manifest.kind, str(manifest.key), own)
+            return Problem(code=2, key=key, message=str(error), hint=hint)
         remark(f"whether the cluster takes {manifest.key} is not known beforehand: {error}")
     return None
 
@@ -71,16 +73,23 @@ def _instead(manifest: Manifest, fields: Sequence[str]) -> str:
     return "give it another name; or take it out of the set, release, put it in again, and release"
 
 
-def pod_problems(api: Api, whole: Rendered, *, remark: Callable[[str], None]) -> Iterator[Problem]:
+def pod_problems(
+    api: Api, whole: Rendered, own: KubernetesSettings, *, remark: Callable[[str], None]
+) -> Iterator[Problem]:
     """A pod of the template, as its ReplicaSet would make it: quota, LimitRanges, Pod Security, policies judge pods.
 
     Nothing where we may not make pods. Raises Transient.
     """
-    yield from _of_new(api, POD, pod_of(whole), "its pods", remark)
+    yield from _of_new(api, POD, pod_of(whole), "its pods", own, remark)
 
 
 def record_problems(
-    api: Api, whole: Rendered, *, spare: Callable[[], Record | None], remark: Callable[[str], None]
+    api: Api,
+    whole: Rendered,
+    own: KubernetesSettings,
+    *,
+    spare: Callable[[], Record | None],
+    remark: Callable[[str], None],
 ) -> Iterator[Problem]:
     """The Secret in which the release is recorded: one that quota refuses is refused in the middle of a release, unless
     there is a record to `spare` in its place; and so is one that does not hold it.
@@ -92,7 +101,7 @@ def record_problems(
         return
     metadata = {"generateName": f"shipper-{whole.workload.name}-", "namespace": whole.workload.namespace}
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": TYPE, "immutable": True}
-    for found in _of_new(api, SECRET, body, "the Secret of its record", remark):
+    for found in _of_new(api, SECRET, body, "the Secret of its record", own, remark):
         if QUOTA not in found.message:
             yield found
         elif (old := spare()) is None:
@@ -104,7 +113,12 @@ def record_problems(
 
 
 def _of_new(
-    api: Api, kind: Kind, body: Mapping[str, Any], what: str, remark: Callable[[str], None]
+    api: Api,
+    kind: Kind,
+    body: Mapping[str, Any],
+    what: str,
+    own: KubernetesSettings,
+    remark: Callable[[str], None],
 ) -> Iterator[Problem]:
     try:
         api.create(kind, body, dry_run=True)
@@ -115,7 +129,8 @@ def _of_new(
             remark(f"whether the cluster takes {what} is not known beforehand: {error}")
             return
         message = f"{what} would be refused: {error}"
-        yield Problem(code=2, key="targets", message=message, hint="the words are those of the cluster's admission")
+        key, hint = what_to_do(error, kind.kind, what, own)
+        yield Problem(code=2, key=key, message=message, hint=hint)
 
 
 def pod_of(whole: Rendered) -> dict[str, Any]:

@@ -36,6 +36,7 @@ EVERYWHERE = replace(POD, namespaced=False)
 
 _ALIVE = "status.phase!=Succeeded,status.phase!=Failed"
 _ADDED = "an autoscaler is to add one"
+_LESS = "ask for less, or have it raised: kubectl describe quota,limits"
 _KEYS = {"memory": "run.memory", "cpu": "run.cpu"}
 
 
@@ -54,7 +55,9 @@ class Room:
         pods = self._pods_that_come(settings, whole, beside=beside)
         yield from self._on_nodes(settings, spec, pods)
         for key, message in self._in_quota(spec, pods):
-            yield Problem(code=2, key=key, message=message, hint="ask for less, or have it raised")
+            yield Problem(
+                code=2, key=key, message=message, hint="ask for less, or have it raised: kubectl describe quota,limits"
+            )
         self._remark_on_evictions(whole)
 
     def _look(self) -> None:
@@ -137,7 +140,8 @@ class Room:
         if self._grows:
             self._remark(f"{message}; {_ADDED}")
             return
-        yield Problem(code=2, key="targets.node_selector", message=message, hint="see node_selector and tolerations")
+        hint = "change node_selector or tolerations: kubectl describe nodes has their labels and taints; or add a node"
+        yield Problem(code=2, key="targets.node_selector", message=message, hint=hint)
 
     def _too_big(self, resource: str, value: Fraction, most: Fraction) -> Iterator[Problem]:
         shown, highest = show_amount(resource, value), show_amount(resource, most)

@@ -97,6 +97,12 @@ UNREACHED = (
 )
 """What to do where nobody gets to a service's address from here."""
 
+MISLED = (
+    "something answers there, and perhaps not this service: is that the way in that leads to it? "
+    "kubectl describe ingress,httproute; an Ingress's class_name is one of kubectl get ingressclass"
+)
+"""What to do where the answer to the first question at a service's address is wrong."""
+
 REACH_UNLESS_SAID: Any = {"json_schema_extra": {"reach": "unless-said"}}
 """The same, where the way is likely to be the same from another machine that says nothing else."""
 

@@ -18,7 +18,7 @@ from shipper.model.noun import digest_of
 from shipper.processes import Finished, TimedOut, run
 from shipper_targets.kubernetes.kube_errors import one_line
 from shipper_targets.kubernetes.own_names import misnamed
-from shipper_targets.kubernetes.own_problems import ManyProblems, printable
+from shipper_targets.kubernetes.own_problems import ManyProblems, mend, printable
 from shipper_targets.kubernetes.settings import KubernetesSettings
 from shipper_targets.kubernetes.yaml_files import BadYaml, Document, documents
 
@@ -62,7 +62,7 @@ class Source:
             problems.append("there is no object in them")
         if problems:
             lines = [printable(line) for line in problems]
-            raise ManyProblems("the manifests cannot be read", hint="correct them", details=lines)
+            raise ManyProblems("the manifests cannot be read", hint=mend(self._own), details=lines)
         return tuple(found)
 
     @cached_property

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from shipper_targets.kubernetes.findings import FOREVER, Finding, failed, waiting, worst
 from shipper_targets.kubernetes.labels import RELEASE
 from shipper_targets.kubernetes.pods import is_ready, newest_set, pods_of
+from shipper_targets.kubernetes.refusals import admission_hint
 from shipper_targets.kubernetes.values import (
     Object,
     at,
@@ -180,7 +181,7 @@ def _refused(facts: Facts) -> Finding | None:
             gone = tuple(sorted(uid_of(pod) for pod in _leaving(facts)))
             return replace(waiting("quota", words, patience=patience), waits_for=gone)
         return failed("quota", words, "raise the namespace's ResourceQuota, or ask for less")
-    return failed("refused", words, "the words are those of the cluster's admission")
+    return failed("refused", words, admission_hint(said))
 
 
 def passing_refusal(said: str, words: str) -> Finding | None:

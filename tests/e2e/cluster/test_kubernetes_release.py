@@ -86,6 +86,16 @@ def test_a_first_release_whose_name_leads_nowhere_from_here_says_what_to_do(kube
     assert ended.finished["serves"] is None
 
 
+def test_a_first_release_that_no_way_in_leads_to_says_what_was_asked_and_what_to_do(kube_places: KubePlaces) -> None:
+    place = kube_places.fresh("rolling")
+    ended = place.release(place.next_text(), targets={"kubernetes": {"ingress": {"class_name": "nobodys"}}})
+    assert ended.code == 21, ended
+    assert "answered 404" in ended.said
+    assert f"(asked {place.cluster.hands.edge_url}/healthz as Host: {place.host})" in ended.said
+    assert "it answered: " in ended.said
+    assert "kubectl get ingressclass" in ended.finished["hint"]
+
+
 def test_a_rollback_from_where_nobody_gets_to_the_address_stays_and_says_so(
     kube_places: KubePlaces, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def test_what_only_the_pods_admission_knows_is_found_by_the_rehearsal(place: Kna
     (one,) = problems(place)
     assert one.code == 2
     assert "seccompProfile" in one.message or "PodSecurity" in one.message, one
+    assert "tighten [targets.<name>] security" in one.hint, one
 
 
 def test_secrets_are_pinned_and_a_change_is_another_version(place: KnativePlace) -> None:

@@ -298,6 +298,7 @@ def test_a_field_that_somebody_else_owns_is_found_by_the_rehearsal(place: Lookin
 
     assert found.code == 2
     assert 'spec.replicas is owned by "hpa-like"' in found.message
+    assert "force_conflicts = true" in found.hint
     assert place.named(force_conflicts=True).problems() == []
 
 
@@ -439,6 +440,15 @@ def test_a_priority_class_that_is_not_there_is_found_by_a_pod_of_the_rehearsal(p
 
     assert found.code == 2
     assert "no PriorityClass with name typo was found" in found.message
+    assert "kubectl get priorityclass" in found.hint
+
+
+def test_a_value_that_the_cluster_does_not_take_names_its_setting(place: Looking) -> None:
+    found = only(place.named(tolerations=[{"key": "gpu", "operator": "Exists", "value": "yes"}]).problems())
+
+    assert (found.code, found.key) == (2, "targets.tolerations"), found
+    assert "spec.template.spec.tolerations[0]" in found.hint
+    assert "Deployment/shop" in found.hint
 
 
 def test_kinds_of_own_manifests_need_permission_too(kube_rig: KubeRig, kube_namespace: str, tmp_path: Path) -> None:

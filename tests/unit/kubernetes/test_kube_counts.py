@@ -185,11 +185,11 @@ def writing_to(server: Any, state: Found, before: Rendered, **settings: Any) -> 
 # Preflight
 
 
-def test_what_somebody_elses_autoscaler_counts_is_rehearsed_without_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_somebody_elses_autoscaler_counts_is_rehearsed_without_a_count() -> None:
     state = found(deployments=[deployment(1, replicas=5)], autoscalers=[scaler("shop")])
     settings = settings_of(scale={"min": 2})
     release = release_of(settings)
-    whole = rehearsed(release, state, monkeypatch)
+    whole = rehearsed(release, state)
     assert count(whole.main) == "none"
     server: Any = Server(*[{**one.copied()} for one in whole.manifests])
     server.refuses = lambda body, force: (
@@ -199,15 +199,14 @@ def test_what_somebody_elses_autoscaler_counts_is_rehearsed_without_a_count(monk
     assert list(rehearsal_problems(server, main, own(), before=lambda one: one, remark=lambda _: None)) == []
 
 
-def rehearsed(release: Release, state: Found, monkeypatch: pytest.MonkeyPatch) -> Rendered:
+def rehearsed(release: Release, state: Found) -> Rendered:
     """What preflight rehearses of it."""
     target = RollingTarget.__new__(RollingTarget)
     target._own, target._base, target._settings = own(), "shop", release.settings
     reading = Reading(Server(), release.settings, own(), "rolling")  # type: ignore[arg-type]
-    monkeypatch.setattr(reading, "now", lambda: state)
     target._reading = reading
     target._source = Source(own(), Path("/nonexistent"), None)
-    return target._as_rendered(release)
+    return target._as_rendered(lambda: state, release)
 
 
 def test_own_manifests_that_have_an_autoscaler_for_a_worker_are_read_as_they_are(tmp_path: Path) -> None:

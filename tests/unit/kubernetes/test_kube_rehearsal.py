@@ -67,11 +67,11 @@ def test_new_objects_that_are_refused_are_problems_and_what_is_not_permitted_is_
 ) -> None:
     remarks = list[str]()
     (found,) = problems(
-        Refusing(kind, Invalid("no PriorityClass with name high was found")), WHOLE, remark=remarks.append
+        Refusing(kind, Invalid("no PriorityClass with name high was found")), WHOLE, own(), remark=remarks.append
     )
     assert (found.code, found.message, remarks) == (2, message, [])
 
-    assert list(problems(Refusing(kind, Denied("not permitted")), WHOLE, remark=remarks.append)) == []
+    assert list(problems(Refusing(kind, Denied("not permitted")), WHOLE, own(), remark=remarks.append)) == []
     assert remarks == []
 
 
@@ -85,11 +85,11 @@ FULL = refusing("exceeded quota: q, requested: secrets=1")
 
 def test_a_record_that_quota_refuses_is_a_problem_unless_an_old_one_makes_room() -> None:
     remarks = list[str]()
-    (problem,) = record_problems(FULL, WHOLE, spare=lambda: None, remark=remarks.append)
+    (problem,) = record_problems(FULL, WHOLE, own(), spare=lambda: None, remark=remarks.append)
     assert (problem.code, "shipper gc --keep 1" in problem.hint, remarks) == (2, True, [])
 
     old = record(3)
-    assert list(record_problems(FULL, WHOLE, spare=lambda: old, remark=remarks.append)) == []
+    assert list(record_problems(FULL, WHOLE, own(), spare=lambda: old, remark=remarks.append)) == []
     assert remarks == ["quota leaves no room for another record: that of release 3 goes, which need not come back"]
 
 
@@ -99,8 +99,18 @@ def test_what_refuses_for_another_reason_lets_no_record_go() -> None:
     def spare() -> None:
         asked.append(True)
 
-    (problem,) = record_problems(refusing("a policy"), WHOLE, spare=spare, remark=print)
-    assert (problem.hint, asked) == ("the words are those of the cluster's admission", [])
+    (problem,) = record_problems(refusing("a policy"), WHOLE, own(), spare=spare, remark=print)
+    assert ("gc" in problem.hint, asked) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "problems"), [(POD, pod_problems), (SECRET, partial(record_problems, spare=lambda: None))]
+)
+def test_objects_without_a_name_yet_can_be_refused_for_a_field(kind: Kind, problems: Callable[..., Any]) -> None:
+    api = Refusing(kind, Invalid("is invalid: spec.tolerations[0].effect: Invalid value"))
+    for settings in (own(), own(manifests=["k8s"])):
+        (found,) = problems(api, WHOLE, settings, remark=lambda _: None)
+        assert found.hint
 
 
 JOB = Manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate", "namespace": "shops"}})

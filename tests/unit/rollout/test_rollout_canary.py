@@ -100,9 +100,11 @@ def test_a_golden_request_that_is_answered_wrongly_during_the_bake_time_puts_thi
         world.memory.held["web-2"].kind = "never-ready"
 
     world.cancelled_by().meanwhile = [gets_stuck]
-    with pytest.raises(PutBack, match="gate golden failed on web-2 at 10 %: ready at /healthz: answered 503"):
+    with pytest.raises(PutBack, match="gate golden failed on web-2 at 10 %: ready at /healthz: answered 503") as caught:
         world.release("two")
     assert world.serves == {"one": 100}
+    assert caught.value.details == ("it answered: not ready",)
+    assert caught.value.hint.startswith("mend the service, or [health] path and status")
 
 
 def test_one_lost_golden_answer_is_no_reason_to_go_back(world: World) -> None:

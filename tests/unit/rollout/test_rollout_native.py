@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from shipper.errors import ConfigError, Denied, NotFound, PlatformError, RolloutFailed, ShipperError, Transient
 from shipper.model import (
     Address,
+    GoldenRequest,
     HealthSettings,
     ImageRef,
     Observation,
@@ -163,7 +164,7 @@ class Slow:
 # An address that this machine does not get to.
 
 
-@pytest.mark.parametrize(("reached", "hint"), [(False, "say address = …"), (True, "")])
+@pytest.mark.parametrize(("reached", "hint"), [(False, "say address = …"), (True, "mend the service")])
 def test_an_address_that_nobody_gets_to_is_named_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, reached: bool, hint: str
 ) -> None:
@@ -176,7 +177,7 @@ def test_an_address_that_nobody_gets_to_is_named_with_what_to_do(
     target: Any = Asking(reach="public", unreached="say address = …")
     verdict = verify(target, "web-1", HealthSettings(path="/up"), SmokeSettings(), Cancel(FakeClock()))
     assert verdict.reason == "ready at /up: no answer (asked http://127.0.0.1:9/up)"
-    assert (verdict.ok, verdict.hint) == (False, hint)
+    assert (verdict.ok, verdict.hint.partition(",")[0]) == (False, hint)
     assert "hint" not in verdict.model_dump(mode="json")
 
 
@@ -249,3 +250,38 @@ def test_a_secret_of_kubernetes_is_named_by_secret_and_key(text: str, fits: bool
     else:
         with pytest.raises(ValidationError):
             RunSettings.model_validate(run)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "by", "hint"),
+    [
+        ("ready at /up", None, "is it the right class?"),
+        ("ready at /up", "web-1", "mend the service, or [health] path and status"),
+        ("predict", None, 'mend the service, or what [[smoke.requests]] "predict" expects'),
+    ],
+)
+def test_a_wrong_answer_says_what_was_asked_where_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, wrong: str, by: str | None, hint: str
+) -> None:
+    """The first one that no revision signs may be somebody else's: of an ingress that does not know the service."""
+
+    def answering(url: str, request: Any, *, host: str | None) -> Asked:
+        probe = Probe(name=request.name, ok=request.name != wrong, status=404, seconds=0.0)
+        fault = Fault("bad-status", "answered 404, expected 200", "no such host") if request.name == wrong else None
+        named = {verifying.REVISION_HEADER: by} if by else {}
+        return Asked(probe, named, fault, url=url + request.path, host=host or "")
+
+    monkeypatch.setattr(verifying, "ask", answering)
+    monkeypatch.setattr(verifying, "PATIENCE", 0.0)
+    target: Any = Asking(reach="public")
+    address = Address(
+        url="http://127.0.0.1:9", host="shop.example.com", reach="public", misled="is it the right class?"
+    )
+    target.observation = target.observation.model_copy(update={"address": address})
+    smoke = SmokeSettings(requests=(GoldenRequest(name="predict", path="/predict"),))
+    verdict = verify(target, "web-1", HealthSettings(path="/up"), smoke, Cancel(FakeClock()))
+    path = "/up" if wrong == "ready at /up" else "/predict"
+    asked = f"(asked http://127.0.0.1:9{path} as Host: shop.example.com)"
+    assert verdict.reason == f"{wrong}: answered 404, expected 200 {asked}"
+    assert (verdict.hint.partition(";")[0], verdict.said) == (hint, "no such host")
+    assert {"said", "hint"}.isdisjoint(verdict.model_dump(mode="json"))

@@ -56,6 +56,9 @@ def test_a_wrong_golden_answer_keeps_traffic_away(world: World) -> None:
     with pytest.raises(RolloutFailed, match="predict: answered 500, expected 2xx") as caught:
         world.release("two", "failing")
     assert (caught.value.exit_code, world.told.weights) == (20, [])
+    assert str(caught.value).startswith("web-2 does not answer as it must: ")
+    assert caught.value.details[0] == "it answered: failing"
+    assert 'what [[smoke.requests]] "predict" expects' in caught.value.hint
 
 
 def _unverified(world: World) -> None:
@@ -74,6 +77,8 @@ def test_when_verification_fails_traffic_is_put_back(world: World) -> None:
     with pytest.raises(PutBack, match="predict: answered 500, expected 2xx; traffic was put back") as caught:
         world.release("two")
     assert (caught.value.exit_code, caught.value.cause) == (21, "not-verified")
+    assert caught.value.details == ("it answered: failing",)
+    assert 'what [[smoke.requests]] "predict" expects' in caught.value.hint
     assert world.told.weights == [{"web-2": 100}, {"web-1": 100}]
     assert (world.serves, world.there) == ({"one": 100}, ["one"])
     assert world.outcomes == ["verified", "put-back"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shipper.model import GoldenRequest, HealthSettings
-from shipper.smoke.asking import Answer, encode, health_fault, judge
+from shipper.model import GoldenRequest, HealthSettings, Probe
+from shipper.smoke.asking import Answer, Asked, encode, health_fault, judge
 
 pytestmark = pytest.mark.unit
 
@@ -79,3 +79,31 @@ def test_a_json_body_is_sent_as_json_unless_another_type_is_given() -> None:
     assert (headers["Content-Type"], body) == ("application/json", b'{"x": [1]}')
     given, _ = encode(GoldenRequest(name="p", method="POST", json_={}, headers={"content-type": "application/x"}))
     assert given == {"content-type": "application/x"}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"detail":\n  "model not loaded"}', '{"detail": "model not loaded"}'),
+        (b"", ""),
+        (b"cannot reach postgresql://shop:hunter2@db/shop", "cannot reach postgresql://***@db/shop"),
+        (b"\x1b[31mred\x00", "\\x1b[31mred\\x00"),
+        (b"x" * 5_000_000, "\u2026"),
+        (b"word " * 100, "word " * 38 + "word\u2026"),
+        (b'{"why":"' + b"w" * 150 + b'","token":"' + b"s" * 100 + b'"}', '{"why":"' + "w" * 150 + '","token":\u2026'),
+        (b" " * 1990 + b"half-a-secret", "\u2026"),
+    ],
+)
+def test_what_came_with_a_wrong_status_can_be_told(body: bytes, said: str) -> None:
+    fault = judge(request(), Answer(status=503, body=body))
+    assert fault is not None
+    assert fault.said == said
+    assert fault.problem == "answered 503, expected 2xx", "what is recorded has nothing of it"
+
+
+def test_what_was_asked_from_here_is_told_with_the_host_that_was_asked_for() -> None:
+    probe = Probe(name="predict", ok=True, seconds=0.0)
+    assert Asked(probe, {}, None).where == ""
+    assert Asked(probe, {}, None, url="http://10.0.0.1/").where == " (asked http://10.0.0.1/)"
+    asked = Asked(probe, {}, None, url="http://10.0.0.1/", host="shop.example.com")
+    assert asked.where == " (asked http://10.0.0.1/ as Host: shop.example.com)"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shipper.config import Written
 from shipper.errors import CredentialsError, Denied, DriftError, PreflightRefused, Transient, UnreachableError
 from shipper.model import Deployable, Drift, Problem, Readiness, TargetSettings
 from shipper.pipeline.remarks import Remarks
@@ -38,7 +39,9 @@ def world() -> World:
 
 def asked(world: World, stage: Stage = preflight.preflight) -> Readiness:
     world.calls = []
-    return stage(world.settings, TargetSettings(name="here", kind="memory"), world.target(), Remarks())
+    return stage(
+        world.settings, TargetSettings(name="here", kind="memory"), world.target(), Written(None, "dev"), Remarks()
+    )
 
 
 @both
@@ -51,7 +54,7 @@ def test_what_is_no_drift_but_stays_is_told(world: World, monkeypatch: pytest.Mo
     target, told = world.target(), Remarks()
     seen = target.observe().model_copy(update={"remarks": ("somebody added EVIL",)})
     monkeypatch.setattr(target, "observe", lambda: seen)
-    preflight.preflight(world.settings, TargetSettings(name="here", kind="memory"), target, told)
+    preflight.preflight(world.settings, TargetSettings(name="here", kind="memory"), target, Written(None, "dev"), told)
     assert told.texts == ["somebody added EVIL"]
 
 
@@ -61,11 +64,11 @@ def test_of_a_strategy_the_targets_own_answer_is_told_alone(world: World, monkey
     monkeypatch.setattr(type(target), "traits", traits)
     world.sets(image={"repository": "registry.example.com/shop"}, rollout={"strategy": "canary"})
     chosen = TargetSettings(name="here", kind="memory")
-    (general,) = preflight.problems_of(world.settings, chosen, target)
+    (general,) = preflight.problems_of(world.settings, chosen, target, Written(None, "dev"))
     assert general.message == 'this target cannot roll out "canary"'
     theirs = Problem(code=2, key="rollout.strategy", message="a canary needs weights", hint="configure gateway")
     monkeypatch.setattr(target, "preflight", lambda spec: [theirs])
-    assert preflight.problems_of(world.settings, chosen, target) == [theirs]
+    assert preflight.problems_of(world.settings, chosen, target, Written(None, "dev")) == [theirs]
 
 
 @both
@@ -83,7 +86,9 @@ def test_what_is_gone_at_a_second_look_was_another_run_at_work(world: World, mon
     target = world.target()
     looks = [target.observe(), target.observe().model_copy(update={"seen": "another version"})]
     monkeypatch.setattr(target, "observe", lambda: looks.pop(0))
-    ready = preflight.preflight(world.settings, TargetSettings(name="here", kind="memory"), target, Remarks())
+    ready = preflight.preflight(
+        world.settings, TargetSettings(name="here", kind="memory"), target, Written(None, "dev"), Remarks()
+    )
     assert ready.target == "here"
     assert looks == []
 
@@ -147,7 +152,9 @@ def refusing(world: World, *problems: Problem) -> Any:
 
 
 def looked_at(world: World, target: Any, told: Remarks) -> Readiness:
-    return preflight.preflight(world.settings, TargetSettings(name="here", kind="memory"), target, told)
+    return preflight.preflight(
+        world.settings, TargetSettings(name="here", kind="memory"), target, Written(None, "dev"), told
+    )
 
 
 def test_what_the_target_runs_into_may_be_the_change_by_hand_which_is_what_is_told(world: World) -> None:

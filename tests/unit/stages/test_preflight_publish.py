@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shipper.config import ConfigProblems
+from shipper.config import ConfigProblems, Written
 from shipper.errors import (
     CredentialsError,
     Denied,
@@ -87,7 +87,9 @@ def asked(
 ) -> Readiness:
     sections = {"service": {"service": "web", "root": "/"}, "image": REPOSITORY, **sections}
     settings = Settings.model_validate(sections)
-    return preflight_publish.preflight(settings, HERE, target, secrets or Trial(), told or Remarks())
+    return preflight_publish.preflight(
+        settings, HERE, target, secrets or Trial(), Written(None, "dev"), told or Remarks()
+    )
 
 
 def test_the_platform_is_the_targets_own_and_nothing_else_is_asked() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shipper.config import Written
 from shipper.errors import PreflightRefused
 from shipper.model import Problem, Readiness, Settings, TargetSettings, TargetSpec
 from shipper.pipeline.remarks import Remarks
@@ -34,7 +35,9 @@ def asked(stage: Any = preflight, repository: str = f"{GOOGLE}/shop", **sections
     settings = Settings.model_validate(
         {"service": {"service": "web", "root": "/"}, "image": {"repository": repository}, **sections}
     )
-    ready: Readiness = stage.preflight(settings, HERE, Mounting(Memory("web"), Values({})), Remarks())
+    ready: Readiness = stage.preflight(
+        settings, HERE, Mounting(Memory("web"), Values({})), Written(None, "dev"), Remarks()
+    )
     return ready
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shipper.config import Written
 from shipper.errors import BugError, GateRefused, PreflightRefused, PublishError
 from shipper.model import (
     Admission,
@@ -256,7 +257,8 @@ def test_an_admitted_image_is_of_the_targets_platform_and_it_is_told_that_nothin
 
 
 def checked(target: Any, **settings: Any) -> Any:
-    return preflight(Settings(service=SERVICE, **settings), TargetSettings(name="here", kind="memory"), target, Told())
+    chosen = TargetSettings(name="here", kind="memory")
+    return preflight(Settings(service=SERVICE, **settings), chosen, target, Written(None, "dev"), Told())
 
 
 def test_preflight_gives_the_platform_to_build_for() -> None:
@@ -281,7 +283,7 @@ def test_one_problem_is_told_once() -> None:
         def preflight(self, spec: Any) -> Any:
             return [Problem(code=32, key="targets.context", message="not permitted", hint="ask for it")]
 
-    with pytest.raises(PreflightRefused, match=r"targets\.context: not permitted$") as caught:
+    with pytest.raises(PreflightRefused, match=r"targets\.here\.context: not permitted$") as caught:
         checked(Full())
     assert (caught.value.details, caught.value.hint) == ((), "ask for it")
 
