@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shipper.model import Address, Observation, Revision
+from shipper.model import Observation, Revision
+from shipper_targets.kubernetes.addresses import address_of
 from shipper_targets.kubernetes.by_hand import added_by_hand
 from shipper_targets.kubernetes.drift import REPLICAS, drift_of
-from shipper_targets.kubernetes.exposing import url_of
-from shipper_targets.kubernetes.found import PENDING, Found, pods_of_service, selects
+from shipper_targets.kubernetes.found import PENDING, Found, pods_of_service
 from shipper_targets.kubernetes.labels import NUMBER, WORKLOAD
 from shipper_targets.kubernetes.records import Record
 from shipper_targets.kubernetes.rollouts import (
@@ -24,9 +24,8 @@ from shipper_targets.kubernetes.rollouts import (
 )
 from shipper_targets.kubernetes.scaling import scales
 from shipper_targets.kubernetes.settings import KubernetesSettings
-from shipper_targets.kubernetes.settings_parts import MISLED, UNREACHED
 from shipper_targets.kubernetes.stamps import stamped_at
-from shipper_targets.kubernetes.values import Object, mapping, name_of, number, objects, text
+from shipper_targets.kubernetes.values import Object, mapping, name_of, number, text
 
 OURS = "shipper"
 
@@ -222,33 +221,3 @@ def capacity_owner(found: Found, revision: str) -> str:
 def autoscaler_of(found: Found, workload: str, kind: str = "Deployment") -> Object | None:
     """The HorizontalPodAutoscaler of a Deployment, or of another kind of workload."""
     return next((one for one in found.autoscalers if scales(one, kind, workload)), None)
-
-
-def address_of(found: Found, own: KubernetesSettings) -> Address | None:
-    """By ingress or gateway; by the load balancer's address; else inside the cluster only."""
-    if not found.carriers:
-        return None
-    if own.address is not None or own.host is not None:
-        host = own.host if own.address is not None else None
-        url = own.address or url_of(own, found.base)
-        return Address(url=url, host=host, reach=own.reach or "public", unreached=UNREACHED, misled=MISLED)
-    given = objects(found.service, "status", "loadBalancer", "ingress")
-    if given and (where := text(given[0], "hostname") or text(given[0], "ip")):
-        where = f"[{where}]" if ":" in where else where
-        url = f"http://{where}:{own.service_port}"
-        return Address(url=url, reach=own.reach or "public", unreached=UNREACHED)
-    return Address(url=_own_service_url(found) or url_of(own, found.base), reach=own.reach or "internal")
-
-
-def _own_service_url(found: Found) -> str:
-    """Of own manifests, whose Services have names of the project's own: the first that asks the pods of what serves."""
-    rolling = found.rolling
-    if not found.is_own or rolling is None:
-        return ""
-    asking = (one for one in found.services if selects(mapping(one, "spec", "selector"), rolling))
-    service = next(asking, None)
-    ports = objects(service, "spec", "ports")
-    if service is None or not ports:
-        return ""
-    port, namespace = number(ports[0], "port"), text(service, "metadata", "namespace")
-    return f"http://{name_of(service)}.{namespace}.svc" + ("" if port == 80 else f":{port}")

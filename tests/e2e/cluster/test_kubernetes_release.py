@@ -53,6 +53,47 @@ def test_two_releases_and_a_rollback_from_an_empty_directory_without_the_ledger(
     assert (serves["number"], serves["rollback_to"]) == (3, 1)
 
 
+@pytest.mark.parametrize("strategy", ["rolling", "blue-green"])
+def test_a_rollback_over_a_change_of_the_host_name_is_proved_where_it_leads(
+    cluster: Cluster, tmp_path: Path, strategy: str
+) -> None:
+    folder = tmp_path / "shop"
+    more = merged(QUICK, STRATEGIES[strategy])
+    other = f"other.{cluster.namespace}.rig.test"
+    moved = {"targets": {"kubernetes": {"ingress": {"host": other}}}}
+    write_service(folder, version="1", settings=cluster.settings(**more))
+    must(cluster.release(folder))
+    write_service(folder, version="2", settings=cluster.settings(**merged(more, moved)))
+    ended = cluster.release(folder)
+    assert (ended.code, ended.finished["serves"]["host"]) == (0, other), ended
+
+    back = cluster.run("rollback", "--target", cluster.kind, "--json", "-C", folder)
+
+    assert (back.code, back.finished["serves"]["host"]) == (0, cluster.host), back
+    assert cluster.ask().json["version"] == "1"
+    forth = cluster.from_nowhere("rollback", "--to", "#2")
+    assert (forth.code, forth.finished["serves"]["host"]) == (0, other), forth
+
+
+def test_what_was_put_back_from_a_way_in_that_nobody_serves_can_be_left_for_an_earlier_one(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shop"
+    for version in ("1", "2"):
+        write_service(folder, version=version, settings=cluster.settings(**QUICK))
+        must(cluster.release(folder))
+    nowhere = {"host": f"other.{cluster.namespace}.rig.test", "class_name": "nobody"}
+    wrong = merged(QUICK, {"targets": {"kubernetes": {"ingress": nowhere}}})
+    write_service(folder, version="3", settings=cluster.settings(**wrong))
+    assert cluster.release(folder).code == 21
+
+    must(cluster.run("verify", "--target", cluster.kind, "-C", folder))
+    back = cluster.run("rollback", "--target", cluster.kind, "--json", "-C", folder)
+
+    assert back.code == 0, back
+    assert cluster.ask().json["version"] == "1"
+
+
 def test_what_is_put_back_serves_alone_when_the_run_says_so(kube_places: KubePlaces) -> None:
     place = kube_places.kept("rolling")
     served = place.next_text()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shipper_targets.kubernetes.observing import address_of
+from shipper_targets.kubernetes.addresses import address_of
 from tests.unit.kubernetes.kube_found import deployment, found
 from tests.unit.kubernetes.kube_rendering import own
 
