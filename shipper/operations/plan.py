@@ -23,7 +23,7 @@ from shipper.pipeline.remarks import Remarks
 from shipper.rollout.guards import drift_refusal
 from shipper.rollout.platform_errors import not_written
 from shipper.rollout.secret_versions import secret_versions_of
-from shipper.rollout.strategies import strategy_of
+from shipper.rollout.strategies import strategy_of, unasked_gates
 from shipper.stages.preflight import as_it_is_now, drift_behind, looked_at, problems_of, refusal
 from shipper.targets import UNBUILT, Renders, Target
 
@@ -69,6 +69,8 @@ def _taking(workspace: Workspace, target: Target, report: Reporter) -> Observati
     settings, chosen = workspace.settings, workspace.chosen
     problems = problems_of(settings, chosen, target, workspace.configuration, command="plan")
     if not problems:
+        for text in unasked_gates(settings, target.traits):
+            report.remark(text)
         return looked_at(chosen, target, report)
     observation = drift_behind(problems, settings, chosen, target, report, tried=True)
     if observation is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shipper.errors import PlatformError, ShipperError, UsageError
 from shipper.model import Admission, Product, Remark, RunFinished, Sealed
-from shipper.model.quantities import show_size
+from shipper.model.quantities import show_count, show_size
 from shipper.operations.gc import clear_away
 from shipper.operations.holding import holding
 from shipper.operations.orders import order_of
@@ -114,4 +114,4 @@ def _clear_away(workspace: Workspace, place: Place, telling: Telling) -> None:
         gone = clear_away(held, workspace.settings.rollback.releases, report)
     if gone:
         freed = show_size(sum(one.size or 0 for one in gone))
-        report.remark(f"cleared away what no way back needs: {len(gone)} things, {freed}")
+        report.remark(f"cleared away what no way back needs: {show_count(len(gone), 'thing')}, {freed}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shipper.errors import Denied, PlatformError, RolloutFailed, ShipperError
 from shipper.model import GateJudged, GateSettings, GoldenRequest, Revision, Traffic
+from shipper.model.quantities import show_count
 from shipper.processes import ProgramMissing, TimedOut
 from shipper.processes import run as run_child
 from shipper.rollout.attempt import Attempt
@@ -70,7 +71,8 @@ class _Gates:
         for judged in self._by_counts():
             self._tell(judged)
         if self._golden and isinstance(self._attempt.target, Probes):
-            self._tell(Judged("golden", True, f"{len(self._golden)} golden requests were answered as they must be"))
+            asked = show_count(len(self._golden), "request")
+            self._tell(Judged("golden", True, f"answered as it must be, {asked}"))
         if self._gate.command is not None:
             self._tell(self._judge_command(self._gate.command))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from shipper.errors import UsageError
-from shipper.model import Observation, Revision, Settings, Traits, short
+from shipper.model import GateSettings, Observation, Revision, Settings, Traits, short
+
+BAKES = ("blue-green", "canary")
+"""Strategies with a bake time, during which gates are asked."""
 
 
 def strategy_of(settings: Settings, traits: Traits) -> str:
@@ -29,6 +32,18 @@ def strategy_of(settings: Settings, traits: Traits) -> str:
             cause="strategy",
         )
     return wanted
+
+
+def unasked_gates(settings: Settings, traits: Traits) -> Iterator[str]:
+    """What to say of gates that somebody has configured, and that no bake time asks. Raises as `strategy_of`."""
+    strategy, gate = strategy_of(settings, traits), settings.rollout.gate
+    asked = {name: getattr(gate, name) for name in ("command", "error_rate", "latency")}
+    named = [name for name, value in asked.items() if value not in (None, GateSettings.model_fields[name].default)]
+    if named and strategy not in BAKES:
+        other = " or ".join(name for name in BAKES if name in traits.strategies)
+        hold = "holds" if len(named) == 1 else "hold"
+        way_out = f": choose {other}" if other else ""
+        yield f"rollout.gate.{' and '.join(named)} never {hold} with {strategy}, which has no bake time{way_out}"
 
 
 def steps_of(steps: Sequence[int], step: int) -> tuple[int, ...]:

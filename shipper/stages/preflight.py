@@ -12,7 +12,7 @@ from shipper.model.context import Configuration, Reporter
 from shipper.registries.artifact_names import repository_problem
 from shipper.rollout.guards import drift_refusal, refuse_drift
 from shipper.rollout.platform_errors import not_written
-from shipper.rollout.strategies import strategy_of
+from shipper.rollout.strategies import strategy_of, unasked_gates
 from shipper.smoke.stand_ins import as_tried
 from shipper.targets import RunsOnce, StoresImages, Target
 
@@ -56,6 +56,8 @@ def ready(
     if problems:
         found = drift_behind(problems, settings, chosen, target, report, tried=tried)
         raise refusal(chosen.name, problems) if found is None else drift_refusal(found)
+    for text in unasked_gates(settings, target.traits):
+        report.remark(text)
     try:
         refuse_drift(looked_at(chosen, target, report))
     except PlatformError as error:
