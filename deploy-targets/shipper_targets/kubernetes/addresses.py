@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from shipper.model import Address
-from shipper_targets.kubernetes.exposing import url_of
+from shipper_targets.kubernetes.exposing import path_of, url_of
 from shipper_targets.kubernetes.found import Found, selects
 from shipper_targets.kubernetes.manifest import Manifest
 from shipper_targets.kubernetes.settings import KubernetesSettings
@@ -20,7 +20,7 @@ def address_of(found: Found, own: KubernetesSettings) -> Address | None:
     own = as_served(found, own)
     if own.address is not None or own.host is not None:
         host = own.host if own.address is not None else None
-        url = own.address or url_of(own, found.base)
+        url = own.address + path_of(own) if own.address is not None else url_of(own, found.base)
         return Address(url=url, host=host, reach=own.reach or "public", unreached=UNREACHED, misled=MISLED)
     given = objects(found.service, "status", "loadBalancer", "ingress")
     if given and (where := text(given[0], "hostname") or text(given[0], "ip")):

@@ -95,14 +95,16 @@ def url_of(own: KubernetesSettings, base: str) -> str:
         scheme, port = ("https", 443) if own.gateway.tls else ("http", 80)
         wanted = own.gateway.port or port
         suffix = "" if wanted == port else f":{wanted}"
-        return f"{scheme}://{own.gateway.host}{suffix}{_directory(own.gateway.path)}"
+        return f"{scheme}://{own.gateway.host}{suffix}{path_of(own)}"
     if own.ingress is not None:
-        return f"http{'s' if own.ingress.tls_secret else ''}://{own.ingress.host}{_directory(own.ingress.path)}"
+        return f"http{'s' if own.ingress.tls_secret else ''}://{own.ingress.host}{path_of(own)}"
     if own.manifests_url is not None:
         return own.manifests_url
     suffix = "" if own.service_port == 80 else f":{own.service_port}"
     return f"http://{base}.{own.namespace}.svc{suffix}"
 
 
-def _directory(path: str) -> str:
-    return path.rstrip("/")
+def path_of(own: KubernetesSettings) -> str:
+    """What leads to the service at its host, without a slash at the end; "" for all of it."""
+    front = own.gateway or own.ingress
+    return front.path.rstrip("/") if front is not None else ""

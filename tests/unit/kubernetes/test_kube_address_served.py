@@ -63,6 +63,21 @@ def test_an_address_that_is_configured_is_asked_with_the_host_of_what_serves() -
     assert asked(own(), now) == ("http://shop.shops.svc", None)
 
 
+@pytest.mark.parametrize(
+    "front",
+    [
+        {"ingress": {"host": "a.example.com", "path": "/v1/"}},
+        {"gateway": {"name": "front", "hosts": ["a.example.com"], "path": "/v1"}},
+    ],
+)
+def test_an_address_that_is_configured_is_asked_at_the_path_that_leads_to_the_service(front: dict[str, Any]) -> None:
+    now = own(address=EDGE, **front)
+    assert asked(now, now) == (f"{EDGE}/v1", "a.example.com")
+    first = address_of(found(deployments=[deployment(1)]), now)
+    assert first is not None
+    assert first.url == f"{EDGE}/v1"
+
+
 def test_without_a_record_the_configuration_says_it() -> None:
     address = address_of(found(deployments=[deployment(1)]), ingress("new.example.com"))
     assert address is not None
