@@ -98,10 +98,10 @@ def newest_serving(observation: Observation) -> Revision | None:
     Where the platform moves traffic by itself, what it is about to bring counts as well: not a release that failed
     before, while what served is being put back. Where nothing serves, that is what would come back first.
     """
-    about_to = applied_last(observation) if observation.in_flight is not None else None
-    found = [*observation.serving, *([about_to] if about_to is not None else [])]
-    if about_to is not None and not observation.serving:
-        found = [*observation.revisions]
+    found = list(observation.serving)
+    if observation.in_flight is not None:
+        about_to = applied_last(observation)
+        found = [*found, about_to] if found and about_to is not None else [*found, *observation.revisions]
     return max(found, key=lambda revision: revision.number or 0, default=None)
 
 

@@ -5,15 +5,13 @@ Reasons are those of knative/serving v0.48 (pkg/apis/serving/v1/revision_lifecyc
 
 from __future__ import annotations
 
-import re
-
 from shipper_targets.knative.conditions import told_by
 from shipper_targets.kubernetes.findings import Finding, failed
 from shipper_targets.kubernetes.refusals import admission_hint
 from shipper_targets.kubernetes.scheduling import scheduler_words
 from shipper_targets.kubernetes.values import Object
+from shipper_targets.kubernetes.verdicts import QUOTA
 
-_QUOTA = re.compile(r"exceeded quota|failed quota", re.IGNORECASE)
 _REASONS: dict[str, tuple[str, str]] = {
     "ContainerMissing": ("image-missing", "is it in the registry? Does the cluster's Knative reach it? Publish again"),
     "ImagePullBackOff": ("image-missing", "is it in the registry, and may the nodes read it (image_pull_secrets)?"),
@@ -31,7 +29,7 @@ def finding_of(condition: Object) -> Finding:
     """A condition that is False, as a finding. Causes: those above, refused, quota, crashed, platform."""
     reason, message = told_by(condition)
     words = (scheduler_words(message) if reason == "Unschedulable" else message) or reason or "not ready"
-    if _QUOTA.search(words):
+    if QUOTA.search(words):
         return failed("quota", words, "raise the namespace's ResourceQuota, or ask for less")
     if reason == "FailedCreate":
         return failed("refused", f"{reason}: {words}", admission_hint(words))

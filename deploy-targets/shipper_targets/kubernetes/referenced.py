@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from shipper.model import Problem
@@ -113,12 +112,12 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _missing(find: Find, namespace: str, whole: Rendered) -> Iterator[tuple[str, Problem]]:
     """With the name of what is missing, or lacks a member."""
-    brought, known = {(one.kind, one.name) for one in whole.manifests}, cache(find)
+    brought = {(one.kind, one.name) for one in whole.manifests}
     for one in sorted(references_in(mapping(whole.main.body, "spec", "template", "spec"))):
         if (one.kind, one.name) in brought:
             continue
         try:
-            there = known(_KINDS[one.kind], one.name)
+            there = find(_KINDS[one.kind], one.name)
         except Denied:
             continue  # permissions are a problem, or a remark, of their own
         if there is None:

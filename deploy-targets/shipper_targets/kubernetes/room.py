@@ -55,9 +55,7 @@ class Room:
         pods = self._pods_that_come(settings, whole, beside=beside)
         yield from self._on_nodes(settings, spec, pods)
         for key, message in self._in_quota(spec, pods):
-            yield Problem(
-                code=2, key=key, message=message, hint="ask for less, or have it raised: kubectl describe quota,limits"
-            )
+            yield Problem(code=2, key=key, message=message, hint=_LESS)
         self._remark_on_evictions(whole)
 
     def _look(self) -> None:

@@ -44,7 +44,7 @@ UNSCHEDULABLE = 30.0
 LEAVING_MARGIN = 15.0
 """Seconds beside its grace period until a pod has gone, and the scheduler has looked again."""
 
-_QUOTA = re.compile(r"exceeded quota|failed quota", re.IGNORECASE)
+QUOTA = re.compile(r"exceeded quota|failed quota", re.IGNORECASE)
 _MACHINERY = re.compile(
     r"failed calling webhook|timed out|timeout|connection refused|etcdserver|internal error", re.IGNORECASE
 )
@@ -176,7 +176,7 @@ def _refused(facts: Facts) -> Finding | None:
     words = f"pods are refused: {said or text(told, 'reason')}"
     if (passing := passing_refusal(said, words)) is not None:
         return passing
-    if _QUOTA.search(said):
+    if QUOTA.search(said):
         if (patience := _until_quota(facts)) is not None:
             gone = tuple(sorted(uid_of(pod) for pod in _leaving(facts)))
             return replace(waiting("quota", words, patience=patience), waits_for=gone)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from shipper.model import Release, ServiceSettings, Stamp
+from shipper_targets.knative.calls import Calls
 from shipper_targets.knative.names import name_of_release
 from shipper_targets.knative.observing import Found, seen_of
 from shipper_targets.knative.reading import Reading
@@ -32,7 +33,8 @@ def name(release: Release) -> str:
 
 def writes(calls: FakeCalls, write: Callable[[Writing, str], object]) -> None:
     owner = ServiceSettings(service="shop", environment="production", root="/srv/shop")
-    write(Writing(calls, Reading(calls, own()), own(), owner, None, None), seen_of(calls.now))  # type: ignore[arg-type]
+    there = cast("Calls", calls)
+    write(Writing(there, Reading(there, own()), own(), owner, None, None), seen_of(calls.now))
 
 
 def creates(calls: FakeCalls, release: Release) -> None:
